@@ -1,0 +1,429 @@
+"""Chapters in pairs: `name.md`, which people edit, and `name.ipynb`, its last execution.
+
+One file, three faces:
+
+* the command line, `python tools/chapters.py [--all] [--check] [chapter ...]`, executes stale
+  chapters and writes their snapshots;
+* a Sphinx extension does the same before a build reads them, so that no build shows an old result
+  in silence, and brings MathJax into the site from an installed package;
+* functions that the tests of the chapters use.
+
+A snapshot keeps in its own metadata what it was made from: digests of its source, of the
+repository's modules that its kernel imported, of the repository's files that its kernel opened, and
+of the pinned versions. It is stale when one of them no longer agrees. Times of files play no part,
+so nothing is stale in a fresh clone.
+"""
+
+import argparse
+import ast
+import asyncio
+import hashlib
+import importlib.util
+import inspect
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import jupytext
+import nbformat
+from ipykernel.kernelspec import RESOURCES, get_kernel_dict
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from tqdm import tqdm
+
+ROOT = Path(__file__).resolve().parent.parent
+BOOK = ROOT / "book"
+PIN_FILES = ("requirements.txt", "constraints.txt")
+SECONDS_PER_CELL = 600
+
+# The place in a notebook's metadata where a snapshot says what it was made from.
+MADE_FROM = "made_from"
+# The place in an output's metadata where labcode.figures leaves the alternative text and caption.
+FIGURE = "labcode"
+
+
+class ChapterError(Exception):
+    """A chapter that cannot be executed; the message is a sentence for its author."""
+
+
+# Where chapters are
+
+
+def chapters() -> list[Path]:
+    """The sources of all chapters, in alphabetical order."""
+    return sorted(
+        source
+        for source in BOOK.rglob("*.md")
+        if not any(part.startswith(("_", ".")) for part in source.relative_to(BOOK).parts)
+    )
+
+
+def name_of(source: Path) -> str:
+    """The chapter's name as in the table of contents: `backprop/logistic`."""
+    return source.relative_to(BOOK).with_suffix("").as_posix()
+
+
+def snapshot_of(source: Path) -> Path:
+    return source.with_suffix(".ipynb")
+
+
+def find(name: str) -> Path:
+    """The source of a chapter given as `backprop/logistic` or as the path of either file."""
+    wanted = name.removeprefix("./").removeprefix("book/")
+    wanted = wanted.removesuffix(".md").removesuffix(".ipynb")
+    known = {name_of(source): source for source in chapters()}
+    if wanted not in known:
+        raise ChapterError(f"There is no chapter {name!r}. The chapters are: {', '.join(known) or 'none yet'}.")
+    return known[wanted]
+
+
+# What a snapshot was made from
+
+
+def digest(data: bytes) -> str:
+    """Twelve hexadecimal digits of SHA-256: enough to notice a change, short enough to read."""
+    return hashlib.sha256(data).hexdigest()[:12]
+
+
+def digest_of(path: str) -> str:
+    """Digest of a file, or of a folder's list of names if `path` ends in a slash."""
+    place = ROOT / path
+    if path.endswith("/") and place.is_dir():
+        names = sorted(entry.name for entry in place.iterdir() if not is_private(entry.name))
+        return digest("\n".join(names).encode())
+    if not path.endswith("/") and place.is_file():
+        return digest(place.read_bytes())
+    return "absent"
+
+
+def digest_of_pins() -> str:
+    """Digest of the `name==version` lines, whatever their order or the comments beside them."""
+    pins = set()
+    for name in PIN_FILES:
+        path = ROOT / name
+        if path.exists():
+            lines = path.read_text(encoding="utf-8").splitlines()
+            pins.update(line.split("#")[0].strip() for line in lines if "==" in line.split("#")[0])
+    return digest("\n".join(sorted(pins)).encode())
+
+
+def is_private(name: str) -> bool:
+    """Whether a file or folder is made by tools rather than written by people."""
+    return name.startswith(".") or name in ("_build", "__pycache__") or name.endswith(".egg-info")
+
+
+def stale_because(source: Path) -> list[str]:
+    """Why the chapter's snapshot does not show its source; an empty list if it does."""
+    snapshot = snapshot_of(source)
+    if not snapshot.exists():
+        return ["it has no snapshot yet"]
+    try:
+        made_from = json.loads(snapshot.read_text(encoding="utf-8"))["metadata"][MADE_FROM]
+        reads = made_from["reads"].items()
+        reasons = []
+        if made_from["source"] != digest(source.read_bytes()):
+            reasons.append(f"{source.name} changed")
+        if made_from["pins"] != digest_of_pins():
+            reasons.append("a pinned version changed")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ["its snapshot does not say what it was made from"]
+    for path, before in reads:
+        now = digest_of(path)
+        if now != before:
+            change = {now: "changed", "absent": "is gone"}[now]
+            reasons.append(f"{path} {'is new' if before == 'absent' else change}")
+    return reasons
+
+
+# Executing a chapter
+
+
+class ThisPython(KernelSpecManager):
+    """Gives the kernel of the Python that runs this file, whatever kernels the user installed."""
+
+    def get_kernel_spec(self, kernel_name):
+        return KernelSpec(resource_dir=RESOURCES, **get_kernel_dict())
+
+
+def watch(root):
+    """Make this process note the files of `root` that it reads (it runs in the kernel).
+
+    `sys.modules["chapter_watch"].seen()` then gives, as JSON, the files opened for reading, found
+    or not; the folders listed; and the modules imported.
+    """
+    import json
+    import os
+    import sys
+    import types
+
+    opened, listed = set(), set()
+    writing = os.O_WRONLY | os.O_RDWR
+
+    def note(event, arguments):
+        if event == "open" and not (arguments[2] or 0) & writing:
+            path, noted = arguments[0], opened
+        elif event in ("os.listdir", "os.scandir"):
+            path, noted = "." if arguments[0] is None else arguments[0], listed
+        else:
+            return
+        if isinstance(path, (str, bytes, os.PathLike)):
+            noted.add(os.path.realpath(os.fsdecode(path)))
+
+    def seen():
+        # The import system lists the folders that it searches: no result depends on those.
+        searched = {os.path.realpath(path) for path in sys.path_importer_cache}
+        files = (vars(module).get("__file__") for module in list(sys.modules.values()) if module)
+        found = {
+            "opened": sorted(opened),
+            "listed": sorted(listed - searched),
+            "imported": sorted(os.path.realpath(file) for file in files if file),
+        }
+        inside = {
+            kind: [os.path.relpath(path, root) for path in paths if path.startswith(root + os.sep)]
+            for kind, paths in found.items()
+        }
+        return json.dumps(inside)
+
+    module = types.ModuleType("chapter_watch")
+    module.seen = seen
+    sys.modules["chapter_watch"] = module
+    sys.addaudithook(note)
+
+
+def notebook_from(source: Path) -> nbformat.NotebookNode:
+    """The source as a notebook without outputs: fixed cell ids, no metadata but the author's."""
+    notebook = jupytext.read(source)
+    notebook.metadata.pop("jupytext", None)
+    notebook.metadata["kernelspec"] = {
+        "display_name": "Python 3",
+        "language": "python",
+        "name": "python3",
+    }
+    notebook.metadata["language_info"] = {"name": "python"}
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"{source.stem}-{number}"
+    return notebook
+
+
+async def execute(notebook: nbformat.NotebookNode, folder: Path) -> dict[str, list[str]]:
+    """Run every cell in a new kernel working in `folder`; return what the kernel read."""
+    manager = AsyncKernelManager(kernel_spec_manager=ThisPython())
+    client = NotebookClient(
+        notebook,
+        km=manager,
+        timeout=SECONDS_PER_CELL,
+        record_timing=False,
+        extra_arguments=["--log-level=ERROR"],  # else each kernel warns of its local connection
+        resources={"metadata": {"path": str(folder)}},
+    )
+    # Sets and hashes come out in the same order each time.
+    environment = {**os.environ, "PYTHONHASHSEED": "0"}
+    # One line in the student's namespace would be one too many: the name is deleted at once.
+    begin = f"{inspect.getsource(watch)}\nwatch({str(ROOT)!r})\ndel watch"
+    seen = {"seen": "__import__('sys').modules['chapter_watch'].seen()"}
+    async with client.async_setup_kernel(env=environment, cleanup_kc=True):
+        await ask(client, begin, {})
+        number = 0
+        for index, cell in enumerate(notebook.cells):
+            number += cell.cell_type == "code"
+            try:
+                await client.async_execute_cell(cell, index, execution_count=number)
+            except CellExecutionError as error:
+                problem = f"raised {error.ename}: {error.evalue}"
+            except CellTimeoutError:
+                problem = f"took more than {SECONDS_PER_CELL} seconds"
+            except DeadKernelError:
+                problem = "ended its kernel"
+            else:
+                continue
+            first_line = cell.source.strip().splitlines()[0]
+            raise ChapterError(f"code cell {number}, which begins `{first_line}`, {problem}")
+        reply = await ask(client, "", seen)
+    return json.loads(ast.literal_eval(reply["seen"]["data"]["text/plain"]))
+
+
+async def ask(client: NotebookClient, code: str, expressions: dict[str, str]) -> dict:
+    """Run code in the kernel that leaves no trace in the notebook; return the expressions."""
+    reply = await client.kc.execute_interactive(
+        code, silent=True, user_expressions=expressions, output_hook=lambda message: None
+    )
+    if reply["content"]["status"] != "ok":
+        raise ChapterError(f"the kernel could not be watched: {reply['content']['evalue']}")
+    return reply["content"]["user_expressions"]
+
+
+def label_figure(cell: nbformat.NotebookNode) -> None:
+    """Copy a figure's computed text to where MyST-NB looks for it: the cell's metadata.
+
+    Labels that the author wrote in the source stay as they are.
+    """
+    shown = [output for output in cell.outputs if output.output_type != "stream"]
+    figures = [output.metadata[FIGURE] for output in shown if FIGURE in output.get("metadata", {})]
+    if not figures:
+        return
+    if len(shown) > 1:
+        raise ChapterError(
+            f"the cell that begins `{cell.source.strip().splitlines()[0]}` shows {len(shown)} "
+            "things; a cell with a figure shows that figure alone (it may print as well)"
+        )
+    figure = figures[0]
+    labels = cell.metadata.setdefault("mystnb", {})
+    labels["image"] = {"alt": figure["alt"], **labels.get("image", {})}
+    caption = {key: figure[key] for key in ("caption", "name") if figure.get(key)}
+    labels["figure"] = {**caption, **labels.get("figure", {})}
+
+
+def without_label(metadata: dict, outputs: list) -> dict:
+    """A cell's metadata as its source has it: `label_figure` undone."""
+    figures = [output.metadata[FIGURE] for output in outputs if FIGURE in output.get("metadata", {})]
+    if not figures:
+        return metadata
+    added = {"image": ("alt",), "figure": ("caption", "name")}
+    kept = {
+        part: {
+            key: value
+            for key, value in labels.items()
+            if key not in added.get(part, ()) or value != figures[0].get(key)
+        }
+        for part, labels in metadata.get("mystnb", {}).items()
+    }
+    kept = {part: labels for part, labels in kept.items() if labels}
+    rest = {key: value for key, value in metadata.items() if key != "mystnb"}
+    return {**rest, "mystnb": kept} if kept else rest
+
+
+def make_snapshot(source: Path) -> str:
+    """Execute the chapter and return its snapshot as text; the same text every time."""
+    made_from = {"source": digest(source.read_bytes()), "pins": digest_of_pins()}
+    notebook = notebook_from(source)
+    try:
+        seen = asyncio.run(execute(notebook, source.parent))
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                label_figure(cell)
+    except ChapterError as error:
+        raise ChapterError(f"Chapter {name_of(source)}: {error}.") from error
+    # A Python file counts when it was imported, not when it was opened (for a traceback, say).
+    paths = [path for path in seen["opened"] if not path.endswith((".py", ".pyc"))]
+    paths += [path for path in seen["imported"] if path.endswith(".py")]
+    paths += [f"{path}/" for path in seen["listed"]]
+    made_from["reads"] = {
+        path: digest_of(path)
+        for path in sorted(Path(path).as_posix() + "/" * path.endswith("/") for path in paths)
+        if not any(is_private(part) for part in Path(path).parts)
+    }
+    notebook.metadata[MADE_FROM] = made_from
+    nbformat.validate(notebook)
+    return nbformat.writes(notebook, sort_keys=True) + "\n"
+
+
+def write_whole(path: Path, text: str) -> bool:
+    """Replace a file in one step, or leave it untouched if it holds this text already."""
+    data = text.encode("utf-8")
+    if path.exists() and path.read_bytes() == data:
+        return False
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        # A temporary file is readable by its owner alone; a chapter is readable by all.
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    return True
+
+
+def refresh(sources: list[Path], say=print) -> None:
+    """Execute chapters one after the other and write their snapshots.
+
+    A chapter that fails keeps its old snapshot and does not keep the others from being executed;
+    one ChapterError then names all that failed.
+    """
+    failed = []
+    with tqdm(sources, unit="chapter", disable=not sources) as bar:
+        for source in bar:
+            bar.set_description(name_of(source))
+            try:
+                changed = write_whole(snapshot_of(source), make_snapshot(source))
+            except ChapterError as error:
+                failed.append(str(error))
+            else:
+                say(f"{name_of(source)}: executed, {'new snapshot' if changed else 'unchanged'}")
+    if failed:
+        raise ChapterError("\n".join(failed))
+
+
+# The Sphinx extension
+
+
+def refresh_before_build(app) -> None:
+    """Execute what is stale before Sphinx reads it (on `builder-inited`)."""
+    from sphinx.errors import ExtensionError
+    from sphinx.util import logging
+
+    say = logging.getLogger(__name__).info
+    stale = {source: stale_because(source) for source in chapters()}
+    stale = {source: reasons for source, reasons in stale.items() if reasons}
+    for source, reasons in stale.items():
+        say(f"{name_of(source)} is stale: {', '.join(reasons)}")
+    try:
+        refresh(list(stale), say=say)
+    except ChapterError as error:
+        raise ExtensionError(str(error)) from error
+
+
+def bring_mathjax(app, config) -> None:
+    """Serve the one file of MathJax that the site needs from the site itself.
+
+    The package `sphinx-mathjax-offline`, used as an extension, copies all of MathJax (31 MB).
+    The "full" file knows all TeX extensions, so that none is looked for elsewhere.
+    """
+    package = importlib.util.find_spec("sphinx-mathjax-offline")
+    script = Path(package.origin).parent / "static" / "mathjax" / "tex-svg-full.js"
+    config.html_static_path = [*config.html_static_path, str(script)]
+    config.mathjax_path = script.name
+
+
+def setup(app):
+    app.connect("config-inited", bring_mathjax)
+    app.connect("builder-inited", refresh_before_build)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+# The command line
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Execute stale chapters and write their snapshots (.md -> .ipynb).")
+    parser.add_argument("chapter", nargs="*", help="only these, stale or not: backprop/logistic")
+    parser.add_argument("--all", action="store_true", help="every chapter, stale or not")
+    parser.add_argument("--check", action="store_true", help="execute nothing; say what is stale")
+    options = parser.parse_args(arguments)
+    try:
+        sources = [find(name) for name in options.chapter] or chapters()
+        stale = {source: stale_because(source) for source in sources}
+        if options.check:
+            for source, reasons in stale.items():
+                if reasons:
+                    print(f"{name_of(source)} is stale: {', '.join(reasons)}")
+            return int(any(stale.values()))
+        if not options.all and not options.chapter:
+            sources = [source for source in sources if stale[source]]
+        refresh(sources, say=tqdm.write)
+        if not sources:
+            print("No chapter is stale.")
+    except ChapterError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
