@@ -1,0 +1,230 @@
+"""The lab's network: stages of convolution, pooling and normalization, then a 2-layer classifier (lab section 2.2).
+
+`ConvNetConfig` says which network; `ConvNet` is it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from labcode.layers import LpPool2d, SubtractiveNorm2d, dropout_mask
+
+IMAGE_SIZE = 32
+CLASSES = 10
+NORM_SIZE = 7
+ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid}
+
+
+@dataclass(frozen=True)
+class StageShape:
+    """Side lengths of a stage's square maps, in pixels: what enters, after the convolution, after the pooling."""
+
+    input: int
+    convolved: int
+    pooled: int
+
+
+@dataclass(frozen=True)
+class ConvNetConfig:
+    """One network, said in full. The defaults are the baseline that every ablation departs from.
+
+    A network that cannot exist is refused here, before any training, with the sizes of its maps stage by stage.
+
+    Attributes
+    ----------
+    width : feature maps in each convolution (the lab's "hidden units").
+    stages : convolution stages.
+    filter : side of the square filters, in pixels.
+    pool, pool_stride : side and stride of the square pooling windows, in pixels.
+    exponent : P of the Lp pooling.
+    activation : ``"tanh"``, ``"relu"`` or ``"sigmoid"``.
+    normalize : whether subtractive normalization (window 7) ends each stage.
+    hidden : nodes in the classifier's hidden layer.
+    dropout : probability of dropping a value, one for the output of each stage, in order, and one for the
+        classifier's hidden layer; ``()`` for no dropout at all.
+
+    Raises
+    ------
+    ValueError : with a sentence that names the value and what would be accepted.
+
+    >>> [shape.pooled for shape in ConvNetConfig().shapes]
+    [14, 5]
+    >>> ConvNetConfig(filter=7, stages=3)
+    Traceback (most recent call last):
+    ...
+    ValueError: Stage 3 cannot be built: filter 7 does not fit into a 3x3 map (stage 1: 32 -> 26 -> 13, stage 2: 13 -> 7 -> 3).
+    """
+
+    width: int = 64
+    stages: int = 2
+    filter: int = 5
+    pool: int = 2
+    pool_stride: int = 2
+    exponent: float = 2
+    activation: str = "tanh"
+    normalize: bool = True
+    hidden: int = 128
+    dropout: tuple[float, ...] = ()
+
+    def __post_init__(self):
+        for name in ("width", "stages", "filter", "pool", "pool_stride", "hidden"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise ValueError(f"{name} is {value!r}; it must be a whole number of at least 1.")
+        if not self.exponent >= 1 or self.exponent == float("inf"):
+            raise ValueError(f"exponent is {self.exponent!r}; it must be a finite number, 1 or more.")
+        if self.activation not in ACTIVATIONS:
+            accepted = ", ".join(map(repr, ACTIVATIONS))
+            raise ValueError(f"Unknown activation {self.activation!r}; accepted are {accepted}.")
+        self._check_dropout()
+        _ = self.shapes
+
+    def _check_dropout(self):
+        rates = tuple(self.dropout)
+        if rates and len(rates) != self.stages + 1:
+            raise ValueError(
+                f"dropout is {rates}; with {self.stages} stages it takes {self.stages + 1} probabilities (each stage, "
+                "then the classifier), or () for none."
+            )
+        for rate in rates:
+            if not 0 <= rate < 1:
+                raise ValueError(f"A dropout of {rate} was asked for; it must be at least 0 and below 1.")
+        # One spelling for one network: no dropout anywhere is the empty tuple.
+        object.__setattr__(self, "dropout", rates if any(rates) else ())
+
+    @property
+    def shapes(self) -> tuple[StageShape, ...]:
+        """The sizes of the maps, stage by stage. A 1x1 map is not pooled: there is nothing left to pool."""
+        shapes: list[StageShape] = []
+        size = IMAGE_SIZE
+        for stage in range(1, self.stages + 1):
+            so_far = ", ".join(f"stage {i}: {s.input} -> {s.convolved} -> {s.pooled}" for i, s in enumerate(shapes, 1))
+            history = f" ({so_far})" if so_far else ""
+            convolved = size - self.filter + 1
+            if convolved < 1:
+                raise ValueError(
+                    f"Stage {stage} cannot be built: filter {self.filter} does not fit into a {size}x{size} map{history}."
+                )
+            pooled = 1 if convolved == 1 else (convolved - self.pool) // self.pool_stride + 1
+            if pooled < 1:
+                raise ValueError(
+                    f"Stage {stage} cannot be built: pooling window {self.pool} does not fit into the "
+                    f"{convolved}x{convolved} map after the convolution{history}."
+                )
+            shapes.append(StageShape(size, convolved, pooled))
+            size = pooled
+        return tuple(shapes)
+
+    @property
+    def features(self) -> int:
+        """Values that enter the classifier: the last stage's maps, flattened."""
+        return self.width * self.shapes[-1].pooled ** 2
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiply-adds in one image's forward pass through the convolutions and linear layers.
+
+        >>> round(FINAL_MODEL.multiply_adds / 1e6, 1)
+        36.2
+        """
+        channels = (1,) + (self.width,) * self.stages
+        convolutions = sum(
+            inputs * outputs * self.filter**2 * shape.convolved**2
+            for (inputs, outputs), shape in zip(pairwise(channels), self.shapes, strict=True)
+        )
+        return convolutions + self.features * self.hidden + self.hidden * CLASSES
+
+
+FINAL_MODEL = ConvNetConfig(width=128, pool=3, pool_stride=2, hidden=256, dropout=(0.5, 0.5, 0.5))
+"""The lab's final model (M2): 940 170 parameters."""
+
+
+class Stage(nn.Module):
+    """Convolution, activation, Lp pooling, subtractive normalization: (N, C, H, W) to (N, width, H', W')."""
+
+    def __init__(self, config: ConvNetConfig, channels: int, shape: StageShape):
+        super().__init__()
+        self.convolution = nn.utils.skip_init(nn.Conv2d, channels, config.width, config.filter)
+        self.activation = ACTIVATIONS[config.activation]
+        pooled = shape.convolved > 1
+        self.pooling = LpPool2d(config.exponent, config.pool, config.pool_stride) if pooled else nn.Identity()
+        self.normalization = SubtractiveNorm2d(NORM_SIZE) if config.normalize else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.normalization(self.pooling(self.activation(self.convolution(x))))
+
+
+class ConvNet(nn.Module):
+    """The network that ``config`` describes.
+
+    Images (N, 1, 32, 32) in, log-probabilities (N, 10) out. Dropout is explicit: it acts when masks are passed, and
+    only then, so that a gradient can be computed twice for the same masks.
+
+    Parameters
+    ----------
+    config : which network.
+    generator : draws the initial weights and biases, uniform in +-1/sqrt(fan_in), layer by layer from the input on.
+    dtype : of the weights.
+
+    >>> net = ConvNet(FINAL_MODEL, torch.Generator().manual_seed(0))
+    >>> sum(p.numel() for p in net.parameters())
+    940170
+    >>> tuple(net(torch.zeros(2, 1, 32, 32)).shape)
+    (2, 10)
+    """
+
+    def __init__(
+        self,
+        config: ConvNetConfig,
+        generator: torch.Generator,
+        dtype: torch.dtype = torch.float32,
+    ):
+        super().__init__()
+        self.config = config
+        channels = (1,) + (config.width,) * (config.stages - 1)
+        self.stages = nn.ModuleList(Stage(config, c, shape) for c, shape in zip(channels, config.shapes, strict=True))
+        self.hidden = nn.utils.skip_init(nn.Linear, config.features, config.hidden)
+        self.output = nn.utils.skip_init(nn.Linear, config.hidden, CLASSES)
+        self.activation = ACTIVATIONS[config.activation]
+        self.to(dtype)
+        self._draw_weights(generator)
+
+    def _draw_weights(self, generator: torch.Generator) -> None:
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                bound = layer.weight[0].numel() ** -0.5
+                for parameter in layer.parameters(recurse=False):
+                    with torch.no_grad():
+                        parameter.uniform_(-bound, bound, generator=generator)
+
+    def forward(self, images: Tensor, masks: Sequence[Tensor | None] | None = None) -> Tensor:
+        """Return log-probabilities (N, 10) of images (N, 1, 32, 32), with dropout where masks are given."""
+        *stage_masks, hidden_mask = masks or [None] * (self.config.stages + 1)
+        x = images
+        for stage, mask in zip(self.stages, stage_masks, strict=True):
+            x = _drop(stage(x), mask)
+        x = _drop(self.activation(self.hidden(x.flatten(1))), hidden_mask)
+        return F.log_softmax(self.output(x), dim=1)
+
+    def draw_masks(self, count: int, generator: torch.Generator) -> list[Tensor | None] | None:
+        """Draw dropout masks for ``count`` images: one for each stage and one for the classifier.
+
+        Returns None for a network without dropout, and None in a place that drops nothing.
+        """
+        config = self.config
+        if not config.dropout:
+            return None
+        shapes = [(count, config.width, s.pooled, s.pooled) for s in config.shapes]
+        dtype = self.output.weight.dtype
+        return [
+            dropout_mask(shape, rate, generator, dtype) if rate else None
+            for shape, rate in zip([*shapes, (count, config.hidden)], config.dropout, strict=True)
+        ]
+
+
+def _drop(x: Tensor, mask: Tensor | None) -> Tensor:
+    return x if mask is None else x * mask

@@ -1,0 +1,104 @@
+"""The layers that today's framework lacks or defines otherwise: Lp pooling, subtractive normalization, dropout masks.
+
+Semantics follow Torch7's ``nn`` package, which the lab used; see the assumptions page for what the lab leaves open.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class LpPool2d(nn.Module):
+    r"""Lp pooling: each window becomes its Lp norm, :math:`(\sum_w |x_w|^P)^{1/P}`.
+
+    A plain sum over the window, without weights, and a last partial window is left out. Where the output is 0, the
+    gradient is taken as 0, as Torch7 does. (Sermanet, Chintala and LeCun, ICPR 2012, weight the window
+    with a Gaussian; Torch7's tutorial does not.)
+
+    Parameters
+    ----------
+    exponent : P, at least 1.
+    size, stride : of the window, in pixels.
+
+    Shapes: (N, C, H, W) to (N, C, H', W') with H' = (H - size) // stride + 1, likewise W'.
+
+    >>> LpPool2d(exponent=2, size=2, stride=2)(torch.tensor([[[[3.0, 0.0], [0.0, 4.0]]]]))
+    tensor([[[[5.]]]])
+    """
+
+    def __init__(self, exponent: float, size: int, stride: int):
+        super().__init__()
+        self.exponent, self.size, self.stride = exponent, size, stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        power_sum = F.avg_pool2d(x.abs() ** self.exponent, self.size, self.stride, divisor_override=1)
+        # The root's slope at 0 is infinite, and infinity times 0 is not a number: keep 0 out of the root altogether.
+        silent = power_sum == 0
+        return (power_sum.masked_fill(silent, 1.0) ** (1 / self.exponent)).masked_fill(silent, 0.0)
+
+    def extra_repr(self) -> str:
+        return f"exponent={self.exponent}, size={self.size}, stride={self.stride}"
+
+
+def gaussian_window(size: int) -> Tensor:
+    """Return Torch7's Gaussian window, (size, size) and of sum 1, in float64; its sigma is a quarter of its size.
+
+    >>> window = gaussian_window(7)
+    >>> round(float(window.sum()), 12), bool(window[3, 3] == window.max())
+    (1.0, True)
+    """
+    offsets = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
+    profile = torch.exp(-0.5 * (offsets / (0.25 * size)) ** 2)
+    window = torch.outer(profile, profile)
+    return window / window.sum()
+
+
+class SubtractiveNorm2d(nn.Module):
+    r"""Subtractive normalization: subtract from every channel the local mean over all channels.
+
+    The mean is weighted by a Gaussian window; at the border, by the part of the window that lies inside the image:
+
+    .. math:: y_{c,u} = x_{c,u} - \frac{\sum_{c'} \sum_q g_q\, x_{c',u+q}}{C \sum_{q:\,u+q\ \mathrm{inside}} g_q}
+
+    (Torch7's ``SpatialSubtractiveNormalization``; Sermanet, Chintala and LeCun, ICPR 2012.)
+
+    Parameters
+    ----------
+    size : of the window, in pixels, odd.
+
+    Shapes: (N, C, H, W) to the same.
+
+    >>> flat = torch.full((1, 3, 5, 5), 2.0)
+    >>> bool(SubtractiveNorm2d(7)(flat).abs().max() < 1e-6)
+    True
+    """
+
+    def __init__(self, size: int):
+        super().__init__()
+        if size % 2 == 0:
+            raise ValueError(f"The normalization window has size {size}; it must be odd.")
+        # Fixed, not learned, and made anew with every network: not part of its saved weights.
+        self.register_buffer("window", gaussian_window(size)[None, None], persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        window, border = self.window.to(x.dtype), self.window.shape[-1] // 2
+        # Averaging over the channels first leaves one map to filter instead of C.
+        local_sum = F.conv2d(x.mean(dim=1, keepdim=True), window, padding=border)
+        mass_inside = F.conv2d(x.new_ones(1, 1, *x.shape[2:]), window, padding=border)
+        return x - local_sum / mass_inside
+
+    def extra_repr(self) -> str:
+        return f"size={self.window.shape[-1]}"
+
+
+def dropout_mask(shape: tuple[int, ...], rate: float, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
+    """Draw a dropout mask: 0 with probability ``rate``, else 1 / (1 - rate), so that the mean stays 1.
+
+    Multiply by it in training; leave it out in testing (Srivastava and others, JMLR 2014).
+
+    >>> mask = dropout_mask((1, 4, 2, 2), 0.5, torch.Generator().manual_seed(0), torch.float32)
+    >>> sorted(mask.unique().tolist())
+    [0.0, 2.0]
+    """
+    keep = torch.rand(shape, generator=generator) >= rate
+    return keep.to(dtype) / (1 - rate)

@@ -1,0 +1,199 @@
+"""Training as the lab did it: stochastic gradient descent on the negative log-likelihood (lab section 2.3)."""
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from tqdm.auto import tqdm
+
+from labcode.convnet import ConvNet
+from labcode.data import Images, Mnist
+from labcode.seeds import stream
+
+MEASURED_TRAINING_IMAGES = 1_800  # as many as validate at the lab's scale, so that both errors cost the same
+EVALUATION_BATCH = 100
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained. The defaults are the baseline that every ablation departs from.
+
+    Attributes
+    ----------
+    learning_rate : of plain SGD, constant; it multiplies the minibatch's mean gradient.
+    batch_size : images a step; the lab's is 1.
+    epochs : passes over the training images.
+
+    Raises
+    ------
+    ValueError : with a sentence that names the value and what would be accepted.
+
+    >>> Recipe(batch_size=0)
+    Traceback (most recent call last):
+    ...
+    ValueError: batch_size is 0; it must be a whole number of at least 1.
+    """
+
+    learning_rate: float = 1e-3
+    batch_size: int = 1
+    epochs: int = 15
+
+    def __post_init__(self):
+        for name in ("batch_size", "epochs"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise ValueError(f"{name} is {value!r}; it must be a whole number of at least 1.")
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(f"learning_rate is {self.learning_rate!r}; it must be a finite number above 0.")
+
+
+@dataclass(frozen=True)
+class ErrorCurve:
+    """Images misclassified, epoch by epoch.
+
+    Attributes
+    ----------
+    errors : count at the end of each epoch.
+    images : of how many.
+
+    >>> ErrorCurve(errors=(90, 45), images=1800).percent
+    array([5. , 2.5])
+    """
+
+    errors: tuple[int, ...]
+    images: int
+
+    @property
+    def percent(self) -> np.ndarray:
+        """The errors in percent, (epochs,)."""
+        return 100 * np.array(self.errors) / self.images
+
+
+@dataclass(frozen=True)
+class History:
+    """What one training measured.
+
+    Attributes
+    ----------
+    online : training errors counted while training: dropout on, weights changing under way (the tutorial's way).
+    train : errors on the first 1 800 training images after each epoch, dropout off.
+    validation : errors on the validation images after each epoch.
+    diverged : whether a loss that is not finite ended the training early; the curves then end before that epoch.
+    seconds : time the training took, evaluations included.
+    """
+
+    online: ErrorCurve
+    train: ErrorCurve
+    validation: ErrorCurve
+    diverged: bool
+    seconds: float
+
+
+def train(net: ConvNet, mnist: Mnist, recipe: Recipe, seed: int, progress: bool = True) -> History:
+    """Train ``net`` in place and return its history.
+
+    The order of the images and the dropout masks come from ``seed``, each from its own stream, so the same network,
+    data, recipe and seed give the same curves, bit for bit, on the same machine.
+
+    Parameters
+    ----------
+    net : from `ConvNet`, with its initial weights.
+    mnist : from `labcode.data.load`; its pixels have the dtype of the network's weights.
+    recipe : learning rate, batch size, epochs.
+    seed : of the order of images and of the dropout masks.
+    progress : whether to show a progress bar.
+
+    Raises
+    ------
+    ValueError : the batch size exceeds the number of training images.
+
+    >>> from labcode.convnet import ConvNetConfig
+    >>> from labcode.data import load
+    >>> mnist = load("tenth", seed=0)
+    >>> small = Mnist(mnist.train[:300], mnist.validation[:100], mnist.test, mnist.mean, mnist.deviation)
+    >>> net = ConvNet(ConvNetConfig(width=2), stream(0, "initial weights"))
+    >>> history = train(net, small, Recipe(epochs=2), seed=0, progress=False)
+    >>> len(history.validation.errors), history.validation.images, history.diverged
+    (2, 100, False)
+    """
+    count = len(mnist.train)
+    if recipe.batch_size > count:
+        raise ValueError(f"batch_size is {recipe.batch_size}; with {count} training images it can be {count} at most.")
+    orders, masks = stream(seed, "order of images"), stream(seed, "dropout")
+    measured = mnist.train[:MEASURED_TRAINING_IMAGES]
+    optimizer = torch.optim.SGD(net.parameters(), lr=recipe.learning_rate)
+    online, training, validation = [], [], []
+    diverged = False
+    start = time.perf_counter()
+    with (
+        _one_thread(),
+        tqdm(total=recipe.epochs * count, unit="image", disable=not progress) as bar,
+    ):
+        for _ in range(recipe.epochs):
+            order = torch.randperm(count, generator=orders)
+            wrong = 0
+            for places in order.split(recipe.batch_size):
+                batch = mnist.train[places]
+                outputs = net(batch.pixels, net.draw_masks(len(batch), masks))
+                loss = F.nll_loss(outputs, batch.labels)
+                if not math.isfinite(loss.item()):
+                    diverged = True
+                    break
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                wrong += _misclassified(outputs, batch)
+                bar.update(len(batch))
+            if diverged:
+                break
+            online.append(wrong)
+            training.append(count_errors(net, measured))
+            validation.append(count_errors(net, mnist.validation))
+            bar.set_postfix_str(f"validation error {100 * validation[-1] / len(mnist.validation):.2f}%")
+    return History(
+        online=ErrorCurve(tuple(online), count),
+        train=ErrorCurve(tuple(training), len(measured)),
+        validation=ErrorCurve(tuple(validation), len(mnist.validation)),
+        diverged=diverged,
+        seconds=time.perf_counter() - start,
+    )
+
+
+@torch.no_grad()
+def count_errors(net: ConvNet, images: Images) -> int:
+    """Count the images that ``net`` misclassifies, with dropout off.
+
+    >>> from labcode.convnet import ConvNetConfig
+    >>> from labcode.data import load
+    >>> net = ConvNet(ConvNetConfig(width=2), stream(0, "initial weights"))
+    >>> 0 <= count_errors(net, load("tenth", seed=0).validation[:50]) <= 50
+    True
+    """
+    batches = (images[start : start + EVALUATION_BATCH] for start in range(0, len(images), EVALUATION_BATCH))
+    return sum(_misclassified(net(batch.pixels), batch) for batch in batches)
+
+
+def _misclassified(outputs: torch.Tensor, batch: Images) -> int:
+    return int((outputs.argmax(dim=1) != batch.labels).sum())
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute on one thread, with denormal numbers flushed to zero; put the thread count back afterwards.
+
+    Sums in another order round otherwise, so the number of threads would show in the curves; and one image at a time
+    leaves a second thread nothing to do. Denormals can slow a convolution many times over.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+        torch.set_num_threads(threads)
