@@ -278,25 +278,6 @@ def label_figure(cell: nbformat.NotebookNode) -> None:
     labels["figure"] = {**caption, **labels.get("figure", {})}
 
 
-def without_label(metadata: dict, outputs: list) -> dict:
-    """A cell's metadata as its source has it: `label_figure` undone."""
-    figures = [output.metadata[FIGURE] for output in outputs if FIGURE in output.get("metadata", {})]
-    if not figures:
-        return metadata
-    added = {"image": ("alt",), "figure": ("caption", "name")}
-    kept = {
-        part: {
-            key: value
-            for key, value in labels.items()
-            if key not in added.get(part, ()) or value != figures[0].get(key)
-        }
-        for part, labels in metadata.get("mystnb", {}).items()
-    }
-    kept = {part: labels for part, labels in kept.items() if labels}
-    rest = {key: value for key, value in metadata.items() if key != "mystnb"}
-    return {**rest, "mystnb": kept} if kept else rest
-
-
 def make_snapshot(source: Path) -> str:
     """Execute the chapter and return its snapshot as text; the same text every time."""
     made_from = {"source": digest(source.read_bytes()), "pins": digest_of_pins()}

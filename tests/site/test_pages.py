@@ -1,0 +1,174 @@
+"""The built pages as files: nothing is loaded from outside, and every link leads somewhere."""
+
+import posixpath
+import re
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from bs4 import BeautifulSoup
+
+# Elements whose address the browser fetches by itself, unlike that of a link, which a reader clicks.
+LOADING = {
+    "script": ("src",),
+    "img": ("src", "srcset"),
+    "source": ("src", "srcset"),
+    "iframe": ("src",),
+    "video": ("src", "poster"),
+    "audio": ("src",),
+    "track": ("src",),
+    "embed": ("src",),
+    "object": ("data",),
+    "input": ("src",),
+    "image": ("href", "xlink:href"),
+    "use": ("href", "xlink:href"),
+}
+# What a <link> may point at without anything being fetched.
+LINKS_NOT_LOADED = {"index", "search", "next", "prev", "canonical", "license", "author", "alternate"}
+IN_STYLE = re.compile(r"""url\(\s*["']?([^"')]+)|@import\s+["']([^"']+)""")
+
+
+@pytest.fixture(scope="module")
+def soups(site, pages):
+    return {page: BeautifulSoup((site / page).read_text(encoding="utf-8"), "html.parser") for page in pages}
+
+
+def addresses_in_style(css):
+    return [one or other for one, other in IN_STYLE.findall(css)]
+
+
+def loaded_by(soup):
+    """Every address that a browser fetches to show the page."""
+    for name, attributes in LOADING.items():
+        for element in soup.find_all(name):
+            for attribute in attributes:
+                value = element.get(attribute)
+                if value and attribute == "srcset":
+                    yield from (part.split()[0] for part in value.split(",") if part.strip())
+                elif value:
+                    yield value
+    for link in soup.find_all("link", href=True):
+        if not LINKS_NOT_LOADED.issuperset(link.get("rel", [])):
+            yield link["href"]
+    for element in soup.find_all(style=True):
+        yield from addresses_in_style(element["style"])
+    for style in soup.find_all("style"):
+        yield from addresses_in_style(style.get_text())
+
+
+def is_outside(address):
+    parts = urlsplit(address.strip())
+    return bool(parts.netloc) or parts.scheme not in ("", "data")
+
+
+def target(page, address):
+    """The file within the site that an address on a page means, and the place within that file."""
+    parts = urlsplit(address)
+    path = posixpath.normpath(posixpath.join(posixpath.dirname(page), unquote(parts.path)))
+    return (path if parts.path else page), unquote(parts.fragment)
+
+
+@pytest.mark.parametrize(
+    ("html", "address"),
+    [
+        ('<script src="https://cdn.example/a.js"></script>', "https://cdn.example/a.js"),
+        ('<script src="//cdn.example/a.js"></script>', "//cdn.example/a.js"),
+        ('<link rel="preconnect" href="https://fonts.example">', "https://fonts.example"),
+        ('<img srcset="a.png 1x, https://img.example/b.png 2x">', "https://img.example/b.png"),
+        ('<p style="background: url(http://a.example/b.png)">', "http://a.example/b.png"),
+        ("<style>@import 'https://a.example/b.css';</style>", "https://a.example/b.css"),
+    ],
+)
+def test_address_outside_is_noticed(html, address):
+    """The next tests could not fail if these were missed."""
+    found = [found for found in loaded_by(BeautifulSoup(html, "html.parser")) if is_outside(found)]
+    assert found == [address]
+
+
+def test_pages_load_nothing_from_outside(soups):
+    outside = {
+        f"{page}: {address}" for page, soup in soups.items() for address in loaded_by(soup) if is_outside(address)
+    }
+    assert not outside
+
+
+def test_styles_load_nothing_from_outside(site):
+    styles = list(site.rglob("*.css"))
+    assert styles
+    outside = {
+        f"{style.name}: {address}"
+        for style in styles
+        for address in addresses_in_style(style.read_text(encoding="utf-8"))
+        if is_outside(address)
+    }
+    assert not outside
+
+
+def test_everything_that_pages_load_is_there(site, soups):
+    missing = {
+        f"{page}: {address}"
+        for page, soup in soups.items()
+        for address in loaded_by(soup)
+        if not is_outside(address) and not address.startswith("data:")
+        if not (site / target(page, address)[0]).is_file()
+    }
+    assert not missing
+
+
+def test_links_within_the_book_lead_somewhere(site, soups):
+    places = {
+        page: {element[key] for key in ("id", "name") for element in soup.find_all(**{"attrs": {key: True}})}
+        for page, soup in soups.items()
+    }
+    broken = set()
+    for page, soup in soups.items():
+        for link in soup.find_all("a", href=True):
+            address = link["href"]
+            if urlsplit(address).scheme or urlsplit(address).netloc:
+                continue
+            file, place = target(page, address)
+            if not (site / file).is_file():
+                broken.add(f"{page}: {address} (no such file)")
+            elif place and file in places and place not in places[file]:
+                broken.add(f"{page}: {address} (no such place)")
+    assert not broken
+
+
+def test_every_picture_has_alternative_text(soups):
+    """Text, or outside of the article an empty one, which marks a picture as decoration."""
+    bare = {
+        f"{page}: {image.get('src')}"
+        for page, soup in soups.items()
+        for image in soup.find_all("img")
+        if "alt" not in image.attrs or (image.find_parent("article") and not image["alt"].strip())
+    }
+    assert not bare
+
+
+def test_no_picture_is_described_by_its_file_name(soups):
+    """Sphinx writes a picture's path where its author wrote no text."""
+    named = {
+        f"{page}: {image['alt']}"
+        for page, soup in soups.items()
+        for image in soup.select("article img[alt]")
+        if re.search(r"\.(png|svg|jpe?g|gif)$", image["alt"].strip())
+    }
+    assert not named
+
+
+def test_every_page_has_one_title_and_a_language(soups):
+    for page, soup in soups.items():
+        assert soup.html.get("lang") == "en", page
+        assert soup.title.get_text(strip=True), page
+        # The theme repeats the title in a header that only printing shows.
+        titles = [h1 for h1 in soup.find_all("h1") if not h1.find_parent(id="jb-print-docs-body")]
+        assert len(titles) == 1, page
+
+
+def test_every_figure_has_a_caption(soups):
+    bare = {
+        f"{page}: {figure.get('id')}"
+        for page, soup in soups.items()
+        for figure in soup.select("article figure")
+        if not (figure.figcaption and figure.figcaption.get_text(strip=True))
+    }
+    assert not bare
