@@ -94,6 +94,37 @@ class History:
     seconds: float
 
 
+class AutogradSteps:
+    """Steps of plain SGD on ``net``, in place, with the gradient that PyTorch's autograd computes.
+
+    >>> from labcode.convnet import ConvNetConfig
+    >>> net = ConvNet(ConvNetConfig(width=2), stream(0, "initial weights"))
+    >>> steps = AutogradSteps(net, learning_rate=0.1)
+    >>> batch = Images(torch.randn(1, 1, 32, 32, generator=stream(0, "digit")), torch.tensor([7]))
+    >>> losses = [steps.step(batch, masks=None)[0] for _ in range(2)]
+    >>> losses[1] < losses[0]
+    True
+    """
+
+    def __init__(self, net: ConvNet, learning_rate: float):
+        self.net = net
+        self.optimizer = torch.optim.SGD(net.parameters(), lr=learning_rate)
+
+    def step(self, batch: Images, masks: list[torch.Tensor | None] | None) -> tuple[float, int]:
+        """Return the minibatch's mean loss and its count of misclassified images; then move the weights.
+
+        A loss that is not finite moves nothing: its gradient would only destroy the weights.
+        """
+        outputs = self.net(batch.pixels, masks)
+        loss = F.nll_loss(outputs, batch.labels)
+        value = loss.item()
+        if math.isfinite(value):
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+        return value, _misclassified(outputs, batch)
+
+
 def train(net: ConvNet, mnist: Mnist, recipe: Recipe, seed: int, progress: bool = True) -> History:
     """Train ``net`` in place and return its history.
 
@@ -126,12 +157,12 @@ def train(net: ConvNet, mnist: Mnist, recipe: Recipe, seed: int, progress: bool 
         raise ValueError(f"batch_size is {recipe.batch_size}; with {count} training images it can be {count} at most.")
     orders, masks = stream(seed, "order of images"), stream(seed, "dropout")
     measured = mnist.train[:MEASURED_TRAINING_IMAGES]
-    optimizer = torch.optim.SGD(net.parameters(), lr=recipe.learning_rate)
+    steps = AutogradSteps(net, recipe.learning_rate)
     online, training, validation = [], [], []
     diverged = False
     start = time.perf_counter()
     with (
-        _one_thread(),
+        one_thread(),
         tqdm(total=recipe.epochs * count, unit="image", disable=not progress) as bar,
     ):
         for _ in range(recipe.epochs):
@@ -139,15 +170,11 @@ def train(net: ConvNet, mnist: Mnist, recipe: Recipe, seed: int, progress: bool 
             wrong = 0
             for places in order.split(recipe.batch_size):
                 batch = mnist.train[places]
-                outputs = net(batch.pixels, net.draw_masks(len(batch), masks))
-                loss = F.nll_loss(outputs, batch.labels)
-                if not math.isfinite(loss.item()):
+                loss, misclassified = steps.step(batch, net.draw_masks(len(batch), masks))
+                if not math.isfinite(loss):
                     diverged = True
                     break
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                wrong += _misclassified(outputs, batch)
+                wrong += misclassified
                 bar.update(len(batch))
             if diverged:
                 break
@@ -183,7 +210,7 @@ def _misclassified(outputs: torch.Tensor, batch: Images) -> int:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Compute on one thread, with denormal numbers flushed to zero; put the thread count back afterwards.
 
     Sums in another order round otherwise, so the number of threads would show in the curves; and one image at a time
