@@ -65,6 +65,25 @@ class Decision:
         """Whether the check, if there is one, gives the same verdict."""
         return self.check is None or self.check.verdict == self.verdict.verdict
 
+    def __repr__(self) -> str:
+        return self._repr_markdown_().replace("**", "").replace("\n\n", "\n")
+
+    def _repr_markdown_(self) -> str:
+        lines = [
+            f"**{self.claim.id}, lab section {self.claim.ablation.section}: {self.verdict.verdict}.** "
+            f"{self.claim.sentence}",
+            f"- *Rule*: {self.claim.rule}",
+            f"- *Effect*: {self.verdict.effect:+.2f} percentage points, 95% interval {self.verdict.low:+.2f} to "
+            f"{self.verdict.high:+.2f} over {self.verdict.seeds} seeds (positive agrees with the lab).",
+            f"- *One seed alone*: {self.verdict.agreeing} of {self.verdict.seeds} agree with the lab. The lab had one.",
+        ]
+        if self.check:
+            lines.append(
+                f"- *Robust*: {'yes' if self.robust else 'no'}. With {self.claim.check_rule}: {self.check.verdict}, "
+                f"{self.check.effect:+.2f} ({self.check.low:+.2f} to {self.check.high:+.2f})."
+            )
+        return lines[0] + "\n\n" + "\n".join(lines[1:])
+
 
 def early(curve: ErrorCurve) -> float:
     """Mean error over the first 5 epochs, in percent: lower is faster.

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import platformdirs
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 # SHA-256 of the four files as LeCun, Cortes and Burges published them, uncompressed.
 FILES = {

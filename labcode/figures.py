@@ -12,6 +12,9 @@ import numpy as np
 from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+
+from labcode.ablations import Ablation
 
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#000000")
 """Okabe and Ito's colours, told apart with the common colour deficiencies."""
@@ -19,6 +22,7 @@ PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "X")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))
 DOTS_PER_INCH = 110
+ERROR_TICKS = (0, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 
 
 def show(figure: Figure, alt: str, caption: str, name: str) -> None:
@@ -64,6 +68,29 @@ def panels(count: int, width: float = 7.5, height: float = 3.4) -> tuple[Figure,
     return figure, axes
 
 
+def digits(pixels: np.ndarray, titles: Sequence[str], columns: int) -> Figure:
+    """Draw images in a grid, dark ink on white, each with its title.
+
+    Parameters
+    ----------
+    pixels : (N, H, W); each image is scaled by its own extremes.
+    titles : one an image.
+    columns : images a row.
+
+    >>> len(digits(np.zeros((3, 28, 28)), ["a", "b", "c"], columns=2).axes)
+    4
+    """
+    rows = -(-len(pixels) // columns)
+    figure = Figure(figsize=(0.85 * columns, 1.05 * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax in axes:
+        ax.set_axis_off()
+    for ax, image, title in zip(axes, pixels, titles, strict=False):
+        ax.imshow(image, cmap="gray_r", interpolation="nearest")
+        ax.set_title(title, fontsize=9)
+    return figure
+
+
 def learning_curves(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], levels_title: str) -> Figure:
     """Draw training and validation error by epoch, a line a level: the mean over seeds, with their spread.
 
@@ -72,31 +99,64 @@ def learning_curves(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], levels_
     curves : for each level's label, (training, validation) errors in percent, each (seeds, epochs).
     levels_title : what the levels are, above their legend.
 
-    The band reaches from the lowest to the highest seed.
+    The band reaches from the lowest to the highest seed. The scale is logarithmic above 0.1% and linear below it, so
+    that a training error of 0 has its place.
 
     >>> figure = learning_curves({"16": (np.ones((3, 5)), np.ones((3, 5)))}, "width")
     >>> [ax.get_title() for ax in figure.axes]
     ['training, dropout off', 'validation']
     """
-    figure, axes = panels(2)
-    for ax, title, part in zip(axes, ("training, dropout off", "validation"), (0, 1), strict=True):
+    figure, axes = panels(2, height=3.8)
+    for part, (ax, title) in enumerate(zip(axes, ("training, dropout off", "validation"), strict=True)):
         for (label, pair), color, marker, dashes in zip(curves.items(), PALETTE, MARKERS, DASHES, strict=False):
             errors = pair[part]
             epochs = np.arange(1, errors.shape[1] + 1)
-            ax.plot(
-                epochs,
-                errors.mean(axis=0),
-                color=color,
-                marker=marker,
-                linestyle=dashes,
-                markersize=4,
-                markevery=2,
-                label=label,
-            )
+            style = {"color": color, "marker": marker, "linestyle": dashes, "markersize": 4, "markevery": 2}
+            ax.plot(epochs, errors.mean(axis=0), label=label, **style)
             ax.fill_between(epochs, errors.min(axis=0), errors.max(axis=0), color=color, alpha=0.15, linewidth=0)
-        ax.set(title=title, xlabel="epoch", yscale="log")
-        ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        ax.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "25" else "")
+        ax.set(title=title, xlabel="epoch")
+        ax.set_yscale("symlog", linthresh=0.1)
+        ax.set_ylim(bottom=0)
+        ax.set_yticks(ERROR_TICKS, [f"{tick:g}" for tick in ERROR_TICKS])
+        ax.yaxis.set_minor_locator(NullLocator())
+    highest = max(errors.max() for pair in curves.values() for errors in pair)
+    for ax in axes:
+        ax.set_ylim(top=1.2 * highest)
     axes[0].set_ylabel("error (% of images)")
     axes[1].legend(title=levels_title, frameon=False)
     return figure
+
+
+def show_ablation(ablation: Ablation) -> None:
+    """Show an ablation's learning curves from the book's records, as the lab's figure of it would have been.
+
+    Raises
+    ------
+    labcode.runs.RecordError : a record is missing or unsound.
+
+    >>> from labcode.ablations import HIDDEN_UNITS
+    >>> show_ablation(HIDDEN_UNITS)  # doctest: +SKIP
+    """
+    by_seed = ablation.records()
+    curves = {
+        str(level): tuple(
+            np.array([getattr(records[level].history, part).percent for records in by_seed])
+            for part in ("train", "validation")
+        )
+        for level in ablation.levels
+    }
+    epochs = next(iter(curves.values()))[0].shape[1]
+    ends = "; ".join(
+        f"{ablation.setting} {label}: training from {training[:, 0].mean():.2f}% to {training[:, -1].mean():.2f}%, "
+        f"validation from {validation[:, 0].mean():.2f}% to {validation[:, -1].mean():.2f}%"
+        for label, (training, validation) in curves.items()
+    )
+    show(
+        learning_curves(curves, ablation.setting),
+        alt=f"Two panels of error against epoch, training and validation, one line for each {ablation.setting}. "
+        f"Mean over {len(by_seed)} seeds at epoch 1 and epoch {epochs}: {ends}.",
+        caption=f"**Recorded**: {len(by_seed)} seeds, {epochs} epochs, 4 200 training and 1 800 validation images. "
+        "Lines are means over seeds, bands reach from the lowest to the highest seed. "
+        f"Again: `python -m labcode run {ablation.name}`.",
+        name=f"fig-{ablation.name.replace('_', '-')}",
+    )

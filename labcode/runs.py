@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import joblib
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from labcode.convnet import ConvNet, ConvNetConfig
 from labcode.data import SCALES, Mnist, load
@@ -144,12 +144,12 @@ def _provenance() -> dict[str, str]:
         "torch": version("torch"),
         "numpy": version("numpy"),
         "python": platform.python_version(),
-        "processor": _processor(),
+        "processor": processor(),
         "finished": datetime.now(UTC).strftime("%Y-%m-%d"),
     }
 
 
-def _processor() -> str:
+def processor() -> str:
     """The processor's name; Linux tells it only here."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

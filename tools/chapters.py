@@ -218,11 +218,12 @@ async def execute(notebook: nbformat.NotebookNode, folder: Path) -> dict[str, li
         km=manager,
         timeout=SECONDS_PER_CELL,
         record_timing=False,
+        coalesce_streams=True,  # else a print may be split wherever the kernel happened to flush
         extra_arguments=["--log-level=ERROR"],  # else each kernel warns of its local connection
         resources={"metadata": {"path": str(folder)}},
     )
-    # Sets and hashes come out in the same order each time.
-    environment = {**os.environ, "PYTHONHASHSEED": "0"}
+    # Sets and hashes come out in the same order each time; a progress bar would be stored with its timings.
+    environment = {**os.environ, "PYTHONHASHSEED": "0", "TQDM_DISABLE": "1"}
     # One line in the student's namespace would be one too many: the name is deleted at once.
     begin = f"{inspect.getsource(watch)}\nwatch({str(ROOT)!r})\ndel watch"
     seen = {"seen": "__import__('sys').modules['chapter_watch'].seen()"}
