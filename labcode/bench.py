@@ -1,0 +1,257 @@
+"""What one training step costs on this machine: ours, other people's, and the floor that matrix products set.
+
+Printed by ``python -m labcode bench``. The engines take turns in many short rounds, so that a busy moment of the
+machine meets all of them; medians are reported.
+"""
+
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+
+import torch
+from tqdm import tqdm
+
+from labcode import peers
+from labcode.convnet import FINAL_MODEL, ConvNet, ConvNetConfig
+from labcode.data import Images, load
+from labcode.runs import processor
+from labcode.seeds import stream
+from labcode.training import AutogradSteps, one_thread
+
+NETS = {"final": FINAL_MODEL, "baseline": ConvNetConfig()}
+BATCH_SIZES = (1, 16, 64)
+LEARNING_RATE = 1e-3
+ROUNDS = 9
+SECONDS_A_TURN = 0.2
+PRODUCT_SIZES = (256, 512, 1024, 2048)
+
+Steps = Iterator[float]
+"""Every ``next`` takes one training step and yields its loss."""
+
+
+def own_steps(make: Callable, net: ConvNet, images: Images, batch_size: int, learning_rate: float) -> Steps:
+    """Take the steps of `labcode.training.train`, endlessly, with one of its engines.
+
+    Parameters
+    ----------
+    make : the engine, such as `AutogradSteps`.
+    net, images, batch_size, learning_rate : as in `labcode.training`.
+    """
+    steps = make(net, learning_rate)
+    orders, masks = stream(0, "order of images"), stream(0, "dropout")
+    while True:
+        for places in torch.randperm(len(images), generator=orders).split(batch_size):
+            if len(places) == batch_size:
+                batch = images[places]
+                loss, _ = steps.step(batch, net.draw_masks(len(batch), masks))
+                yield loss
+
+
+OWN_ENGINES = {"autograd": AutogradSteps}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One engine on one network at one batch size.
+
+    Attributes
+    ----------
+    net, batch, engine : what was measured.
+    ms : median milliseconds a step over the rounds; ``fastest`` and ``slowest`` are its extremes.
+    ratio_to_idiomatic : how many times as fast as the idiomatic loop, median over the rounds.
+    fraction_of_floor : the floor's milliseconds over ``ms``: 1 would be nothing but matrix products at their peak.
+    """
+
+    net: str
+    batch: int
+    engine: str
+    ms: float
+    fastest: float
+    slowest: float
+    ratio_to_idiomatic: float
+    fraction_of_floor: float
+
+
+def step_multiply_adds(config: ConvNetConfig, batch_size: int) -> int:
+    """Count the multiply-adds of one training step in convolutions and linear layers.
+
+    Each layer's forward product has two gradients of the same size; the images need none, so the first has one.
+
+    >>> round(2 * step_multiply_adds(FINAL_MODEL, 1) / 1e6)
+    212
+    """
+    first = config.width * config.filter**2 * config.shapes[0].convolved ** 2
+    return batch_size * (3 * config.multiply_adds - first)
+
+
+def time_product(size: int) -> float:
+    """Return the GFLOP/s of one float32 product of two (size, size) matrices, the best of a few."""
+    a = torch.randn(size, size, generator=stream(0, "left factor"))
+    b = torch.randn(size, size, generator=stream(0, "right factor"))
+    out = torch.empty(size, size)
+    best = min(_seconds(lambda: torch.mm(a, b, out=out)) for _ in range(5 if size < 2048 else 2))
+    return 2 * size**3 / best / 1e9
+
+
+def _seconds(act: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    act()
+    return time.perf_counter() - start
+
+
+def take_turns(engines: dict[str, Steps], rounds: int, seconds: float) -> dict[str, list[float]]:
+    """Time the engines in turns and return each one's milliseconds a step, round by round.
+
+    The order moves on by one each round. A first turn of at least two steps warms up and sets how many steps fill
+    ``seconds``.
+
+    >>> times = take_turns({"a": iter(lambda: 0.5, None)}, rounds=3, seconds=0.001)
+    >>> len(times["a"])
+    3
+    """
+    counts = {}
+    for name, steps in engines.items():
+        next(steps), next(steps)
+        counts[name] = max(1, round(seconds / _seconds(lambda steps=steps: next(steps))))
+    names = list(engines)
+    times = {name: [] for name in names}
+    for turn in range(rounds):
+        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+            steps, count = engines[name], counts[name]
+            elapsed = _seconds(lambda steps=steps, count=count: [next(steps) for _ in range(count)])
+            times[name].append(1e3 * elapsed / count)
+    return times
+
+
+def measure(nets: dict[str, ConvNetConfig], batch_sizes: tuple[int, ...], rounds: int, seconds: float) -> dict:
+    """Measure every engine on every network and batch size; return what ``--json`` prints.
+
+    Parameters
+    ----------
+    nets : networks by name.
+    batch_sizes : of the steps.
+    rounds : turns of each engine.
+    seconds : length of a turn, about.
+    """
+    images = load("tenth", seed=0).train
+    timings, peak = {}, dict.fromkeys(PRODUCT_SIZES, 0.0)
+    names = [*OWN_ENGINES, *peers.available()]
+    cases = [(net, batch) for net in nets for batch in batch_sizes]
+    with one_thread(), tqdm(total=len(cases), unit="case", desc="measuring") as bar:
+        for net, batch in cases:
+            # Seen again in each case: the best of the whole run is the machine's peak, not that of one busy moment.
+            for size in PRODUCT_SIZES:
+                peak[size] = max(peak[size], time_product(size))
+            engines = {name: _engine(name, nets[net], images, batch) for name in names}
+            timings[net, batch] = take_turns(engines, rounds, seconds)
+            bar.update()
+    best = max(peak.values())
+    rows = [
+        row
+        for (net, batch), times in timings.items()
+        for row in _rows(net, batch, times, _floor_ms(nets[net], batch, best))
+    ]
+    return {
+        "machine": _machine()
+        | {"peak_gflops": best, "gflops_by_size": {str(size): value for size, value in peak.items()}},
+        "floor": [
+            {
+                "net": net,
+                "batch": batch,
+                "multiply_adds": step_multiply_adds(nets[net], batch),
+                "ms": _floor_ms(nets[net], batch, best),
+            }
+            for net, batch in cases
+        ],
+        "rows": [asdict(row) for row in rows],
+    }
+
+
+def _engine(name: str, config: ConvNetConfig, images: Images, batch_size: int) -> Steps:
+    net = ConvNet(config, stream(0, "initial weights"))
+    if name in OWN_ENGINES:
+        return own_steps(OWN_ENGINES[name], net, images, batch_size, LEARNING_RATE)
+    return getattr(peers, name)(net, images, batch_size, LEARNING_RATE)
+
+
+def _floor_ms(config: ConvNetConfig, batch_size: int, peak_gflops: float) -> float:
+    return 2 * step_multiply_adds(config, batch_size) / (peak_gflops * 1e6)
+
+
+def _rows(net: str, batch: int, times: dict[str, list[float]], floor: float) -> list[Row]:
+    rows = []
+    for engine, ms in times.items():
+        ratios = [theirs / mine for theirs, mine in zip(times["idiomatic"], ms, strict=True)]
+        median = statistics.median(ms)
+        rows.append(
+            Row(
+                net,
+                batch,
+                engine,
+                median,
+                min(ms),
+                max(ms),
+                statistics.median(ratios),
+                fraction_of_floor=floor / median,
+            )
+        )
+    return rows
+
+
+def _machine() -> dict:
+    versions = {}
+    for package in ("torch", "jax", "tensorflow", "tensorflow-cpu"):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return {
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "threads": 1,
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "versions": versions,
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+    }
+
+
+def table(measured: dict) -> str:
+    """Lay the measurements out for a reader: one line an engine, the floor of each case as its own line."""
+    machine = measured["machine"]
+    lines = [
+        f"{machine['processor']}, one thread; matrix products peak at {machine['peak_gflops']:.0f} GFLOP/s",
+        "",
+        f"{'net':10}{'batch':>5}  {'engine':12}{'ms a step':>10}{'times idiomatic':>17}{'of the floor':>14}",
+    ]
+    for floor in measured["floor"]:
+        case = (floor["net"], floor["batch"])
+        rows = [row for row in measured["rows"] if (row["net"], row["batch"]) == case]
+        for row in sorted(rows, key=lambda row: row["ms"]):
+            lines.append(
+                f"{row['net']:10}{row['batch']:5}  {row['engine']:12}{row['ms']:10.2f}"
+                f"{row['ratio_to_idiomatic']:17.2f}{row['fraction_of_floor']:14.0%}"
+            )
+        lines += [f"{floor['net']:10}{floor['batch']:5}  {'(floor)':12}{floor['ms']:10.2f}", ""]
+    return "\n".join(lines)
+
+
+def main(as_json: bool) -> int:
+    """Measure everything and print it, as a table or as JSON; return the exit code."""
+    _keep_to_one_core()
+    measured = measure(NETS, BATCH_SIZES, ROUNDS, SECONDS_A_TURN)
+    print(json.dumps(measured, indent=1) if as_json else table(measured))
+    return 0
+
+
+def _keep_to_one_core() -> None:
+    """Hold every framework to one core: each has thread pools of its own, and settings to tame them differ."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

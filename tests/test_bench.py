@@ -1,0 +1,111 @@
+"""The bench: it counts what PyTorch counts, takes fair turns, and its peers are the same network."""
+
+import json
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from labcode import bench, peers
+from labcode.convnet import FINAL_MODEL, ConvNet, ConvNetConfig
+from labcode.data import Images
+from labcode.seeds import stream
+from labcode.training import AutogradSteps
+
+TINY = ConvNetConfig(width=3, hidden=5)
+
+
+def batch_of(count: int) -> Images:
+    generator = stream(0, "digits")
+    return Images(
+        torch.randn(count, 1, 32, 32, generator=generator), torch.randint(0, 10, (count,), generator=generator)
+    )
+
+
+@pytest.mark.parametrize("config", [TINY, FINAL_MODEL, ConvNetConfig(width=4, stages=3, filter=3)])
+@pytest.mark.parametrize("count", [1, 2])
+def test_multiply_adds_are_those_that_pytorch_counts(config, count):
+    # Without normalization: PyTorch would count its small filter too, which the floor leaves out.
+    bare = ConvNetConfig(**{**vars(config), "normalize": False, "dropout": ()})
+    steps = AutogradSteps(ConvNet(bare, stream(0, "initial weights")), learning_rate=0.1)
+    with FlopCounterMode(display=False) as counter:
+        steps.step(batch_of(count), masks=None)
+    assert counter.get_total_flops() == 2 * bench.step_multiply_adds(config, count)
+
+
+@pytest.mark.parametrize("name", ["idiomatic", "jax", "tensorflow"])
+@pytest.mark.parametrize(
+    "config",
+    [
+        TINY,
+        ConvNetConfig(width=3, stages=3, filter=5, activation="sigmoid", hidden=5),
+        ConvNetConfig(width=3, pool=3, pool_stride=2, activation="relu", exponent=1, normalize=False, hidden=5),
+    ],
+)
+def test_a_peer_takes_the_same_steps(name, config):
+    if name not in peers.available():
+        pytest.skip(f"{name} is not installed")
+    # The batch is the whole set, so the order that a peer shuffles it into does not change the mean loss.
+    images = batch_of(4)
+    net = ConvNet(config, stream(0, "initial weights"))
+    theirs = getattr(peers, name)(net, images, batch_size=4, learning_rate=0.05)
+    losses = [next(theirs) for _ in range(4)]
+    ours = AutogradSteps(net, learning_rate=0.05)
+    assert losses == pytest.approx([ours.step(images, None)[0] for _ in range(4)], rel=1e-4)
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("rates", [(0.5, 0.5, 0.5), (0.0, 0.5, 0.0)])
+def test_the_idiomatic_peer_drops_out_where_the_network_does(rates):
+    model = peers.idiomatic_net(ConvNet(ConvNetConfig(width=3, dropout=rates), stream(0, "initial weights")))
+    found = [layer.p for layer in model if isinstance(layer, torch.nn.Dropout)]
+    assert found == [rate for rate in rates if rate]
+
+
+def test_engines_take_turns_and_are_timed_by_the_step(monkeypatch):
+    clock, calls = 0.0, []
+
+    def engine(name: str, cost: float):
+        nonlocal clock
+        while True:
+            clock += cost
+            calls.append(name)
+            yield 0.0
+
+    monkeypatch.setattr(bench.time, "perf_counter", lambda: clock)
+    times = bench.take_turns({"quick": engine("quick", 0.01), "slow": engine("slow", 0.05)}, rounds=2, seconds=0.1)
+    assert times["quick"] == pytest.approx([10, 10])
+    assert times["slow"] == pytest.approx([50, 50])
+    warm_up = ["quick"] * 3 + ["slow"] * 3
+    assert calls == warm_up + ["quick"] * 10 + ["slow"] * 2 + ["slow"] * 2 + ["quick"] * 10
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    monkeypatch.setattr(peers, "available", lambda: ["idiomatic"])
+    monkeypatch.setattr(bench, "PRODUCT_SIZES", (256,))
+    monkeypatch.setattr(bench, "NETS", {"tiny": TINY})
+    monkeypatch.setattr(bench, "BATCH_SIZES", (1, 2))
+    return bench.measure(bench.NETS, bench.BATCH_SIZES, rounds=2, seconds=0.001)
+
+
+def test_every_engine_has_its_row_and_the_ratios_agree(measured):
+    rows = {(row["net"], row["batch"], row["engine"]): row for row in measured["rows"]}
+    assert set(rows) == {("tiny", batch, e) for batch in (1, 2) for e in (*bench.OWN_ENGINES, "idiomatic")}
+    floor = {f["batch"]: f for f in measured["floor"]}
+    for (_, batch, engine), row in rows.items():
+        flops = 2 * floor[batch]["multiply_adds"]
+        assert row["fraction_of_floor"] * row["ms"] * measured["machine"]["peak_gflops"] * 1e6 == pytest.approx(flops)
+        assert row["fastest"] <= row["ms"] <= row["slowest"]
+        if engine == "idiomatic":
+            assert row["ratio_to_idiomatic"] == 1
+
+
+def test_the_same_measurements_print_as_json_and_as_a_table(monkeypatch, capsys, measured):
+    monkeypatch.setattr(bench, "measure", lambda *_: measured)
+    monkeypatch.setattr(bench, "_keep_to_one_core", lambda: None)
+    assert bench.main(as_json=True) == 0
+    assert json.loads(capsys.readouterr().out) == measured
+    assert bench.main(as_json=False) == 0
+    text = capsys.readouterr().out
+    assert all(f"{row['ms']:10.2f}" in text for row in measured["rows"])
