@@ -52,7 +52,7 @@ def test_a_peer_takes_the_same_steps(name, config):
     losses = [next(theirs) for _ in range(4)]
     ours = AutogradSteps(net, learning_rate=0.05)
     assert losses == pytest.approx([ours.step(images, None)[0] for _ in range(4)], rel=1e-4)
-    assert losses[-1] < losses[0]
+    assert abs(losses[-1] - losses[0]) > 1e-2 * losses[0]  # the steps were long enough to tell a wrong one
 
 
 @pytest.mark.parametrize("rates", [(0.5, 0.5, 0.5), (0.0, 0.5, 0.0)])
