@@ -210,16 +210,23 @@ def notebook_from(source: Path) -> nbformat.NotebookNode:
     return notebook
 
 
-async def execute(notebook: nbformat.NotebookNode, folder: Path) -> dict[str, list[str]]:
-    """Run every cell in a new kernel working in `folder`; return what the kernel read."""
-    manager = AsyncKernelManager(kernel_spec_manager=ThisPython())
+async def execute(notebook: nbformat.NotebookNode, folder: Path, sockets: str) -> dict[str, list[str]]:
+    """Run every cell in a new kernel working in `folder`; return what the kernel read.
+
+    `sockets` is a folder with a short path, where the kernel is reached.
+    """
+    manager = AsyncKernelManager(
+        kernel_spec_manager=ThisPython(),
+        # Not over TCP: another program can take a port between its choice and the kernel's start.
+        transport="ipc" if os.name == "posix" else "tcp",
+        connection_file=f"{sockets}/kernel.json",
+    )
     client = NotebookClient(
         notebook,
         km=manager,
         timeout=SECONDS_PER_CELL,
         record_timing=False,
         coalesce_streams=True,  # else a print may be split wherever the kernel happened to flush
-        extra_arguments=["--log-level=ERROR"],  # else each kernel warns of its local connection
         resources={"metadata": {"path": str(folder)}},
     )
     # Sets and hashes come out in the same order each time; a progress bar would be stored with its timings.
@@ -284,7 +291,8 @@ def make_snapshot(source: Path) -> str:
     made_from = {"source": digest(source.read_bytes()), "pins": digest_of_pins()}
     notebook = notebook_from(source)
     try:
-        seen = asyncio.run(execute(notebook, source.parent))
+        with tempfile.TemporaryDirectory() as sockets:
+            seen = asyncio.run(execute(notebook, source.parent, sockets))
         for cell in notebook.cells:
             if cell.cell_type == "code":
                 label_figure(cell)
