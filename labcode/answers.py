@@ -91,7 +91,7 @@ def judge_function(answer: Callable, truth: Callable, points: Sequence[float], t
     >>> judge_function(lambda x: math.exp(x) - 1, mpmath.expm1, [1e-9, 1.0], 1e-15)
     Traceback (most recent call last):
         ...
-    labcode.answers.WrongAnswer: Wrong: at 1e-09 your function gives 1.000000082740371e-09, the truth is 1.0000000005e-9.
+    labcode.answers.WrongAnswer: Wrong: at 1e-09 you compute 1.000000082740371e-09, the truth is 1.0000000005e-9.
     """
     for point in points:
         value = answer(point)
@@ -103,7 +103,7 @@ def judge_function(answer: Callable, truth: Callable, points: Sequence[float], t
             error = abs(mpmath.mpf(float(value)) - right) / abs(right)
         if not error <= tolerance:
             raise WrongAnswer(
-                f"Wrong: at {point:g} your function gives {float(value)!r}, the truth is {mpmath.nstr(right, 16)}."
+                f"Wrong: at {point:g} you compute {float(value)!r}, the truth is {mpmath.nstr(right, 16)}."
             )
     print(f"Right at {len(points)} points: relative error below {tolerance:.0e}.")
 

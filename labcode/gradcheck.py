@@ -17,10 +17,11 @@ from sympy import Expr
 from labcode.notation import text
 from labcode.proof import unfold
 
-#: tolerance and its reason, for each way of taking a derivative in float64 (eps = 2.2e-16).
-COMPLEX = (1e-12, "no subtraction, so rounding alone: some thousand eps")
-CENTRAL = (1e-7, "best step eps^(1/3): error near eps^(2/3), 4e-11, times the curvature")
-AUTOGRAD = (1e-12, "rounding alone: some thousand eps")
+#: Tolerance, and why: float64 rounds to eps = 2.2e-16, and a formula of a few operations on numbers
+#: of ordinary size stays within some thousand of those.
+COMPLEX = (1e-12, "no subtraction, so rounding alone: some thousand times 2e-16")
+CENTRAL = (1e-7, "rounding against curvature: best is near 4e-11 times the third derivative")
+AUTOGRAD = (1e-12, "rounding alone: some thousand times 2e-16")
 
 
 class GradientError(ArithmeticError):
@@ -64,7 +65,9 @@ class ResidualTable:
             "| compared with | largest relative residual | why this tolerance |",
             "|---|---|---|",
         ]
-        lines += [f"| {r.compared} | below {r.tolerance:.0e} | {r.reason} |" for r in self.rows]
+        for row in self.rows:
+            power = round(np.log10(row.tolerance))
+            lines.append(f"| {row.compared} | below $10^{{{power}}}$ | {row.reason} |")
         return "\n".join(lines) + "\n"
 
 
@@ -146,8 +149,8 @@ def check_gradient(
     >>> x = symbols("x", real=True)
     >>> check_gradient(2 * exp(2 * x), exp(2 * x), [x], lambda t: (2 * t).exp())
     exp(2*x), 25 points
-      complex-step differences  below 1e-12  no subtraction, so rounding alone: some thousand eps
-      autograd, float64         below 1e-12  rounding alone: some thousand eps
+      complex-step differences  below 1e-12  no subtraction, so rounding alone: some thousand times 2e-16
+      autograd, float64         below 1e-12  rounding alone: some thousand times 2e-16
     """
     outputs = list(function) if isinstance(function, Sequence) else [function]
     claimed = [list(row) for row in answer] if isinstance(answer, Sequence) else [[answer]]

@@ -19,10 +19,10 @@ _GREEK = {"sigma": "σ", "beta": "β", "delta": "δ", "eta": "η", "epsilon": "�
 
 
 def _ordered_terms(printer, expr, order=None):
-    """Terms as they are spoken: a number first, what is subtracted last."""
+    """Terms as they are spoken: what is subtracted comes last, otherwise a number first."""
     return sorted(
         super(type(printer), printer)._as_ordered_terms(expr, order="lex"),
-        key=lambda term: (not term.is_Number, term.could_extract_minus_sign()),
+        key=lambda term: (term.could_extract_minus_sign(), not term.is_Number),
     )
 
 

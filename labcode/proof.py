@@ -374,9 +374,12 @@ def sample(
     """
     chance = random.Random(seed)
     domain = domain or {}
-    left, right = (_confine(unfold(sympy.sympify(side), definitions), distinct, case) for side in (left, right))
+    written = [unfold(sympy.sympify(side), definitions) for side in (left, right)]
+    # Before sums are tidied away: n in "the sum of n ones" is a size, not an index.
+    limits = {end for side in (left, right, *written) for ends in _limits(side) for end in ends}
+    left, right = (_confine(side, distinct, case) for side in written)
     tried = 0
-    for sizes, pair in _concretize(left, right, distinct, chance):
+    for sizes, pair in _concretize(left, right, limits, distinct, chance):
         variables = sorted(set().union(*(side.free_symbols for side in pair)), key=str)
         functions = [sympy.lambdify(variables, side, modules="mpmath") for side in pair]
         ends = [_ends(variable, domain) for variable in variables]
@@ -390,14 +393,17 @@ def sample(
     return tried, None
 
 
-def _concretize(left, right, distinct, chance) -> Iterator[tuple[dict, tuple[Expr, Expr]]]:
+def _limits(expression) -> list[tuple]:
+    return [node.limits[0][1:] for node in sympy.sympify(expression).atoms(sympy.Sum)]
+
+
+def _concretize(left, right, limits, distinct, chance) -> Iterator[tuple[dict, tuple[Expr, Expr]]]:
     """Both sides with numbers for sizes and indices, and known functions for unknown ones."""
     pair = _same_functions(left, right, chance)
     integers = sorted(
         {s for side in pair for s in side.free_symbols if isinstance(s, Symbol) and s.is_integer},
         key=str,
     )
-    limits = {s for side in pair for node in side.atoms(sympy.Sum) for s in node.limits[0][1:]}
     sizes = [s for s in integers if s in limits]
     indices = [s for s in integers if s not in limits]
     if not integers:
@@ -492,9 +498,9 @@ def _fifty_digits(function, values):
         with mpmath.workdps(precision):
             try:
                 value = mpmath.mpmathify(function(*values))
-            except (ZeroDivisionError, ValueError, TypeError):
-                return mpmath.nan
-            # An exact 0 may only mean that these digits were too few: go on.
+            except (ZeroDivisionError, ValueError):
+                value = mpmath.nan  # perhaps for want of digits: log(1 - sigma(1000)), say
+            # An exact 0 may also only mean that these digits were too few.
             if previous is not None and value != 0 and _agree(previous, value, DIGITS):
                 return value
             previous = value

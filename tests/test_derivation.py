@@ -1,0 +1,163 @@
+"""Chains: what is refused, how a refusal reads, what is shown."""
+
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+from sympy import Function, Lambda, cos, exp, symbols
+
+import labcode.derivation
+from labcode.derivation import DerivationError, Partial, Product, Ratio, Step, Total, derive
+from labcode.gradcheck import GradientError, check_gradient
+from labcode.proof import unfold
+
+x_in, x_out, E, u = symbols("x_in x_out E u", real=True)
+sigma, loss = Function("sigma"), Function("loss")
+NAMES = {sigma: Lambda(u, 1 / (1 + exp(-u))), x_out: sigma(x_in), E: loss(x_out)}
+SENT = Partial(E, x_out)
+
+#: Plausible wrong answers to Q1, as a student might write them.
+WRONG = {
+    "the second factor dropped": Product(SENT, 1 - x_out),
+    "the first factor dropped": Product(SENT, x_out),
+    "the error that was sent dropped": Product(1 - x_out, x_out),
+    "sign flipped": Product(-1, SENT, 1 - x_out, x_out),
+    "sign flipped inside": Product(SENT, x_out - 1, x_out),
+    "plus for minus": Product(SENT, 1 + x_out, x_out),
+    "the slope of tanh": Product(SENT, 1 - x_out**2),
+    "squared": Product(SENT, (1 - x_out) * x_out, (1 - x_out) * x_out),
+    "taken at the output": Product(SENT, 1 - sigma(x_out), sigma(x_out)),
+    "input for output": Product(SENT, 1 - x_in, x_in),
+    "derivative of the wrong output": Product(SENT, Partial(1 - sigma(x_in), x_in)),
+    "the slope passed on undivided": SENT,
+    "divided instead of multiplied": Ratio(SENT, Product(1 - x_out, x_out)),
+    "mirrored input, odd": Product(SENT, sigma(x_in) - sigma(-x_in)),
+    "e for 1": Product(SENT, exp(-x_in), x_out),
+}
+
+
+@pytest.mark.parametrize("slip", WRONG)
+def test_wrong_answers_are_refused_with_a_point(slip):
+    with pytest.raises(DerivationError, match=r"is not an equality[\s\S]*At .*x_in = "):
+        derive("q1", Partial(E, x_in), Step(WRONG[slip], slip), definitions=NAMES)
+
+
+@pytest.mark.parametrize("slip", WRONG)
+def test_wrong_answers_are_refused_by_the_three_ways(slip):
+    """With E the output itself, so that the error that was sent is 1."""
+    import torch
+
+    names = {**NAMES, E: x_out}
+    if slip == "the error that was sent dropped":
+        pytest.skip("an error of 1 may be dropped")
+    with pytest.raises(GradientError, match="is wrong"):
+        check_gradient(unfold(WRONG[slip], names), sigma(x_in), [x_in], torch.sigmoid, definitions=names)
+
+
+def test_the_right_answer_passes():
+    chain = derive("q1", Partial(E, x_in), Step(Product(SENT, 1 - x_out, x_out), "all at once"), definitions=NAMES)
+    assert chain.proofs == ("rational identity",)
+    assert chain.points >= 16
+
+
+def test_the_broken_step_is_named_with_both_sides_and_a_point():
+    good = Step(Ratio(exp(-x_in), (1 + exp(-x_in)) ** 2), "chain rule")
+    bad = Step(Product(sigma(x_in), sigma(x_in)), "a slip")
+    with pytest.raises(DerivationError) as refused:
+        derive("slope", Partial(sigma(x_in), x_in), good, bad, definitions=NAMES)
+    said = str(refused.value)
+    assert said.startswith('Step 2 of "slope" (a slip) is not an equality.')
+    assert "before: exp(-x_in)/(1 + exp(-x_in))**2" in said
+    assert "after:  σ(x_in)·σ(x_in)" in said
+    point, left, right = map(
+        float, re.search(r"x_in = (\S+) the left side is (\S+), the right side (\S+)\.$", said).groups()
+    )
+    value = 1 / (1 + 2.718281828459045**-point)
+    assert left == pytest.approx(value * (1 - value), rel=1e-4)
+    assert right == pytest.approx(value**2, rel=1e-4)
+
+
+def test_the_message_is_the_same_every_time():
+    def message():
+        with pytest.raises(DerivationError) as refused:
+            derive("q1", Partial(E, x_in), Step(SENT, "slip"), definitions=NAMES, seed=3)
+        return str(refused.value)
+
+    assert message() == message()
+
+
+def test_true_but_unproved_is_an_error(monkeypatch):
+    monkeypatch.setattr(labcode.derivation, "prove_equal", lambda *a, **k: None)
+    with pytest.raises(DerivationError, match=r"could not be proved[\s\S]*no proof"):
+        derive("q1", cos(x_in), Step(cos(-x_in), "even"))
+
+
+def test_a_false_proof_is_caught_by_the_sample(monkeypatch):
+    monkeypatch.setattr(labcode.derivation, "prove_equal", lambda *a, **k: "trust me")
+    with pytest.raises(DerivationError, match="is not an equality"):
+        derive("q1", cos(x_in), Step(1 - x_in**2 / 2, "nearly"))
+
+
+def test_a_blind_sample_does_not_let_a_false_step_pass(monkeypatch):
+    monkeypatch.setattr(labcode.derivation, "sample", lambda *a, **k: (16, None))
+    with pytest.raises(DerivationError, match="could not be proved"):
+        derive("q1", cos(x_in), Step(1 - x_in**2 / 2, "nearly"))
+
+
+def test_a_chain_needs_a_step():
+    with pytest.raises(ValueError, match='"empty" has no steps'):
+        derive("empty", x_in)
+
+
+def test_what_is_shown_is_what_was_proved():
+    """One equals sign a step, each labelled, the factors in the order in which they were written."""
+    chain = derive(
+        "q1",
+        Partial(E, x_in),
+        Step(Product(SENT, Partial(x_out, x_in)), "chain rule", "once"),
+        Step(Product(SENT, 1 - x_out, x_out), "slope"),
+        definitions=NAMES,
+    )
+    shown = chain._repr_markdown_()
+    assert shown.count("=") == 2
+    assert [f"(q1-{number})" in shown for number in range(4)] == [True, True, True, False]
+    assert (
+        r"= \frac{\partial E}{\partial x_{\mathrm{out}}} \cdot \left[1 - x_{\mathrm{out}}\right] \cdot x_{\mathrm{out}}"
+        in shown
+    )
+    assert "*chain rule*: once" in shown
+    assert repr(chain).splitlines()[-1].split("  ")[0] == "(2) = ∂E/∂x_out·(1 - x_out)·x_out"
+
+
+def test_powers_of_written_forms_have_brackets():
+    from labcode.notation import latex, text
+
+    assert latex(Ratio(x_in, 2) ** 2).startswith(r"\left(")
+    assert latex(Total(x_in, 1) ** 2).startswith(r"\left(")
+    assert text(Product(x_in, 2) ** 2) == "(x_in·2)**2"
+    assert text(Partial(x_in * 2, x_in)) == "∂[2*x_in]/∂x_in"
+
+
+def test_importing_needs_no_torch_and_little_time():
+    code = (
+        "import sympy, sys, time; start = time.perf_counter(); import labcode.derivation; "
+        "print(time.perf_counter() - start, 'torch' in sys.modules)"
+    )
+    seconds, torch_came = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert torch_came == "False"
+    assert float(seconds) < 1.0
+
+
+def test_gradcheck_and_answers_need_no_torch_before_they_use_it():
+    code = "import labcode.gradcheck, labcode.answers, sys; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_chain_of_ordinary_length_takes_little_time():
+    start = time.perf_counter()
+    derive("q1", Partial(E, x_in), Step(Product(SENT, 1 - x_out, x_out), "all at once"), definitions=NAMES)
+    assert time.perf_counter() - start < 5
