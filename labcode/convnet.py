@@ -53,10 +53,10 @@ class ConvNetConfig:
 
     >>> [shape.pooled for shape in ConvNetConfig().shapes]
     [14, 5]
-    >>> ConvNetConfig(filter=7, stages=3)
+    >>> ConvNetConfig(filter=17)
     Traceback (most recent call last):
     ...
-    ValueError: Stage 3 cannot be built: filter 7 does not fit into a 3x3 map (stage 1: 32 -> 26 -> 13, stage 2: 13 -> 7 -> 3).
+    ValueError: Stage 2 cannot be built: filter 17 does not fit into a 8x8 map (stage 1: 32 -> 16 -> 8).
     """
 
     width: int = 64
@@ -107,7 +107,8 @@ class ConvNetConfig:
             convolved = size - self.filter + 1
             if convolved < 1:
                 raise ValueError(
-                    f"Stage {stage} cannot be built: filter {self.filter} does not fit into a {size}x{size} map{history}."
+                    f"Stage {stage} cannot be built: filter {self.filter} does not fit into a {size}x{size} "
+                    f"map{history}."
                 )
             pooled = 1 if convolved == 1 else (convolved - self.pool) // self.pool_stride + 1
             if pooled < 1:

@@ -145,8 +145,7 @@ def train(net: ConvNet, mnist: Mnist, recipe: Recipe, seed: int, progress: bool 
 
     >>> from labcode.convnet import ConvNetConfig
     >>> from labcode.data import load
-    >>> mnist = load("tenth", seed=0)
-    >>> small = Mnist(mnist.train[:300], mnist.validation[:100], mnist.test, mnist.mean, mnist.deviation)
+    >>> small = load("tenth", seed=0).first(300, 100)
     >>> net = ConvNet(ConvNetConfig(width=2), stream(0, "initial weights"))
     >>> history = train(net, small, Recipe(epochs=2), seed=0, progress=False)
     >>> len(history.validation.errors), history.validation.images, history.diverged
@@ -161,9 +160,10 @@ def train(net: ConvNet, mnist: Mnist, recipe: Recipe, seed: int, progress: bool 
     online, training, validation = [], [], []
     diverged = False
     start = time.perf_counter()
+    quiet = {} if progress else {"disable": True}  # left unset, the user's TQDM_DISABLE decides
     with (
         one_thread(),
-        tqdm(total=recipe.epochs * count, unit="image", disable=not progress) as bar,
+        tqdm(total=recipe.epochs * count, unit="image", **quiet) as bar,
     ):
         for _ in range(recipe.epochs):
             order = torch.randperm(count, generator=orders)

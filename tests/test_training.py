@@ -1,11 +1,13 @@
 """Training: repeatable, its counts are what they say, bad settings fail before it starts."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 from labcode.convnet import ConvNet, ConvNetConfig
-from labcode.data import Mnist, load
+from labcode.data import load
 from labcode.seeds import stream
 from labcode.training import ErrorCurve, Recipe, count_errors, train
 
@@ -15,8 +17,7 @@ DROPPING = ConvNetConfig(width=3, hidden=8, dropout=(0.2, 0.2, 0.2))
 
 @pytest.fixture(scope="module")
 def mnist():
-    full = load("tenth", seed=0)
-    return Mnist(full.train[:200], full.validation[:150], full.test[:10], full.mean, full.deviation)
+    return load("tenth", seed=0).first(200, 150)
 
 
 def run(mnist, config=SMALL, recipe=None, seed=0):
@@ -93,8 +94,7 @@ def test_curves_count_what_they_say(mnist):
 def test_clean_training_error_is_measured_on_1800_images():
     tenth = load("tenth", seed=0)
     net = ConvNet(ConvNetConfig(width=1, hidden=2), stream(0, "initial weights"))
-    few = Mnist(tenth.train[:1_900], tenth.validation[:10], tenth.test, tenth.mean, tenth.deviation)
-    history = train(net, few, Recipe(epochs=1, batch_size=100), 0, progress=False)
+    history = train(net, tenth.first(1_900, 10), Recipe(epochs=1, batch_size=100), 0, progress=False)
     assert history.train.images == 1_800
     assert history.train.errors[-1] == count_errors(net, tenth.train[:1_800])
 
@@ -105,7 +105,7 @@ def test_dropout_is_off_when_errors_are_counted(mnist):
 
 
 def test_a_loss_that_is_not_finite_ends_the_training_and_says_so(mnist):
-    bad = Mnist(mnist.train[torch.arange(200)], mnist.validation, mnist.test, mnist.mean, mnist.deviation)
+    bad = replace(mnist, train=mnist.train[torch.arange(200)])
     bad.train.pixels[3] = float("nan")
     _, history = run(bad)
     assert history.diverged
