@@ -6,13 +6,11 @@ of other images.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from IPython.display import Markdown
 from scipy import stats
-from tabulate import tabulate
 
 SMALLEST_DIFFERENCE = 0.2
 """The smallest difference that matters, in percentage points of error: about 4 of the 1 800 validation images."""
@@ -96,26 +94,6 @@ def t_interval(values: np.ndarray) -> tuple[float, float]:
         return float(mean), float(mean)
     low, high = stats.t.interval(CONFIDENCE, len(values) - 1, loc=mean, scale=error)
     return float(low), float(high)
-
-
-def error_table(levels: Mapping[object, Mapping[str, np.ndarray]]) -> Markdown:
-    """Return a table of errors: a row a level, a column a measure, each the mean over seeds with its 95% interval.
-
-    Parameters
-    ----------
-    levels : for each level, for each measure's name, the errors of all seeds (seeds,), in percent.
-
-    >>> print(error_table({16: {"best": np.array([1.0, 2.0, 3.0])}}).data)
-    |    | best               |
-    |---:|:-------------------|
-    | 16 | 2.00 (-0.48, 4.48) |
-    """
-    rows = [
-        [level, *(f"{v.mean():.2f} ({', '.join(f'{end:.2f}' for end in t_interval(v))})" for v in measures.values())]
-        for level, measures in levels.items()
-    ]
-    headers = ["", *next(iter(levels.values()))]
-    return Markdown(tabulate(rows, headers, tablefmt="pipe"))
 
 
 def fitted_fall(widths: Sequence[float], errors: Sequence[float]) -> float:

@@ -1,4 +1,4 @@
-"""The book's few kinds of plot, and how a figure reaches a page.
+"""How a figure reaches a page, and the plain parts that figures are made of.
 
 One picture on white serves both themes. Lines differ in style and marker as well as in colour, and every figure has
 a text twin, its caption and alternative text, computed from the numbers that it draws: pictures cannot be compared
@@ -6,15 +6,12 @@ automatically, text can.
 """
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
-
-from labcode.ablations import Ablation
 
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#000000")
 """Okabe and Ito's colours, told apart with the common colour deficiencies."""
@@ -22,7 +19,6 @@ PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "X")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))
 DOTS_PER_INCH = 110
-ERROR_TICKS = (0, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 
 
 def show(figure: Figure, alt: str, caption: str, name: str) -> None:
@@ -89,74 +85,3 @@ def digits(pixels: np.ndarray, titles: Sequence[str], columns: int) -> Figure:
         ax.imshow(image, cmap="gray_r", interpolation="nearest")
         ax.set_title(title, fontsize=9)
     return figure
-
-
-def learning_curves(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], levels_title: str) -> Figure:
-    """Draw training and validation error by epoch, a line a level: the mean over seeds, with their spread.
-
-    Parameters
-    ----------
-    curves : for each level's label, (training, validation) errors in percent, each (seeds, epochs).
-    levels_title : what the levels are, above their legend.
-
-    The band reaches from the lowest to the highest seed. The scale is logarithmic above 0.1% and linear below it, so
-    that a training error of 0 has its place.
-
-    >>> figure = learning_curves({"16": (np.ones((3, 5)), np.ones((3, 5)))}, "width")
-    >>> [ax.get_title() for ax in figure.axes]
-    ['training, dropout off', 'validation']
-    """
-    figure, axes = panels(2, height=3.8)
-    for part, (ax, title) in enumerate(zip(axes, ("training, dropout off", "validation"), strict=True)):
-        for (label, pair), color, marker, dashes in zip(curves.items(), PALETTE, MARKERS, DASHES, strict=False):
-            errors = pair[part]
-            epochs = np.arange(1, errors.shape[1] + 1)
-            style = {"color": color, "marker": marker, "linestyle": dashes, "markersize": 4, "markevery": 2}
-            ax.plot(epochs, errors.mean(axis=0), label=label, **style)
-            ax.fill_between(epochs, errors.min(axis=0), errors.max(axis=0), color=color, alpha=0.15, linewidth=0)
-        ax.set(title=title, xlabel="epoch")
-        ax.set_yscale("symlog", linthresh=0.1)
-        ax.set_ylim(bottom=0)
-        ax.set_yticks(ERROR_TICKS, [f"{tick:g}" for tick in ERROR_TICKS])
-        ax.yaxis.set_minor_locator(NullLocator())
-    highest = max(errors.max() for pair in curves.values() for errors in pair)
-    for ax in axes:
-        ax.set_ylim(top=1.2 * highest)
-    axes[0].set_ylabel("error (% of images)")
-    axes[1].legend(title=levels_title, frameon=False)
-    return figure
-
-
-def show_ablation(ablation: Ablation) -> None:
-    """Show an ablation's learning curves from the book's records, as the lab's figure of it would have been.
-
-    Raises
-    ------
-    labcode.runs.RecordError : a record is missing or unsound.
-
-    >>> from labcode.ablations import HIDDEN_UNITS
-    >>> show_ablation(HIDDEN_UNITS)  # doctest: +SKIP
-    """
-    by_seed = ablation.records()
-    curves = {
-        str(level): tuple(
-            np.array([getattr(records[level].history, part).percent for records in by_seed])
-            for part in ("train", "validation")
-        )
-        for level in ablation.levels
-    }
-    epochs = next(iter(curves.values()))[0].shape[1]
-    ends = "; ".join(
-        f"{ablation.setting} {label}: training from {training[:, 0].mean():.2f}% to {training[:, -1].mean():.2f}%, "
-        f"validation from {validation[:, 0].mean():.2f}% to {validation[:, -1].mean():.2f}%"
-        for label, (training, validation) in curves.items()
-    )
-    show(
-        learning_curves(curves, ablation.setting),
-        alt=f"Two panels of error against epoch, training and validation, one line for each {ablation.setting}. "
-        f"Mean over {len(by_seed)} seeds at epoch 1 and epoch {epochs}: {ends}.",
-        caption=f"**Recorded**: {len(by_seed)} seeds, {epochs} epochs, 4 200 training and 1 800 validation images. "
-        "Lines are means over seeds, bands reach from the lowest to the highest seed. "
-        f"Again: `python -m labcode run {ablation.name}`.",
-        name=f"fig-{ablation.name.replace('_', '-')}",
-    )

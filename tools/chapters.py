@@ -301,7 +301,8 @@ def make_snapshot(source: Path) -> str:
     # A Python file counts when it was imported, not when it was opened (for a traceback, say).
     paths = [path for path in seen["opened"] if not path.endswith((".py", ".pyc"))]
     paths += [path for path in seen["imported"] if path.endswith(".py")]
-    paths += [f"{path}/" for path in seen["listed"]]
+    # A package may look for its libraries in folders beside the chapter that were never there.
+    paths += [f"{path}/" for path in seen["listed"] if (ROOT / path).is_dir()]
     made_from["reads"] = {
         path: digest_of(path)
         for path in sorted(Path(path).as_posix() + "/" * path.endswith("/") for path in paths)
