@@ -113,17 +113,20 @@ def test_page_ends_with_how_to_run_it_again(source):
 
 @every_chapter
 def test_chapter_begins_with_what_you_will_learn(source):
-    assert headings(source)[0] == "What you will learn"
+    beginning = source.read_text(encoding="utf-8").split("\n## ")[0]
+    assert re.search(r"^[`:]{3,}\{admonition\} What you will learn$", beginning, flags=re.MULTILINE)
 
 
 @every_chapter
-def test_every_exercise_has_a_folded_solution(source):
+def test_every_exercise_has_a_folded_solution_that_executes(source):
     text = source.read_text(encoding="utf-8")
-    exercises = re.findall(r"\{exercise(?:-start)?\}.*\n(?:---\n)?:?label: *(\S+)", text)
-    solutions = re.findall(r"\{solution(?:-start)?\} *(\S+)\n((?:---\n)?(?::?\w+:.*\n)*)", text)
-    folded = [label for label, options in solutions if re.search(r"class: *.*dropdown", options)]
+    exercises = re.findall(r"\{exercise(?:-start)?\}.*\n:label: *(\S+)", text)
+    solutions = dict(re.findall(r"\{solution-start\} *(\S+)\n(.*?)\{solution-end\}", text, flags=re.DOTALL))
     assert exercises, "no exercise with a label"
-    assert sorted(folded) == sorted(exercises)
+    assert sorted(solutions) == sorted(exercises)
+    for label, solution in solutions.items():
+        assert re.match(r":class: .*\bdropdown\b", solution), f"{label}'s solution is not folded"
+        assert "{code-cell}" in solution, f"{label}'s solution executes nothing"
 
 
 # The tool, on a book of two chapters
