@@ -28,8 +28,8 @@ test: $(READY) browser ## check the code, every chapter and the built site
 	$(BUILD) --all
 	$(BIN)/pytest tests/site
 
-chapters: $(READY) ## execute stale chapters (ALL=1: every chapter) and write their snapshots
-	$(BIN)/python tools/chapters.py $(if $(ALL),--all)
+chapters: $(READY) ## execute stale chapters (ALL=1: all; CHAPTER=mnist/data: that one)
+	$(BIN)/python tools/chapters.py $(if $(ALL),--all) $(CHAPTER)
 
 browser: ## install Debian's Chromium for the browser tests, where that is allowed
 	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then \
