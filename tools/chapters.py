@@ -242,7 +242,7 @@ async def execute(notebook: nbformat.NotebookNode, folder: Path, sockets: str) -
             try:
                 await client.async_execute_cell(cell, index, execution_count=number)
             except CellExecutionError as error:
-                problem = f"raised {error.ename}: {error.evalue}"
+                problem = f"raised {error.ename}: {error.evalue.rstrip('.')}"
             except CellTimeoutError:
                 problem = f"took more than {SECONDS_PER_CELL} seconds"
             except DeadKernelError:
