@@ -22,7 +22,7 @@ from labcode.convnet import FINAL_MODEL, ConvNet, ConvNetConfig
 from labcode.data import Images, load
 from labcode.runs import processor
 from labcode.seeds import stream
-from labcode.training import AutogradSteps, one_thread
+from labcode.training import ENGINES, one_thread
 
 NETS = {"final": FINAL_MODEL, "baseline": ConvNetConfig()}
 BATCH_SIZES = (1, 16, 64)
@@ -40,7 +40,7 @@ def own_steps(make: Callable, net: ConvNet, images: Images, batch_size: int, lea
 
     Parameters
     ----------
-    make : the engine, such as `AutogradSteps`.
+    make : the engine, such as `labcode.training.AutogradSteps`.
     net, images, batch_size, learning_rate : as in `labcode.training`.
     """
     steps = make(net, learning_rate)
@@ -51,9 +51,6 @@ def own_steps(make: Callable, net: ConvNet, images: Images, batch_size: int, lea
                 batch = images[places]
                 loss, _ = steps.step(batch, net.draw_masks(len(batch), masks))
                 yield loss
-
-
-OWN_ENGINES = {"autograd": AutogradSteps}
 
 
 @dataclass(frozen=True)
@@ -141,7 +138,7 @@ def measure(nets: dict[str, ConvNetConfig], batch_sizes: tuple[int, ...], rounds
     """
     images = load("tenth", seed=0).train
     timings, peak = {}, dict.fromkeys(PRODUCT_SIZES, 0.0)
-    names = [*OWN_ENGINES, *peers.available()]
+    names = [*ENGINES, *peers.available()]
     cases = [(net, batch) for net in nets for batch in batch_sizes]
     with one_thread(), tqdm(total=len(cases), unit="case", desc="measuring") as bar:
         for net, batch in cases:
@@ -175,8 +172,8 @@ def measure(nets: dict[str, ConvNetConfig], batch_sizes: tuple[int, ...], rounds
 
 def _engine(name: str, config: ConvNetConfig, images: Images, batch_size: int) -> Steps:
     net = ConvNet(config, stream(0, "initial weights"))
-    if name in OWN_ENGINES:
-        return own_steps(OWN_ENGINES[name], net, images, batch_size, LEARNING_RATE)
+    if name in ENGINES:
+        return own_steps(ENGINES[name], net, images, batch_size, LEARNING_RATE)
     return getattr(peers, name)(net, images, batch_size, LEARNING_RATE)
 
 

@@ -22,6 +22,9 @@ from labcode.training import ErrorCurve, History, Recipe, count_errors, train
 RECORDS = Path(__file__).parents[1] / "book" / "records"
 """Where the book's records lie in a checkout of the project."""
 
+ENGINE = "hand"
+"""What trains the recorded runs: the backward pass of Part I's formulas."""
+
 
 @dataclass(frozen=True)
 class Experiment:
@@ -126,7 +129,7 @@ def run(experiment: Experiment, progress: bool = True) -> Record:
     """
     mnist = _load(experiment.scale, experiment.seed)
     net = ConvNet(experiment.network, stream(experiment.seed, "initial weights"))
-    history = train(net, mnist, experiment.recipe, experiment.seed, progress=progress)
+    history = train(net, mnist, experiment.recipe, experiment.seed, progress=progress, engine=ENGINE)
     test = ErrorCurve((count_errors(net, mnist.test),), len(mnist.test))
     return Record(experiment, history, test, _provenance())
 
@@ -139,7 +142,7 @@ def _load(scale: str, seed: int) -> Mnist:
 
 def _provenance() -> dict[str, str]:
     return {
-        "engine": "autograd",
+        "engine": ENGINE,
         "labcode": version("labcode"),
         "torch": version("torch"),
         "numpy": version("numpy"),

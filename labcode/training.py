@@ -13,10 +13,10 @@ from tqdm import tqdm
 
 from labcode.convnet import ConvNet
 from labcode.data import Images, Mnist
+from labcode.handprop import HandProp, HandSteps
 from labcode.seeds import stream
 
 MEASURED_TRAINING_IMAGES = 1_800  # as many as validate at the lab's scale, so that both errors cost the same
-EVALUATION_BATCH = 100
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,12 @@ class AutogradSteps:
         return value, _misclassified(outputs, batch)
 
 
-def train(net: ConvNet, mnist: Mnist, recipe: Recipe, seed: int, progress: bool = True) -> History:
+ENGINES = {"hand": HandSteps, "autograd": AutogradSteps}
+
+
+def train(
+    net: ConvNet, mnist: Mnist, recipe: Recipe, seed: int, progress: bool = True, engine: str = "hand"
+) -> History:
     """Train ``net`` in place and return its history.
 
     The order of the images and the dropout masks come from ``seed``, each from its own stream, so the same network,
@@ -138,10 +143,12 @@ def train(net: ConvNet, mnist: Mnist, recipe: Recipe, seed: int, progress: bool 
     recipe : learning rate, batch size, epochs.
     seed : of the order of images and of the dropout masks.
     progress : whether to show a progress bar.
+    engine : ``"hand"``, the backward pass written by hand, or ``"autograd"``, PyTorch's: the same results but for
+        rounding, and slower.
 
     Raises
     ------
-    ValueError : the batch size exceeds the number of training images.
+    ValueError : unknown engine, or the batch size exceeds the number of training images.
 
     >>> from labcode.convnet import ConvNetConfig
     >>> from labcode.data import load
@@ -151,12 +158,14 @@ def train(net: ConvNet, mnist: Mnist, recipe: Recipe, seed: int, progress: bool 
     >>> len(history.validation.errors), history.validation.images, history.diverged
     (2, 100, False)
     """
+    if engine not in ENGINES:
+        raise ValueError(f"Unknown engine {engine!r}; accepted are {' and '.join(map(repr, ENGINES))}.")
     count = len(mnist.train)
     if recipe.batch_size > count:
         raise ValueError(f"batch_size is {recipe.batch_size}; with {count} training images it can be {count} at most.")
     orders, masks = stream(seed, "order of images"), stream(seed, "dropout")
     measured = mnist.train[:MEASURED_TRAINING_IMAGES]
-    steps = AutogradSteps(net, recipe.learning_rate)
+    steps = ENGINES[engine](net, recipe.learning_rate)
     online, training, validation = [], [], []
     diverged = False
     start = time.perf_counter()
@@ -191,7 +200,6 @@ def train(net: ConvNet, mnist: Mnist, recipe: Recipe, seed: int, progress: bool 
     )
 
 
-@torch.no_grad()
 def count_errors(net: ConvNet, images: Images) -> int:
     """Count the images that ``net`` misclassifies, with dropout off.
 
@@ -201,8 +209,7 @@ def count_errors(net: ConvNet, images: Images) -> int:
     >>> 0 <= count_errors(net, load("tenth", seed=0).validation[:50]) <= 50
     True
     """
-    batches = (images[start : start + EVALUATION_BATCH] for start in range(0, len(images), EVALUATION_BATCH))
-    return sum(_misclassified(net(batch.pixels), batch) for batch in batches)
+    return _misclassified(HandProp(net).log_probabilities(images.pixels), images)
 
 
 def _misclassified(outputs: torch.Tensor, batch: Images) -> int:

@@ -91,7 +91,7 @@ def measured(monkeypatch):
 
 def test_every_engine_has_its_row_and_the_ratios_agree(measured):
     rows = {(row["net"], row["batch"], row["engine"]): row for row in measured["rows"]}
-    assert set(rows) == {("tiny", batch, e) for batch in (1, 2) for e in (*bench.OWN_ENGINES, "idiomatic")}
+    assert set(rows) == {("tiny", batch, e) for batch in (1, 2) for e in (*bench.ENGINES, "idiomatic")}
     floor = {f["batch"]: f for f in measured["floor"]}
     for (_, batch, engine), row in rows.items():
         flops = 2 * floor[batch]["multiply_adds"]

@@ -1,0 +1,318 @@
+"""Each layer's forward and backward pass, written out from Part I's formulas (chapter "From answers to a network").
+
+No autograd here: a layer keeps what its derivative needs, and ``backward`` turns the gradient at its output into the
+gradient at its input. E is the loss summed over the minibatch throughout.
+
+Maps lie channels last, one pixel a row: N images of height H, width W and C channels are a matrix (N H W, C), in
+which a convolution, too, is one matrix product. A layer is made for N images and writes into the same memory at every
+step: at one image a step, asking for memory would cost as much as the arithmetic.
+"""
+
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from labcode.layers import gaussian_window
+
+
+class Affine:
+    r"""A linear layer: :math:`Y = X W^T + b`, rows of X being images, or the pixels of a convolution's windows.
+
+    .. math:: \frac{\partial E}{\partial X} = G W, \qquad \frac{\partial E}{\partial W} = G^T X, \qquad
+              \frac{\partial E}{\partial b} = \sum_n G_n, \qquad G = \frac{\partial E}{\partial Y}
+
+    Shapes: X (rows, inputs), W (outputs, inputs), b (outputs,), Y and G (rows, outputs).
+
+    >>> layer = Affine(torch.tensor([[1.0, 2.0]]), torch.tensor([3.0]), rows=1)
+    >>> layer.forward(torch.tensor([[4.0, 5.0]]))
+    tensor([[17.]])
+    >>> layer.backward(torch.tensor([[10.0]]), (layer.weight, layer.bias), scale=-0.1)  # a step of SGD, in place
+    tensor([[10., 20.]])
+    >>> layer.weight, layer.bias
+    (tensor([[-3., -3.]]), tensor([2.]))
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor, rows: int):
+        outputs, inputs = weight.shape
+        self.weight, self.bias = weight, bias
+        self.output = weight.new_empty(rows, outputs)
+        self.gradient = weight.new_empty(rows, inputs)
+        self.ones = weight.new_ones(rows)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.input = x
+        return torch.addmm(self.bias, x, self.weight.t(), out=self.output)
+
+    def backward(self, g: Tensor, target: tuple[Tensor, Tensor], scale: float, wanted: bool = True) -> Tensor | None:
+        """Add ``scale`` times the gradient to ``target`` (a weight and a bias); return the gradient at the input.
+
+        The gradient at the input comes first: the target may be this layer's own weights.
+        """
+        at_input = torch.mm(g, self.weight, out=self.gradient) if wanted else None
+        weight, bias = target
+        weight.addmm_(g.t(), self.input, alpha=scale)
+        bias.addmv_(g.t(), self.ones, alpha=scale)
+        return at_input
+
+
+class Convolution:
+    r"""A convolution without padding: an `Affine` layer applied to every window of the maps.
+
+    The windows are laid out as rows, :math:`X_{u} = (x_{u+q})_q`, so the weights are those of `Affine`, with columns in
+    the order (row, column, channel) of the filter. Backward, each pixel gathers from all the windows that hold it:
+
+    .. math:: \frac{\partial E}{\partial x_v} = \sum_{u + q = v} \frac{\partial E}{\partial X_{u,q}}
+
+    Shapes: x (N H W, C), Y (N H' W', outputs) with H' = H - size + 1, likewise W'.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor, count: int, side: int, size: int):
+        channels, convolved = weight.shape[1] // size**2, side - size + 1
+        self.affine = Affine(weight, bias, rows=count * convolved**2)
+        self.columns = weight.new_empty(count * convolved**2, weight.shape[1])
+        self.maps = (count, side, side, channels)
+        # A row of a window, and all its channels, are neighbours in memory.
+        self.window_shape = (count, convolved, convolved, size, size * channels)
+        self.window_strides = (side**2 * channels, side * channels, channels, side * channels, 1)
+        self.pieces = self.affine.gradient.view(-1, channels)
+        self.gather = pixel_places(count, side, size, 1).to(weight.device)
+
+    def forward(self, x: Tensor) -> Tensor:
+        windows = x.as_strided(self.window_shape, self.window_strides)
+        self.columns.view(self.window_shape).copy_(windows)
+        return self.affine.forward(self.columns)
+
+    def backward(self, g: Tensor, target: tuple[Tensor, Tensor], scale: float, wanted: bool = True) -> Tensor | None:
+        """As `Affine.backward`."""
+        if self.affine.backward(g, target, scale, wanted) is None:
+            return None
+        return self.gather.of(self.pieces)
+
+
+class Tanh:
+    r"""y = tanh x; :math:`\partial E/\partial x = (1 - y^2)\, \partial E/\partial y`."""
+
+    def __init__(self, like: Tensor):
+        self.output, self.gradient = torch.empty_like(like), torch.empty_like(like)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.tanh(x, out=self.output)
+
+    def backward(self, g: Tensor) -> Tensor:
+        return torch.ops.aten.tanh_backward(g, self.output, grad_input=self.gradient)
+
+
+class Sigmoid(Tanh):
+    r"""y = σ(x); :math:`\partial E/\partial x = y (1 - y)\, \partial E/\partial y` (the lab's first question)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sigmoid(x, out=self.output)
+
+    def backward(self, g: Tensor) -> Tensor:
+        return torch.ops.aten.sigmoid_backward(g, self.output, grad_input=self.gradient)
+
+
+class ReLU(Tanh):
+    r"""y = max(x, 0); :math:`\partial E/\partial x = [y > 0]\, \partial E/\partial y`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.clamp_min(x, 0, out=self.output)
+
+    def backward(self, g: Tensor) -> Tensor:
+        return torch.ops.aten.threshold_backward(g, self.output, 0, grad_input=self.gradient)
+
+
+ACTIVATIONS = {"tanh": Tanh, "relu": ReLU, "sigmoid": Sigmoid}
+
+
+class LpPooling:
+    r"""Lp pooling: :math:`y_w = (\sum_{u \in w} |x_u|^P)^{1/P}`.
+
+    .. math:: \frac{\partial E}{\partial x_u} = \operatorname{sign}(x_u) |x_u|^{P-1}
+              \sum_{w \ni u} y_w^{1-P} \frac{\partial E}{\partial y_w}
+
+    A window whose output is 0 passes no gradient on (Torch7's choice). Shapes: x (N H W, C), y (N H' W', C).
+
+    >>> layer = LpPooling(torch.empty(4, 1), count=1, side=2, size=2, stride=2, exponent=2)
+    >>> layer.forward(torch.tensor([[3.0], [0.0], [-4.0], [0.0]]))
+    tensor([[5.]])
+    >>> layer.backward(torch.tensor([[1.0]])).flatten().tolist()
+    [0.6000000238418579, 0.0, -0.800000011920929, 0.0]
+    """
+
+    def __init__(self, like: Tensor, count: int, side: int, size: int, stride: int, exponent: float):
+        self.exponent = exponent
+        self.powers = torch.empty_like(like)
+        self.pixels_of_window = window_pixels(count, side, size, stride).to(like.device)
+        self.windows_of_pixel = pixel_windows(count, side, size, stride).to(like.device)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.input = x
+        sums = self.pixels_of_window.of(_power(x, self.exponent, out=self.powers))
+        self.output = _root(sums, self.exponent)
+        return self.output
+
+    def backward(self, g: Tensor) -> Tensor:
+        P = self.exponent
+        silent = self.output == 0
+        share = (g / self.output if P == 2 else g / self.output.pow(P - 1)).masked_fill_(silent, 0)
+        shares = self.windows_of_pixel.of(share)
+        if P == 2:
+            return shares.mul_(self.input)
+        slope = torch.abs(self.input, out=self.powers).pow_(P - 1).copysign_(self.input)
+        return shares.mul_(slope.masked_fill_(self.input == 0, 0))
+
+
+def _power(x: Tensor, exponent: float, out: Tensor) -> Tensor:
+    """Return \\|x\\|^exponent; squares are quicker than the general power."""
+    if exponent == 2:
+        return torch.mul(x, x, out=out)
+    if exponent == 4:
+        return torch.mul(x, x, out=out).square_()
+    return torch.abs(x, out=out).pow_(exponent)
+
+
+def _root(sums: Tensor, exponent: float) -> Tensor:
+    return sums.sqrt_() if exponent == 2 else sums.pow_(1 / exponent)
+
+
+class SubtractiveNormalization:
+    r"""Subtract the local mean over all C channels, :math:`y_{u,c} = x_{u,c} - \sum_v A_{u,v} \bar x_v`.
+
+    A holds the Gaussian window around each pixel u, divided by the part of it that lies inside the map;
+    :math:`\bar x_v` is the mean over channels at pixel v.
+
+    .. math:: \frac{\partial E}{\partial x_{v,c}} = \frac{\partial E}{\partial y_{v,c}}
+              - \frac{1}{C} \sum_u A_{u,v} \sum_{c'} \frac{\partial E}{\partial y_{u,c'}}
+
+    Shapes: (N H W, C) to the same.
+
+    >>> layer = SubtractiveNormalization(torch.empty(4, 3), count=1, side=2, size=7)
+    >>> bool(layer.forward(torch.full((4, 3), 2.0)).abs().max() < 1e-6)
+    True
+    """
+
+    def __init__(self, like: Tensor, count: int, side: int, size: int):
+        self.maps = (count, side**2, like.shape[1])
+        self.output, self.gradient = torch.empty_like(like), torch.empty_like(like)
+        self.average = local_average(side, size).to(like)
+
+    def forward(self, x: Tensor) -> Tensor:
+        local_mean = torch.mm(x.view(self.maps).mean(dim=2), self.average.t())
+        return torch.sub(x, local_mean.view(-1, 1), out=self.output)
+
+    def backward(self, g: Tensor) -> Tensor:
+        shared = torch.mm(g.view(self.maps).mean(dim=2), self.average)
+        return torch.sub(g, shared.view(-1, 1), out=self.gradient)
+
+
+@lru_cache
+def local_average(side: int, size: int) -> Tensor:
+    """Return A, (side^2, side^2) in float64: row u averages the pixels around u, weighted by a Gaussian window.
+
+    >>> bool(torch.allclose(local_average(5, size=7).sum(dim=1), torch.ones(25, dtype=torch.float64)))
+    True
+    """
+    impulses = torch.eye(side**2, dtype=torch.float64).view(-1, 1, side, side)
+    weights = F.conv2d(impulses, gaussian_window(size)[None, None], padding=size // 2).flatten(1).t()
+    return weights / weights.sum(dim=1, keepdim=True)
+
+
+class Dropout:
+    """y = m x, elementwise, with a mask m that is drawn elsewhere; the gradient passes through the same mask."""
+
+    def __init__(self, like: Tensor):
+        self.output, self.gradient = torch.empty_like(like), torch.empty_like(like)
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        self.mask = mask
+        return x if mask is None else torch.mul(x, mask, out=self.output)
+
+    def backward(self, g: Tensor) -> Tensor:
+        return g if self.mask is None else torch.mul(g, self.mask, out=self.gradient)
+
+
+class LogSoftmaxNLL:
+    r"""Log-softmax, then the negative log-likelihood of the labels: together,
+    :math:`\partial E/\partial x_n = p_n - \mathrm{onehot}(label_n)` (the lab's second question, β = -1).
+
+    Shapes: x (N, classes), labels (N,).
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.output = torch.log_softmax(x, dim=1)
+        return self.output
+
+    def backward(self, labels: Tensor) -> Tensor:
+        gradient = self.output.exp()
+        gradient.scatter_add_(1, labels.view(-1, 1), gradient.new_full((len(labels), 1), -1.0))
+        return gradient
+
+
+class RowSums:
+    """Sums of rows of a matrix, each over its own list of rows: what pooling and convolutions gather with.
+
+    The lists are those of ``torch.embedding_bag``, which adds whole rows at the speed of memory: ``rows`` holds one
+    list after the other, ``starts`` where each begins.
+
+    >>> sums = RowSums(rows=torch.tensor([0, 2, 1]), starts=torch.tensor([0, 2, 2]))
+    >>> sums.of(torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))
+    tensor([[6., 8.],
+            [0., 0.],
+            [3., 4.]])
+    """
+
+    def __init__(self, rows: Tensor, starts: Tensor):
+        self.rows, self.starts = rows, starts
+
+    def of(self, matrix: Tensor) -> Tensor:
+        return torch.embedding_bag(matrix, self.rows, self.starts)[0]
+
+    def to(self, device: torch.device) -> "RowSums":
+        return RowSums(self.rows.to(device), self.starts.to(device))
+
+
+# The lists depend on a few numbers only and take longer to make than a step takes, so they are made once.
+
+
+@lru_cache
+def window_pixels(count: int, side: int, size: int, stride: int) -> RowSums:
+    """List, for each window, its pixels.
+
+    >>> window_pixels(count=1, side=3, size=2, stride=1).rows.view(4, 4)[1].tolist()  # the window at the top right
+    [1, 2, 4, 5]
+    """
+    pixels = _pixels(count, side, size, stride)
+    return RowSums(pixels.flatten(), torch.arange(len(pixels)) * size**2)
+
+
+@lru_cache
+def pixel_places(count: int, side: int, size: int, stride: int) -> RowSums:
+    """List, for each pixel, its places in the windows that hold it, windows being laid out as size^2 pixels each.
+
+    >>> places = pixel_places(count=1, side=3, size=2, stride=1)
+    >>> places.rows[: places.starts[2]].tolist()  # pixel 0 is place 0; pixel 1 is in two windows, as places 1 and 4
+    [0, 1, 4]
+    """
+    pixels = _pixels(count, side, size, stride).flatten()
+    holders = torch.bincount(pixels, minlength=count * side**2)
+    return RowSums(pixels.argsort(stable=True), holders.cumsum(0) - holders)
+
+
+@lru_cache
+def pixel_windows(count: int, side: int, size: int, stride: int) -> RowSums:
+    """List, for each pixel, the windows that hold it.
+
+    >>> pixel_windows(count=1, side=3, size=2, stride=1).rows[:3].tolist()
+    [0, 0, 1]
+    """
+    places = pixel_places(count, side, size, stride)
+    return RowSums(places.rows // size**2, places.starts)
+
+
+def _pixels(count: int, side: int, size: int, stride: int) -> Tensor:
+    """Return each window's pixels, (count * windows, size^2), pixels counted through all images."""
+    pixels = torch.arange(count * side**2).view(count, side, side)
+    return pixels.unfold(1, size, stride).unfold(2, size, stride).reshape(-1, size**2)

@@ -1,0 +1,207 @@
+"""Backpropagation by hand: the network's gradient assembled from Part I's formulas, layer by layer.
+
+It computes what autograd computes (which the tests hold it to), faster: see ``python -m labcode bench``.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from labcode.convnet import NORM_SIZE, ConvNet
+from labcode.data import Images
+from labcode.handlayers import (
+    ACTIVATIONS,
+    Affine,
+    Convolution,
+    Dropout,
+    LogSoftmaxNLL,
+    LpPooling,
+    SubtractiveNormalization,
+)
+
+CHUNK = 8
+
+Masks = Sequence[Tensor | None] | None
+
+
+class HandPass:
+    """Forward and backward pass of ``net`` for ``count`` images at a time.
+
+    Every parameter is seen as a matrix that shares its memory (`parameter_matrices`).
+    """
+
+    def __init__(self, net: ConvNet, count: int):
+        config, matrices = net.config, parameter_matrices(net)
+        activation = ACTIVATIONS[config.activation]
+        self.count, self.net = count, net
+        self.stages = []
+        for shape, (weight, bias) in zip(config.shapes, matrices, strict=False):
+            convolution = Convolution(weight, bias, count, shape.input, config.filter)
+            stage = [convolution, activation(convolution.affine.output)]
+            maps = convolution.affine.output
+            if shape.convolved > 1:
+                stage.append(LpPooling(maps, count, shape.convolved, config.pool, config.pool_stride, config.exponent))
+                maps = maps.new_empty(count * shape.pooled**2, config.width)
+            if config.normalize:
+                stage.append(SubtractiveNormalization(maps, count, shape.pooled, NORM_SIZE))
+            self.stages.append((*stage, Dropout(maps)))
+        self.hidden = Affine(*matrices[-2], rows=count)
+        self.hidden_activation = activation(self.hidden.output)
+        self.hidden_dropout = Dropout(self.hidden.output)
+        self.classifier = Affine(*matrices[-1], rows=count)
+        self.loss = LogSoftmaxNLL()
+        last = config.shapes[-1].pooled
+        self.last_maps = (count, last**2, config.width)
+        self.features = maps.new_empty(count, config.features)
+        self.features_gradient = torch.empty_like(maps)
+
+    def forward(self, pixels: Tensor, masks: Masks = None) -> Tensor:
+        """Return log-probabilities (N, 10) of images (N, 1, 32, 32), with dropout where masks are given."""
+        *stage_masks, hidden_mask = masks or [None] * (len(self.stages) + 1)
+        x = pixels
+        for (*layers, dropout), mask in zip(self.stages, stage_masks, strict=True):
+            for layer in layers:
+                x = layer.forward(x)
+            x = dropout.forward(x, None if mask is None else mask.permute(0, 2, 3, 1).reshape(x.shape))
+        # The classifier's weights know their inputs in the order (channel, row, column).
+        self.features.view(self.count, -1, self.last_maps[1]).copy_(x.view(self.last_maps).transpose(1, 2))
+        x = self.hidden_activation.forward(self.hidden.forward(self.features))
+        x = self.hidden_dropout.forward(x, hidden_mask)
+        return self.loss.forward(self.classifier.forward(x))
+
+    def backward(self, labels: Tensor, targets: Sequence[tuple[Tensor, Tensor]], scale: float) -> None:
+        """Add ``scale`` times the gradient of the summed loss to ``targets``, in the layout of `parameter_matrices`.
+
+        Zeros and 1 give the gradient itself; the weights and minus the learning rate, a step of SGD in place.
+        """
+        *stage_targets, hidden_target, classifier_target = targets
+        g = self.classifier.backward(self.loss.backward(labels), classifier_target, scale)
+        g = self.hidden_activation.backward(self.hidden_dropout.backward(g))
+        g = self.hidden.backward(g, hidden_target, scale)
+        self.features_gradient.view(self.last_maps).copy_(g.view(self.count, -1, self.last_maps[1]).transpose(1, 2))
+        g = self.features_gradient
+        for (convolution, *layers), target in zip(reversed(self.stages), reversed(stage_targets), strict=True):
+            for layer in reversed(layers):
+                g = layer.backward(g)
+            g = convolution.backward(g, target, scale, wanted=convolution is not self.stages[0][0])
+
+
+def parameter_matrices(net: ConvNet, tensors: Sequence[Tensor] | None = None) -> list[tuple[Tensor, Tensor]]:
+    """Return the network's (weight, bias) pairs, from the images on, as matrices that share the parameters' memory.
+
+    A filter bank (outputs, inputs, H, W) becomes the matrix (outputs, H W inputs) that `Convolution` multiplies by; for
+    that the parameters move, once, to channels-last memory, in which this is a view.
+
+    Parameters
+    ----------
+    net : its parameters are the tensors shown, unless others are given.
+    tensors : of the parameters' shapes, channels last, such as gradients.
+    """
+    net.to(memory_format=torch.channels_last)
+    tensors = [p.detach() for p in net.parameters()] if tensors is None else tensors
+    matrices = [t.permute(0, 2, 3, 1).view(len(t), -1) if t.dim() == 4 else t for t in tensors]
+    return list(zip(matrices[::2], matrices[1::2], strict=True))
+
+
+class HandProp:
+    """The hand-written pass of ``net`` for minibatches of any size.
+
+    A large minibatch is taken in chunks, whose gradients add up: their maps then stay in the processor's cache, and
+    memory does not grow with the minibatch.
+
+    Attributes
+    ----------
+    weights : the network's parameters as `parameter_matrices`.
+
+    >>> from labcode.convnet import ConvNetConfig
+    >>> from labcode.seeds import stream
+    >>> net = ConvNet(ConvNetConfig(width=2), stream(0, "initial weights"))
+    >>> digits = Images(torch.randn(3, 1, 32, 32, generator=stream(0, "digits")), torch.tensor([7, 1, 4]))
+    >>> hand, gradient = HandProp(net), [torch.zeros_like(p) for p in net.parameters()]
+    >>> loss, errors = hand.add_gradient(digits, None, parameter_matrices(net, gradient), scale=1.0)
+    >>> oracle = torch.nn.functional.nll_loss(net(digits.pixels), digits.labels)
+    >>> oracle.backward()
+    >>> all(torch.allclose(mine, p.grad, atol=1e-6) for mine, p in zip(gradient, net.parameters()))
+    True
+    """
+
+    def __init__(self, net: ConvNet):
+        self.net = net
+        self.weights = parameter_matrices(net)
+        self.passes: dict[int, HandPass] = {}
+
+    @torch.no_grad()
+    def log_probabilities(self, pixels: Tensor) -> Tensor:
+        """Return log-probabilities (N, 10) of images (N, 1, 32, 32), dropout off."""
+        return torch.cat([self._pass(len(chunk)).forward(chunk) for chunk in pixels.split(CHUNK)])
+
+    @torch.no_grad()
+    def add_gradient(
+        self, batch: Images, masks: Masks, targets: Sequence[tuple[Tensor, Tensor]], scale: float
+    ) -> tuple[float, int]:
+        """Add ``scale`` times the gradient of the minibatch's mean loss to ``targets``.
+
+        Returns the mean loss and the count of misclassified images. A loss that is not finite stops there: what its
+        gradient would do to the targets could not be undone.
+
+        Parameters
+        ----------
+        batch : pixels (N, 1, 32, 32) and labels (N,).
+        masks : dropout masks, as `ConvNet.draw_masks` draws them.
+        targets : in the layout of `parameter_matrices`. The network's own weights, for a step in place, only when
+            the minibatch is one chunk: the next chunk would see them moved.
+        scale : 1 for the gradient, minus the learning rate for a step of SGD.
+        """
+        total, errors = 0.0, 0
+        for start in range(0, len(batch), CHUNK):
+            chunk = batch if len(batch) <= CHUNK else batch[start : start + CHUNK]
+            chunk_masks = masks and [mask if mask is None else mask[start : start + CHUNK] for mask in masks]
+            hand = self._pass(len(chunk))
+            outputs = hand.forward(chunk.pixels, chunk_masks)
+            total -= outputs.gather(1, chunk.labels.view(-1, 1)).sum().item()
+            errors += int((outputs.argmax(dim=1) != chunk.labels).sum())
+            if not math.isfinite(total):
+                break
+            hand.backward(chunk.labels, targets, scale / len(batch))
+        return total / len(batch), errors
+
+    def _pass(self, count: int) -> HandPass:
+        if count not in self.passes:
+            self.passes[count] = HandPass(self.net, count)
+        return self.passes[count]
+
+
+class HandSteps:
+    """Steps of plain SGD on ``net``, in place, with the gradient of `HandProp`.
+
+    >>> from labcode.convnet import ConvNetConfig
+    >>> from labcode.seeds import stream
+    >>> steps = HandSteps(ConvNet(ConvNetConfig(width=2), stream(0, "initial weights")), learning_rate=0.1)
+    >>> batch = Images(torch.randn(1, 1, 32, 32, generator=stream(0, "digit")), torch.tensor([7]))
+    >>> losses = [steps.step(batch, masks=None)[0] for _ in range(2)]
+    >>> losses[1] < losses[0]
+    True
+    """
+
+    def __init__(self, net: ConvNet, learning_rate: float):
+        self.hand, self.learning_rate = HandProp(net), learning_rate
+        self.gradient = [torch.zeros_like(p) for p in net.parameters()]
+        self.targets = parameter_matrices(net, self.gradient)
+
+    @torch.no_grad()
+    def step(self, batch: Images, masks: Masks) -> tuple[float, int]:
+        """Return the minibatch's mean loss and its count of misclassified images; then move the weights.
+
+        A loss that is not finite moves nothing: its gradient would only destroy the weights.
+        """
+        if len(batch) <= CHUNK:
+            return self.hand.add_gradient(batch, masks, self.hand.weights, -self.learning_rate)
+        for total in self.gradient:
+            total.zero_()
+        loss, errors = self.hand.add_gradient(batch, masks, self.targets, 1.0)
+        if math.isfinite(loss):
+            for parameter, total in zip(self.hand.net.parameters(), self.gradient, strict=True):
+                parameter.add_(total, alpha=-self.learning_rate)
+        return loss, errors

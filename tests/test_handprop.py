@@ -1,0 +1,162 @@
+"""The hand-written pass against autograd: every legal network, every gradient, shared dropout masks."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from labcode import handprop
+from labcode.convnet import ACTIVATIONS, ConvNet, ConvNetConfig
+from labcode.data import Images
+from labcode.handprop import HandProp, HandSteps, parameter_matrices
+from labcode.seeds import stream
+from labcode.training import AutogradSteps
+
+TOLERANCE = 1e-10
+
+
+@st.composite
+def configs(draw) -> ConvNetConfig:
+    """Draw any legal network, small in width."""
+    rate = st.sampled_from([0.0, 0.25, 0.5])
+    stages = draw(st.integers(1, 3))
+    settings = {
+        "stages": stages,
+        "width": draw(st.integers(1, 5)),
+        "hidden": draw(st.integers(1, 6)),
+        "activation": draw(st.sampled_from(sorted(ACTIVATIONS))),
+        "exponent": draw(st.sampled_from([1, 2, 4]) | st.floats(1, 6)),
+        "normalize": draw(st.booleans()),
+        "dropout": draw(st.just(()) | st.tuples(*[rate] * (stages + 1))),
+    }
+    geometry = st.tuples(st.integers(1, 9), st.integers(1, 4), st.integers(1, 4)).filter(
+        lambda sizes: _legal(settings, *sizes)
+    )
+    filter, pool, stride = draw(geometry)
+    return ConvNetConfig(**settings, filter=filter, pool=pool, pool_stride=stride)
+
+
+def _legal(settings: dict, filter: int, pool: int, stride: int) -> bool:
+    try:
+        ConvNetConfig(**settings, filter=filter, pool=pool, pool_stride=stride)
+    except ValueError:
+        return False
+    return True
+
+
+def draw_batch(count: int, dtype=torch.float64) -> Images:
+    generator = stream(count, "digits")
+    pixels = torch.randn(count, 1, 32, 32, generator=generator, dtype=dtype)
+    return Images(pixels, torch.randint(0, 10, (count,), generator=generator))
+
+
+def assert_equal_to_autograd(net: ConvNet, batch: Images, masks) -> None:
+    hand, gradient = HandProp(net), [torch.zeros_like(p) for p in net.parameters()]
+    loss, errors = hand.add_gradient(batch, masks, parameter_matrices(net, gradient), scale=1.0)
+    outputs = net(batch.pixels, masks)
+    oracle = F.nll_loss(outputs, batch.labels)
+    assert loss == pytest.approx(oracle.item(), rel=TOLERANCE)
+    assert errors == int((outputs.argmax(dim=1) != batch.labels).sum())
+    # A gradient that cancels to nothing is known to the rounding of what cancelled: hence the common scale.
+    theirs = torch.autograd.grad(oracle, net.parameters())
+    scale = max(g.norm().item() for g in theirs)
+    for (name, _), mine, reference in zip(net.named_parameters(), gradient, theirs, strict=True):
+        difference = (mine - reference).norm().item()
+        assert difference <= TOLERANCE * max(reference.norm().item(), 1e-6 * scale), name
+
+
+@settings(max_examples=40, deadline=None)
+@given(config=configs(), count=st.integers(1, 11), seed=st.integers(0, 2**32))
+def test_loss_and_gradients_are_those_of_autograd(config, count, seed):
+    net = ConvNet(config, stream(seed, "initial weights"), torch.float64)
+    assert_equal_to_autograd(net, draw_batch(count), net.draw_masks(count, stream(seed, "dropout")))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"stages": 3, "filter": 5},  # its last map is 1x1 and is not pooled
+        {"pool": 3, "pool_stride": 2, "dropout": (0.5, 0.5, 0.5)},
+        {"pool": 3, "pool_stride": 3},
+        {"filter": 7},
+        {"pool": 2, "pool_stride": 3, "filter": 3},  # pixels between the windows belong to none
+        {"exponent": 4, "activation": "sigmoid"},
+        {"exponent": 1, "activation": "relu"},
+    ],
+    ids=str,
+)
+def test_the_ablations_networks_are_among_them(settings):
+    net = ConvNet(ConvNetConfig(width=4, hidden=6, **settings), stream(0, "initial weights"), torch.float64)
+    assert_equal_to_autograd(net, draw_batch(9), net.draw_masks(9, stream(0, "dropout")))
+
+
+@pytest.mark.parametrize("exponent", [1, 1.5, 2, 4])
+def test_silent_windows_pass_no_gradient(exponent):
+    config = ConvNetConfig(width=4, hidden=6, activation="relu", exponent=exponent)
+    net = ConvNet(config, stream(0, "initial weights"), torch.float64)
+    with torch.no_grad():
+        net.stages[0].convolution.bias.sub_(0.6)
+    batch = draw_batch(3)
+    pooled = net.stages[0].pooling(torch.relu(net.stages[0].convolution(batch.pixels)))
+    assert 0.05 < (pooled == 0).double().mean() < 0.95  # some are silent, some are not
+    assert_equal_to_autograd(net, batch, None)
+
+
+def test_a_minibatch_larger_than_a_chunk_steps_like_autograd(monkeypatch):
+    monkeypatch.setattr(handprop, "CHUNK", 4)
+    config = ConvNetConfig(width=4, hidden=6, dropout=(0.5, 0.0, 0.5))
+    nets = [ConvNet(config, stream(0, "initial weights"), torch.float64) for _ in range(2)]
+    batch, masks = draw_batch(10), nets[0].draw_masks(10, stream(0, "dropout"))
+    for net, engine in zip(nets, (HandSteps, AutogradSteps), strict=True):
+        engine(net, learning_rate=0.1).step(batch, masks)
+    for mine, theirs in zip(*(net.parameters() for net in nets), strict=True):
+        assert torch.allclose(mine, theirs, rtol=TOLERANCE, atol=1e-14)
+
+
+@pytest.mark.parametrize("count", [1, 10])
+def test_a_loss_that_is_not_finite_leaves_the_weights_alone(count):
+    net = ConvNet(ConvNetConfig(width=2, hidden=3), stream(0, "initial weights"))
+    before = [p.clone() for p in net.parameters()]
+    batch = draw_batch(count, torch.float32)
+    batch.pixels[-1, 0, 16, 16] = math.nan
+    loss, _ = HandSteps(net, learning_rate=0.1).step(batch, None)
+    assert math.isnan(loss)
+    assert all(map(torch.equal, before, net.parameters()))
+
+
+def test_a_hundred_steps_in_single_precision_stay_with_autograd():
+    config = ConvNetConfig(width=4, hidden=8, dropout=(0.5, 0.5, 0.5))
+    nets = [ConvNet(config, stream(0, "initial weights")) for _ in range(2)]
+    start = [p.detach().clone() for p in nets[0].parameters()]
+    engines = [HandSteps(nets[0], learning_rate=0.01), AutogradSteps(nets[1], learning_rate=0.01)]
+    random = stream(0, "dropout")
+    for step in range(100):
+        batch, masks = draw_batch(1 + step % 3, torch.float32), nets[0].draw_masks(1 + step % 3, random)
+        mine, theirs = (engine.step(batch, masks) for engine in engines)
+        assert mine[0] == pytest.approx(theirs[0], rel=1e-4)
+        assert mine[1] == theirs[1]
+    for mine, theirs, first in zip(*(net.parameters() for net in nets), start, strict=True):
+        moved = (theirs - first).norm()
+        assert moved > 0.01
+        assert (mine - theirs).norm() < 1e-4 * moved
+
+
+def test_parameters_share_their_memory_with_the_matrices():
+    net = ConvNet(ConvNetConfig(width=3, hidden=4), stream(0, "initial weights"))
+    saved = {name: value.clone() for name, value in net.state_dict().items()}
+    hand, batch = HandProp(net), draw_batch(2, torch.float32)
+    for weight, bias in hand.weights:
+        weight.zero_(), bias.zero_()
+    assert not any(p.any() for p in net.parameters())
+    net.load_state_dict(saved)
+    assert torch.allclose(hand.log_probabilities(batch.pixels), net(batch.pixels), atol=1e-6)
+
+
+def test_memory_does_not_grow_with_the_minibatch():
+    net = ConvNet(ConvNetConfig(width=2, hidden=3), stream(0, "initial weights"))
+    hand = HandProp(net)
+    hand.log_probabilities(draw_batch(5 * handprop.CHUNK, torch.float32).pixels)
+    assert set(hand.passes) == {handprop.CHUNK}
