@@ -203,10 +203,14 @@ def _refuse(name, way, variables, point, formula, found):
         formula, found = formula[row, column], found[row, column]
         if (row, column) != (0, 0) or len(variables) > 1:
             entry = f", output {row + 1} by {text(variables[column])}"
+    shown = [f"an array of shape {np.shape(value)}" for value in (formula, found)]
+    if np.ndim(found) == 0:
+        # As many digits as it takes to tell the two apart.
+        close = abs(formula - found) < 1e-3 * abs(found)
+        shown = [f"{value:.{16 if close else 4}g}" for value in (formula, found)]
     raise GradientError(
-        f"The formula for the derivative of {name} is wrong. At {where}{entry} it gives "
-        f"{np.array2string(np.asarray(formula), precision=4)}, but {way} give "
-        f"{np.array2string(np.asarray(found), precision=4)}."
+        f"The formula for the derivative of {name} is wrong. At {where}{entry} it gives {shown[0]}, "
+        f"but {way} give {shown[1]}."
     )
 
 

@@ -12,7 +12,7 @@ from sympy.core.function import AppliedUndef
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.str import StrPrinter
 
-from labcode.proof import Ratio, Total
+from labcode.proof import Product, Ratio, Total
 
 #: Names whose plain-text form is a Greek letter.
 _GREEK = {"sigma": "σ", "beta": "β", "delta": "δ", "eta": "η", "epsilon": "ε"}
@@ -101,13 +101,16 @@ class _Text(StrPrinter):
         return f"∂{function}/∂{variable}" if named else f"∂[{function}]/∂{variable}"
 
     def _print_Product(self, expr):
-        return "·".join(map(self._factor, expr.args))
+        first, *rest = (self._factor(factor) for factor in expr.args)
+        return "·".join([first, *(f"({f})" if f.startswith("-") else f for f in rest)])
 
     def _print_Total(self, expr):
         return " + ".join(map(self._print, expr.args)).replace("+ -", "- ")
 
     def _print_Ratio(self, expr):
-        return "/".join(map(self._factor, expr.args))
+        numerator, denominator = map(self._factor, expr.args)
+        loose = isinstance(expr.args[1], Product) or expr.args[1].is_Mul
+        return f"{numerator}/({denominator})" if loose else f"{numerator}/{denominator}"
 
     def _factor(self, expr):
         written = self._print(expr)

@@ -29,6 +29,9 @@ AGREE = 45
 #: near enough that its digits can still be computed.
 FAR = (100, 1000)
 
+#: Points that would take more working digits than this are left out.
+MOST_DIGITS = 1700
+
 #: Sizes tried for a symbolic number of terms (n outputs of a softmax).
 SIZES = (2, 3, 5)
 
@@ -123,8 +126,22 @@ def unfold(expression, definitions: Mapping | None = None, held: frozenset = fro
         return unfold(meaning, definitions, held)
     if not expression.args or isinstance(expression, Indexed):
         return expression
+    if isinstance(expression, sympy.Sum):
+        if all(ends[1].is_Integer and ends[2].is_Integer for ends in expression.limits):
+            return sympy.Add(*(unfold(term, definitions, held) for term in _terms(expression)))
+        # Its index gets a name of its own, which no variable of a derivative can share.
+        renamed = {ends[0]: sympy.Dummy(ends[0].name, **ends[0].assumptions0) for ends in expression.limits}
+        expression = expression.xreplace(renamed)
     rebuild = _WRITTEN.get(expression.func, expression.func)
     return rebuild(*(unfold(argument, definitions, held) for argument in expression.args))
+
+
+def _terms(node: sympy.Sum) -> list[Expr]:
+    """The terms of a sum whose ends are numbers."""
+    terms = [node.function]
+    for index, low, high in node.limits:
+        terms = [t.subs(index, value) for t in terms for value in range(int(low), int(high) + 1)]
+    return terms
 
 
 def _name(expression):
@@ -148,11 +165,7 @@ def differentiate(expression: Expr, variable) -> Expr:
     >>> differentiate(Sum(z[k] ** 2, (k, 1, n)), z[j])
     2*z[j]
     """
-    if expression.has(sympy.Max, sympy.Min):
-        # max(a, b) = (a + b + |a - b|) / 2 for real numbers: its derivative is then a sign, which
-        # has no value at a tie, as it must be.
-        expression = expression.replace(sympy.Max, _as_abs(1)).replace(sympy.Min, _as_abs(-1))
-    return _tidy_sums(_detach(sympy.diff(expression, variable)))
+    return _tidy_sums(_detach(sympy.diff(_without_max(expression), variable)))
 
 
 def _detach(expression: Expr) -> Expr:
@@ -173,14 +186,22 @@ def _detach(expression: Expr) -> Expr:
     return expression.xreplace({node: detach(node) for node in unknown})
 
 
-def _as_abs(sign: int):
-    def rewrite(*arguments):
-        first, *rest = arguments
-        for other in rest:
-            first = (first + other + sign * sympy.Abs(first - other)) / 2
-        return first
+def _without_max(expression: Expr) -> Expr:
+    """Write max(a, b) as (a + b + |a - b|) / 2, and min(a, b) likewise, for real numbers.
 
-    return rewrite
+    Its derivative is then a sign, which says nothing at a tie, as it must be.
+    """
+
+    def rewrite(direction):
+        def pairwise(*arguments):
+            first, *rest = arguments
+            for other in rest:
+                first = (first + other + direction * sympy.Abs(first - other)) / 2
+            return first
+
+        return pairwise
+
+    return expression.replace(sympy.Max, rewrite(1)).replace(sympy.Min, rewrite(-1))
 
 
 def _tidy_sums(expression: Expr) -> Expr:
@@ -245,6 +266,7 @@ def prove_equal(
     difference = _confine(unfold(sympy.sympify(left), definitions), distinct, case) - _confine(
         unfold(sympy.sympify(right), definitions), distinct, case
     )
+    difference = _without_max(difference)
     if all(_is_rational_zero(branch) for branch in _split_deltas(difference)):
         return "rational identity"
     if sympy.simplify(difference) == 0:
@@ -374,48 +396,57 @@ def sample(
     """
     chance = random.Random(seed)
     domain = domain or {}
-    written = [unfold(sympy.sympify(side), definitions) for side in (left, right)]
-    # Before sums are tidied away: n in "the sum of n ones" is a size, not an index.
-    limits = {end for side in (left, right, *written) for ends in _limits(side) for end in ends}
-    left, right = (_confine(side, distinct, case) for side in written)
+    choices = list(_choices(left, right, definitions or {}, distinct))
     tried = 0
-    for sizes, pair in _concretize(left, right, limits, distinct, chance):
+    for numbers in choices:
+        # Numbers first, then the writing out: sums are added up term by term and differentiated
+        # by concrete variables, so nothing here rests on how the proof treats a symbolic sum.
+        concrete = {name: _with_numbers(meaning, numbers) for name, meaning in (definitions or {}).items()}
+        pair = [_confine(unfold(sympy.sympify(side).subs(numbers), concrete), (), case) for side in (left, right)]
+        pair = [_index_free(side) for side in _same_functions(*pair, chance)]
         variables = sorted(set().union(*(side.free_symbols for side in pair)), key=str)
-        functions = [sympy.lambdify(variables, side, modules="mpmath") for side in pair]
+        functions = [sympy.lambdify(variables, side, modules="mpmath", cse=True) for side in pair]
         ends = [_ends(variable, domain) for variable in variables]
-        for values in _points(ends, points, chance):
+        needed = _digits_needed(pair, variables)
+        for values in _points(ends, max(3, points // len(choices)), chance):
+            digits = needed(values)
+            if digits > MOST_DIGITS:
+                continue  # too far out to be computed
             tried += 1
-            here = [_fifty_digits(function, values) for function in functions]
+            here = [_value(function, values, digits) for function in functions]
             if not _agree(*here):
-                # A size is worth telling; a letter that the proof invented is not.
                 named = {str(v): mpmath.mpf(x) for v, x in zip(variables, values, strict=True)}
+                sizes = {str(symbol): value for symbol, value in numbers.items()}
                 return tried, Difference({**sizes, **named}, *here)
+    if not tried:
+        raise ValueError("No point could be tried: every one needs more digits than can be computed.")
     return tried, None
 
 
-def _limits(expression) -> list[tuple]:
-    return [node.limits[0][1:] for node in sympy.sympify(expression).atoms(sympy.Sum)]
-
-
-def _concretize(left, right, limits, distinct, chance) -> Iterator[tuple[dict, tuple[Expr, Expr]]]:
-    """Both sides with numbers for sizes and indices, and known functions for unknown ones."""
-    pair = _same_functions(left, right, chance)
-    integers = sorted(
-        {s for side in pair for s in side.free_symbols if isinstance(s, Symbol) and s.is_integer},
-        key=str,
-    )
+def _choices(left, right, definitions, distinct) -> Iterator[dict]:
+    """Numbers for every symbolic size and index: each size with its first and last index."""
+    expressions = [sympy.sympify(side) for side in (left, right)]
+    everything = [*expressions, *map(sympy.sympify, definitions.values())]
+    limits = {end for side in everything for node in side.atoms(sympy.Sum) for end in node.limits[0][1:]}
+    integers = sorted({s for side in everything for s in side.free_symbols if s.is_integer}, key=str)
+    integers = [s for s in integers if isinstance(s, Symbol)]
     sizes = [s for s in integers if s in limits]
     indices = [s for s in integers if s not in limits]
     if not integers:
-        yield {}, tuple(map(_index_free, pair))
+        yield {}
         return
     for size in SIZES:
         for choice in itertools.product((1, size), repeat=len(indices)):
             numbers = dict(zip(indices, choice, strict=True)) | dict.fromkeys(sizes, size)
-            if any(numbers.get(a, a) == numbers.get(b, b) for a, b in distinct):
-                continue
-            named = {str(symbol): value for symbol, value in numbers.items()}
-            yield named, tuple(_index_free(side.subs(numbers).doit()) for side in pair)
+            if all(numbers[first] != numbers[second] for first, second in distinct):
+                yield numbers
+
+
+def _with_numbers(meaning, numbers):
+    if not isinstance(meaning, Lambda):
+        return sympy.sympify(meaning).subs(numbers)
+    inside = {s: value for s, value in numbers.items() if s not in meaning.variables}
+    return Lambda(meaning.signature, meaning.expr.subs(inside))
 
 
 def _index_free(expression: Expr) -> Expr:
@@ -458,6 +489,8 @@ def _ends(variable: Symbol, domain: Mapping) -> tuple:
 
 def _points(ends: list[tuple], count: int, chance: random.Random) -> Iterator[list]:
     """Random points, then each variable at each of its edges, then the common corners."""
+    # With many variables the nearer of the far points has to do: there are many edges as it is.
+    far = FAR if len(ends) <= 2 else FAR[:1]
 
     def inside(low, high):
         if low == -sympy.oo and high == sympy.oo:
@@ -472,8 +505,8 @@ def _points(ends: list[tuple], count: int, chance: random.Random) -> Iterator[li
     def edges(low, high):
         with mpmath.workdps(DIGITS):
             near = mpmath.mpf(10) ** -20
-            lower = [-f for f in FAR] if low == -sympy.oo else [mpmath.mpf(str(low)) + near]
-            upper = list(FAR) if high == sympy.oo else [mpmath.mpf(str(high)) - near]
+            lower = [-f for f in far] if low == -sympy.oo else [mpmath.mpf(str(low)) + near]
+            upper = list(far) if high == sympy.oo else [mpmath.mpf(str(high)) - near]
         return [*map(mpmath.mpf, lower), *map(mpmath.mpf, upper)]
 
     for _ in range(count):
@@ -488,29 +521,47 @@ def _points(ends: list[tuple], count: int, chance: random.Random) -> Iterator[li
         yield [edges(*pair)[-1] for pair in ends]
 
 
-def _fifty_digits(function, values):
-    """The value to 50 correct digits: the working precision grows until two results agree.
+def _digits_needed(pair: list[Expr], variables: list[Symbol]):
+    """A function of the point: working digits in which no exponential drowns beside 1.
 
-    ``1 - sigma(1000)`` is about 1e-434: at 50 digits it would come out as 0.
+    An exponent of size m makes factors down to exp(-m), 10^(-0.43 m); products of three of them must
+    still be seen next to numbers of size 1, as in 1 - sigma(1000). So 1.5 m digits, and a reserve.
     """
-    previous = None
-    for precision in (60, 120, 240, 480, 960, 1920):
+    growing = (sympy.exp, sympy.tanh, sympy.sinh, sympy.cosh)
+    exponents = [node.args[0] for side in pair for node in side.atoms(*growing)]
+    sizes = sympy.lambdify(variables, exponents, modules="mpmath")
+
+    def needed(values) -> int:
+        with mpmath.workdps(15):
+            try:
+                return 120 + int(1.5 * max((abs(size) for size in sizes(*values)), default=0))
+            except ZeroDivisionError:
+                return 120
+
+    return needed
+
+
+def _value(function, values, digits: int):
+    """The value to 50 correct digits: two working precisions agree on it, or both only see noise.
+
+    NaN where it has no value.
+    """
+    results = []
+    for precision in (digits, 2 * digits):
         with mpmath.workdps(precision):
             try:
-                value = mpmath.mpmathify(function(*values))
+                results.append(mpmath.mpmathify(function(*values)))
             except (ZeroDivisionError, ValueError):
-                value = mpmath.nan  # perhaps for want of digits: log(1 - sigma(1000)), say
-            # An exact 0 may also only mean that these digits were too few.
-            if previous is not None and value != 0 and _agree(previous, value, DIGITS):
-                return value
-            previous = value
-    return previous
+                return mpmath.nan
+    coarse, fine = results
+    # By the choice of digits no true value is this small; what is left is the rounding of a zero.
+    if abs(fine) < mpmath.mpf(10) ** -digits:
+        return mpmath.mpf(0)
+    return fine if _agree(coarse, fine, DIGITS) else mpmath.nan
 
 
 def _agree(first, second, digits: int = AGREE) -> bool:
     if not (mpmath.isfinite(first) and mpmath.isfinite(second)):
         return False
     with mpmath.workdps(2 * DIGITS):
-        scale = max(abs(first), abs(second))
-        # Below 1e-1500 only a true zero is left: FAR keeps everything else well above it.
-        return scale < mpmath.mpf(10) ** -1500 or abs(first - second) <= scale / 10**digits
+        return abs(first - second) <= max(abs(first), abs(second)) / 10**digits
