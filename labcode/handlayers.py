@@ -18,24 +18,24 @@ from labcode.layers import gaussian_window
 
 
 class Affine:
-    r"""A linear layer: :math:`Y = X W^T + b`, rows of X being images, or the pixels of a convolution's windows.
+    r"""A linear layer, :math:`Y = X W + b`; rows of X are images, or the windows of a convolution.
 
-    .. math:: \frac{\partial E}{\partial X} = G W, \qquad \frac{\partial E}{\partial W} = G^T X, \qquad
+    .. math:: \frac{\partial E}{\partial X} = G W^T, \qquad \frac{\partial E}{\partial W} = X^T G, \qquad
               \frac{\partial E}{\partial b} = \sum_n G_n, \qquad G = \frac{\partial E}{\partial Y}
 
-    Shapes: X (rows, inputs), W (outputs, inputs), b (outputs,), Y and G (rows, outputs).
+    Shapes: X (rows, inputs), W (inputs, outputs), b (outputs,), Y and G (rows, outputs).
 
-    >>> layer = Affine(torch.tensor([[1.0, 2.0]]), torch.tensor([3.0]), rows=1)
+    >>> layer = Affine(torch.tensor([[1.0], [2.0]]), torch.tensor([3.0]), rows=1)
     >>> layer.forward(torch.tensor([[4.0, 5.0]]))
     tensor([[17.]])
     >>> layer.backward(torch.tensor([[10.0]]), (layer.weight, layer.bias), scale=-0.1)  # a step of SGD, in place
     tensor([[10., 20.]])
-    >>> layer.weight, layer.bias
-    (tensor([[-3., -3.]]), tensor([2.]))
+    >>> layer.weight.flatten(), layer.bias
+    (tensor([-3., -3.]), tensor([2.]))
     """
 
     def __init__(self, weight: Tensor, bias: Tensor, rows: int):
-        outputs, inputs = weight.shape
+        inputs, outputs = weight.shape
         self.weight, self.bias = weight, bias
         self.output = weight.new_empty(rows, outputs)
         self.gradient = weight.new_empty(rows, inputs)
@@ -43,16 +43,17 @@ class Affine:
 
     def forward(self, x: Tensor) -> Tensor:
         self.input = x
-        return torch.addmm(self.bias, x, self.weight.t(), out=self.output)
+        return torch.addmm(self.bias, x, self.weight, out=self.output)
 
     def backward(self, g: Tensor, target: tuple[Tensor, Tensor], scale: float, wanted: bool = True) -> Tensor | None:
         """Add ``scale`` times the gradient to ``target`` (a weight and a bias); return the gradient at the input.
 
-        The gradient at the input comes first: the target may be this layer's own weights.
+        The gradient at the input comes first: the target may be this layer's own weights. The first layer's is not
+        ``wanted``, since nobody changes the images.
         """
-        at_input = torch.mm(g, self.weight, out=self.gradient) if wanted else None
+        at_input = torch.mm(g, self.weight.t(), out=self.gradient) if wanted else None
         weight, bias = target
-        weight.addmm_(g.t(), self.input, alpha=scale)
+        weight.addmm_(self.input.t(), g, alpha=scale)
         bias.addmv_(g.t(), self.ones, alpha=scale)
         return at_input
 
@@ -60,7 +61,7 @@ class Affine:
 class Convolution:
     r"""A convolution without padding: an `Affine` layer applied to every window of the maps.
 
-    The windows are laid out as rows, :math:`X_{u} = (x_{u+q})_q`, so the weights are those of `Affine`, with columns in
+    The windows are laid out as rows, :math:`X_{u} = (x_{u+q})_q`, so the weights are those of `Affine`, with rows in
     the order (row, column, channel) of the filter. Backward, each pixel gathers from all the windows that hold it:
 
     .. math:: \frac{\partial E}{\partial x_v} = \sum_{u + q = v} \frac{\partial E}{\partial X_{u,q}}
@@ -69,9 +70,9 @@ class Convolution:
     """
 
     def __init__(self, weight: Tensor, bias: Tensor, count: int, side: int, size: int):
-        channels, convolved = weight.shape[1] // size**2, side - size + 1
+        channels, convolved = len(weight) // size**2, side - size + 1
         self.affine = Affine(weight, bias, rows=count * convolved**2)
-        self.columns = weight.new_empty(count * convolved**2, weight.shape[1])
+        self.columns = weight.new_empty(count * convolved**2, len(weight))
         self.maps = (count, side, side, channels)
         # A row of a window, and all its channels, are neighbours in memory.
         self.window_shape = (count, convolved, convolved, size, size * channels)
@@ -92,13 +93,18 @@ class Convolution:
 
 
 class Tanh:
-    r"""y = tanh x; :math:`\partial E/\partial x = (1 - y^2)\, \partial E/\partial y`."""
+    r"""y = tanh x; :math:`\partial E/\partial x = (1 - y^2)\, \partial E/\partial y`.
+
+    Computed as 2 σ(2x) - 1: the same function, and six times as fast here, where σ is the better optimized of the two.
+    """
 
     def __init__(self, like: Tensor):
         self.output, self.gradient = torch.empty_like(like), torch.empty_like(like)
+        self.minus_one = like.new_tensor(-1.0)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.tanh(x, out=self.output)
+        torch.mul(x, 2, out=self.output).sigmoid_()
+        return torch.add(self.minus_one, self.output, alpha=2, out=self.output)
 
     def backward(self, g: Tensor) -> Tensor:
         return torch.ops.aten.tanh_backward(g, self.output, grad_input=self.gradient)
@@ -195,16 +201,20 @@ class SubtractiveNormalization:
     """
 
     def __init__(self, like: Tensor, count: int, side: int, size: int):
-        self.maps = (count, side**2, like.shape[1])
+        channels = like.shape[1]
+        self.count = count
         self.output, self.gradient = torch.empty_like(like), torch.empty_like(like)
+        self.over_channels = like.new_full((channels,), 1 / channels)
         self.average = local_average(side, size).to(like)
 
     def forward(self, x: Tensor) -> Tensor:
-        local_mean = torch.mm(x.view(self.maps).mean(dim=2), self.average.t())
+        mean = torch.mv(x, self.over_channels).view(self.count, -1)
+        local_mean = torch.mm(mean, self.average.t())
         return torch.sub(x, local_mean.view(-1, 1), out=self.output)
 
     def backward(self, g: Tensor) -> Tensor:
-        shared = torch.mm(g.view(self.maps).mean(dim=2), self.average)
+        mean = torch.mv(g, self.over_channels).view(self.count, -1)
+        shared = torch.mm(mean, self.average)
         return torch.sub(g, shared.view(-1, 1), out=self.gradient)
 
 
@@ -265,7 +275,7 @@ class RowSums:
     """
 
     def __init__(self, rows: Tensor, starts: Tensor):
-        self.rows, self.starts = rows, starts
+        self.rows, self.starts = rows.int(), starts.int()  # half the memory to read of 64-bit lists
 
     def of(self, matrix: Tensor) -> Tensor:
         return torch.embedding_bag(matrix, self.rows, self.starts)[0]

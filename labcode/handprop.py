@@ -91,18 +91,21 @@ class HandPass:
 def parameter_matrices(net: ConvNet, tensors: Sequence[Tensor] | None = None) -> list[tuple[Tensor, Tensor]]:
     """Return the network's (weight, bias) pairs, from the images on, as matrices that share the parameters' memory.
 
-    A filter bank (outputs, inputs, H, W) becomes the matrix (outputs, H W inputs) that `Convolution` multiplies by; for
-    that the parameters move, once, to channels-last memory, in which this is a view.
+    A weight becomes the matrix W (inputs, outputs) of `labcode.handlayers.Affine`. For a linear layer that is its
+    transpose. A filter bank (outputs, channels, H, W) moves, once, to memory in the order (H, W, channels, outputs),
+    in which (H W channels, outputs) is a view of it; its shape and values stay as they are.
 
     Parameters
     ----------
     net : its parameters are the tensors shown, unless others are given.
-    tensors : of the parameters' shapes, channels last, such as gradients.
+    tensors : one for each parameter, of its shape and in its memory order, such as ``torch.zeros_like`` of it.
     """
-    net.to(memory_format=torch.channels_last)
+    for stage in net.stages:
+        weight = stage.convolution.weight
+        weight.data = weight.data.permute(2, 3, 1, 0).contiguous().permute(3, 2, 0, 1)
     tensors = [p.detach() for p in net.parameters()] if tensors is None else tensors
-    matrices = [t.permute(0, 2, 3, 1).view(len(t), -1) if t.dim() == 4 else t for t in tensors]
-    return list(zip(matrices[::2], matrices[1::2], strict=True))
+    weights = [t.permute(2, 3, 1, 0).view(-1, len(t)) if t.dim() == 4 else t.t() for t in tensors[::2]]
+    return list(zip(weights, tensors[1::2], strict=True))
 
 
 class HandProp:
