@@ -182,8 +182,13 @@ def watch(root):
             "listed": sorted(listed - searched),
             "imported": sorted(os.path.realpath(file) for file in files if file),
         }
+        ours, installed = root + os.sep, os.path.realpath(sys.prefix) + os.sep
         inside = {
-            kind: [os.path.relpath(path, root) for path in paths if path.startswith(root + os.sep)]
+            kind: [
+                os.path.relpath(path, root)
+                for path in paths
+                if path.startswith(ours) and not path.startswith(installed)
+            ]
             for kind, paths in found.items()
         }
         return json.dumps(inside)
