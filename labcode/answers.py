@@ -80,32 +80,39 @@ def judge_chain(
     return chain
 
 
-def judge_function(answer: Callable, truth: Callable, points: Sequence[float], tolerance: float) -> None:
-    """Compare a function of one float with the truth, which computes in mpmath, to 50 digits.
+def judge_function(answer: Callable, truth: Callable, points: Sequence, tolerance: float) -> None:
+    """Compare a function with the truth at points, each a float or a list of floats, as are the values.
 
-    ``tolerance`` bounds the relative error.
+    ``truth`` is called with 50 working digits and may compute in mpmath. ``tolerance`` bounds the relative error of
+    each entry (the absolute error where the truth is 0).
 
     >>> import math
     >>> judge_function(math.expm1, mpmath.expm1, [1e-9, 1.0], 1e-15)
-    Right at 2 points: relative error below 1e-15.
+    Right at 2 points: error below 1e-15.
     >>> judge_function(lambda x: math.exp(x) - 1, mpmath.expm1, [1e-9, 1.0], 1e-15)
     Traceback (most recent call last):
         ...
-    labcode.answers.WrongAnswer: Wrong: at 1e-09 you compute 1.000000082740371e-09, the truth is 1.0000000005e-9.
+    labcode.answers.WrongAnswer: Wrong: at 1e-09 you compute 1.000000082740371e-09, the truth is 1.0000000005000001e-09.
     """
     for point in points:
-        value = answer(point)
-        _answered(value)
-        if value is None:
-            raise WrongAnswer(f"Wrong: at {point:g} your function returns nothing.")
+        given = answer(point)
+        _answered(given)
+        values = _entries(given)
         with mpmath.workdps(50):
-            right = truth(mpmath.mpf(point))
-            error = abs(mpmath.mpf(float(value)) - right) / abs(right)
-        if not error <= tolerance:
-            raise WrongAnswer(
-                f"Wrong: at {point:g} you compute {float(value)!r}, the truth is {mpmath.nstr(right, 16)}."
+            right = _entries(truth(mpmath.mpf(point) if isinstance(point, float) else point))
+            fits = len(values) == len(right) and all(
+                abs(value - entry) <= tolerance * (abs(entry) or 1) for value, entry in zip(values, right, strict=True)
             )
-    print(f"Right at {len(points)} points: relative error below {tolerance:.0e}.")
+        if not fits:
+            shown = [", ".join(repr(float(v)) for v in entries) or "nothing" for entries in (values, right)]
+            raise WrongAnswer(f"Wrong: at {point} you compute {shown[0]}, the truth is {shown[1]}.")
+    print(f"Right at {len(points)} points: error below {tolerance:.0e}.")
+
+
+def _entries(value) -> list:
+    if value is None:
+        return []
+    return [mpmath.mpmathify(v) for v in value] if hasattr(value, "__iter__") else [mpmath.mpmathify(value)]
 
 
 def _answered(*parts) -> None:

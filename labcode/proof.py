@@ -25,12 +25,11 @@ from sympy.printing.precedence import PRECEDENCE
 DIGITS = 50
 AGREE = 45
 
-#: What stands for an infinite end of a domain: far enough that every exponential has died,
-#: near enough that its digits can still be computed.
-FAR = (100, 1000)
-
-#: Points that would take more working digits than this are left out.
-MOST_DIGITS = 1700
+#: What stands for an infinite end of a domain: so far out that every exponential has died; and the most
+#: working digits that a point may take, else it is left out. Many variables have many edges, and far-out
+#: points are what costs time, so with more than two variables both are smaller.
+FAR, MOST_DIGITS = (100, 1000), 1700
+FAR_OF_MANY, MOST_DIGITS_OF_MANY = (50,), 600
 
 #: Sizes tried for a symbolic number of terms (n outputs of a softmax).
 SIZES = (2, 3, 5)
@@ -410,7 +409,7 @@ def sample(
         needed = _digits_needed(pair, variables)
         for values in _points(ends, max(3, points // len(choices)), chance):
             digits = needed(values)
-            if digits > MOST_DIGITS:
+            if digits > (MOST_DIGITS if len(variables) <= 2 else MOST_DIGITS_OF_MANY):
                 continue  # too far out to be computed
             tried += 1
             here = [_value(function, values, digits) for function in functions]
@@ -489,8 +488,7 @@ def _ends(variable: Symbol, domain: Mapping) -> tuple:
 
 def _points(ends: list[tuple], count: int, chance: random.Random) -> Iterator[list]:
     """Random points, then each variable at each of its edges, then the common corners."""
-    # With many variables the nearer of the far points has to do: there are many edges as it is.
-    far = FAR if len(ends) <= 2 else FAR[:1]
+    far = FAR if len(ends) <= 2 else FAR_OF_MANY
 
     def inside(low, high):
         if low == -sympy.oo and high == sympy.oo:

@@ -43,7 +43,10 @@ def test_a_chain_must_hold_and_must_arrive():
         judge_chain("c", TRUTH, [Step(1 - tanh(x) ** 2, "yes")], TRUTH)
 
 
-@pytest.mark.parametrize("wrong", [lambda x: math.exp(x) - 1, lambda x: x, lambda x: None, lambda x: float("nan")])
+@pytest.mark.parametrize(
+    "wrong",
+    [lambda x: math.exp(x) - 1, lambda x: x, lambda x: None, lambda x: float("nan"), lambda x: [math.expm1(x)] * 2],
+)
 def test_a_function_is_judged_where_digits_are_lost(wrong):
     with pytest.raises(WrongAnswer, match=r"^Wrong: at"):
         judge_function(wrong, mpmath.expm1, [1.0, 1e-9], 1e-14)

@@ -105,6 +105,8 @@ def test_words_beside_steps_hide_no_equals_sign(chapter):
         assert unchecked_in_prose(words) == []
 
 
+TOTAL = "Sum(exp(Z[k]), (k, 1, n))"
+
 #: Each of the lab's chains, every expression in its order, as it must occur within a chapter's chain.
 LAB = {
     "logistic": {
@@ -114,6 +116,40 @@ LAB = {
             "∂E/∂x_out·∂σ(x_in)/∂x_in",
             "∂E/∂x_out·(1 - σ(x_in))·σ(x_in)",
             "∂E/∂x_out·(1 - x_out)·x_out",
+        ],
+    },
+    "softmax": {
+        "same": [
+            "∂p[i]/∂Z[i]",
+            f"∂[exp(Z[i])/{TOTAL}]/∂Z[i]",
+            f"(exp(Z[i])·{TOTAL} - exp(Z[i])·exp(Z[i]))/{TOTAL}**2",
+            f"exp(Z[i])/{TOTAL} - (exp(Z[i])/{TOTAL})**2",
+            "p[i] - p[i]**2",
+            "p[i]·(1 - p[i])",
+        ],
+        "other": [
+            "∂p[i]/∂Z[j]",
+            f"∂[exp(Z[i])/{TOTAL}]/∂Z[j]",
+            f"exp(Z[i])·∂[1/{TOTAL}]/∂Z[j]",
+            f"exp(Z[i])·(-exp(Z[j])/{TOTAL}**2)",
+            f"-(exp(Z[i])/{TOTAL})·(exp(Z[j])/{TOTAL})",
+            "-p[i]·p[j]",
+        ],
+        "answersame": ["∂p[i]/∂X[i]", "∂p[i]/∂Z[i]·∂Z[i]/∂X[i]", "p[i]·(1 - p[i])·(-β)"],
+        "answerother": ["∂p[i]/∂X[j]", "∂p[i]/∂Z[j]·∂Z[j]/∂X[j]", "-p[i]·p[j]·(-β)", "β·p[i]·p[j]"],
+    },
+    "max_min": {
+        "maxmin": [
+            "∂E/∂x1",
+            "∂E/∂y·∂y/∂x1",
+            "∂E/∂y·∂[σ(x1) + σ(x2)]/∂x1",
+            "∂E/∂y·(1 - σ(x1))·σ(x1)",
+        ],
+        "maxminsecond": [
+            "∂E/∂x2",
+            "∂E/∂y·∂y/∂x2",
+            "∂E/∂y·∂[σ(x1) + σ(x2)]/∂x2",
+            "∂E/∂y·(1 - σ(x2))·σ(x2)",
         ],
     },
 }
