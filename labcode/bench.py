@@ -22,7 +22,7 @@ from labcode.convnet import FINAL_MODEL, ConvNet, ConvNetConfig
 from labcode.data import Images, load
 from labcode.runs import processor
 from labcode.seeds import stream
-from labcode.training import ENGINES, one_thread
+from labcode.training import ENGINES, minibatches, one_thread
 
 NETS = {"final": FINAL_MODEL, "baseline": ConvNetConfig()}
 BATCH_SIZES = (1, 16, 64)
@@ -46,11 +46,9 @@ def own_steps(make: Callable, net: ConvNet, images: Images, batch_size: int, lea
     steps = make(net, learning_rate)
     orders, masks = stream(0, "order of images"), stream(0, "dropout")
     while True:
-        for places in torch.randperm(len(images), generator=orders).split(batch_size):
-            if len(places) == batch_size:
-                batch = images[places]
-                loss, _ = steps.step(batch, net.draw_masks(len(batch), masks))
-                yield loss
+        for batch, drawn in minibatches(net, images, batch_size, orders, masks):
+            if len(batch) == batch_size:
+                yield steps.step(batch, drawn)[0]
 
 
 @dataclass(frozen=True)

@@ -214,17 +214,19 @@ class ConvNet(nn.Module):
     def draw_masks(self, count: int, generator: torch.Generator) -> list[Tensor | None] | None:
         """Draw dropout masks for ``count`` images: one for each stage and one for the classifier.
 
-        Returns None for a network without dropout, and None in a place that drops nothing.
+        Returns None for a network without dropout, and None in a place that drops nothing. In memory the masks of maps
+        lie channels last, as the hand-written pass keeps its maps.
         """
         config = self.config
         if not config.dropout:
             return None
-        shapes = [(count, config.width, s.pooled, s.pooled) for s in config.shapes]
-        dtype = self.output.weight.dtype
-        return [
-            dropout_mask(shape, rate, generator, dtype) if rate else None
-            for shape, rate in zip([*shapes, (count, config.hidden)], config.dropout, strict=True)
+        shapes = [*((count, s.pooled, s.pooled, config.width) for s in config.shapes), (count, config.hidden)]
+        weight = self.output.weight
+        masks = [
+            dropout_mask(shape, rate, generator, weight.dtype).to(weight.device) if rate else None
+            for shape, rate in zip(shapes, config.dropout, strict=True)
         ]
+        return [mask if mask is None or mask.dim() == 2 else mask.permute(0, 3, 1, 2) for mask in masks]
 
 
 def _drop(x: Tensor, mask: Tensor | None) -> Tensor:

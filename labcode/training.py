@@ -17,6 +17,7 @@ from labcode.handprop import HandProp, HandSteps
 from labcode.seeds import stream
 
 MEASURED_TRAINING_IMAGES = 1_800  # as many as validate at the lab's scale, so that both errors cost the same
+IMAGES_AHEAD = 32
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,28 @@ class AutogradSteps:
         return value, _misclassified(outputs, batch)
 
 
+def minibatches(
+    net: ConvNet, images: Images, batch_size: int, orders: torch.Generator, masks: torch.Generator
+) -> Iterator[tuple[Images, list[torch.Tensor | None] | None]]:
+    """Yield one epoch: every image once, in a random order, as minibatches with their dropout masks.
+
+    Images and masks are fetched for many steps at a time; at batch size 1 that saves a tenth of the time.
+
+    >>> from labcode.convnet import ConvNetConfig
+    >>> net = ConvNet(ConvNetConfig(width=2), stream(0, "initial weights"))
+    >>> images = Images(torch.zeros(5, 1, 32, 32), torch.arange(5))
+    >>> epoch = list(minibatches(net, images, 2, stream(0, "order of images"), stream(0, "dropout")))
+    >>> [len(batch) for batch, _ in epoch], sorted(int(label) for batch, _ in epoch for label in batch.labels)
+    ([2, 2, 1], [0, 1, 2, 3, 4])
+    """
+    order = torch.randperm(len(images), generator=orders)
+    for places in order.split(max(1, IMAGES_AHEAD // batch_size) * batch_size):
+        ahead, masks_ahead = images[places], net.draw_masks(len(places), masks)
+        for start in range(0, len(places), batch_size):
+            step = slice(start, start + batch_size)
+            yield ahead[step], masks_ahead and [mask if mask is None else mask[step] for mask in masks_ahead]
+
+
 ENGINES = {"hand": HandSteps, "autograd": AutogradSteps}
 
 
@@ -175,11 +198,9 @@ def train(
         tqdm(total=recipe.epochs * count, unit="image", **quiet) as bar,
     ):
         for _ in range(recipe.epochs):
-            order = torch.randperm(count, generator=orders)
             wrong = 0
-            for places in order.split(recipe.batch_size):
-                batch = mnist.train[places]
-                loss, misclassified = steps.step(batch, net.draw_masks(len(batch), masks))
+            for batch, drawn in minibatches(net, mnist.train, recipe.batch_size, orders, masks):
+                loss, misclassified = steps.step(batch, drawn)
                 if not math.isfinite(loss):
                     diverged = True
                     break

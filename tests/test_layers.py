@@ -126,3 +126,11 @@ def test_dropout_drops_at_its_rate_and_keeps_the_mean(rate):
     dropped = int((mask == 0).sum())
     assert stats.binomtest(dropped, count, rate).pvalue > 1e-4
     assert mask[mask > 0].unique().tolist() == pytest.approx([1 / (1 - rate)])
+
+
+def test_the_coins_of_one_word_are_independent():
+    """At rate one half a mask is read off 64-bit words: no place in the word leans, no two places agree too often."""
+    words = 4_000
+    mask = dropout_mask((words * 64,), 0.5, torch.Generator().manual_seed(0), torch.float64).view(words, 64) - 1
+    assert mask.mean(dim=0).abs().max() < 5 / words**0.5
+    assert (torch.corrcoef(mask.T) - torch.eye(64)).abs().max() < 5.5 / words**0.5
