@@ -17,7 +17,7 @@ from tqdm import tqdm
 from labcode.convnet import ConvNet, ConvNetConfig
 from labcode.data import SCALES, Mnist, load
 from labcode.seeds import stream
-from labcode.training import ErrorCurve, History, Recipe, count_errors, train
+from labcode.training import ErrorCurve, History, Recipe, count_errors, one_thread, train
 
 RECORDS = Path(__file__).parents[1] / "book" / "records"
 """Where the book's records lie in a checkout of the project."""
@@ -130,7 +130,8 @@ def run(experiment: Experiment, progress: bool = True) -> Record:
     mnist = _load(experiment.scale, experiment.seed)
     net = ConvNet(experiment.network, stream(experiment.seed, "initial weights"))
     history = train(net, mnist, experiment.recipe, experiment.seed, progress=progress, engine=ENGINE)
-    test = ErrorCurve((count_errors(net, mnist.test),), len(mnist.test))
+    with one_thread():
+        test = ErrorCurve((count_errors(net, mnist.test),), len(mnist.test))
     return Record(experiment, history, test, _provenance())
 
 
