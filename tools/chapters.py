@@ -224,7 +224,7 @@ async def execute(notebook: nbformat.NotebookNode, folder: Path, sockets: str) -
         kernel_spec_manager=ThisPython(),
         # Not over TCP: another program can take a port between its choice and the kernel's start.
         transport="ipc" if os.name == "posix" else "tcp",
-        connection_file=f"{sockets}/kernel.json",
+        ip=f"{sockets}/kernel" if os.name == "posix" else "127.0.0.1",
     )
     client = NotebookClient(
         notebook,
