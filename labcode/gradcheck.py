@@ -19,9 +19,9 @@ from labcode.proof import unfold
 
 #: Tolerance, and why: float64 rounds to eps = 2.2e-16, and a formula of a few operations on numbers
 #: of ordinary size stays within some thousand of those.
-COMPLEX = (1e-12, "no subtraction, so rounding alone: some thousand times 2e-16")
+COMPLEX = (1e-12, "a step without subtraction: rounding alone, some thousand times 2e-16")
 CENTRAL = (1e-7, "rounding against curvature: best is near 4e-11 times the third derivative")
-AUTOGRAD = (1e-12, "rounding alone: some thousand times 2e-16")
+AUTOGRAD = (1e-12, "rounding alone, some thousand times 2e-16")
 
 
 class GradientError(ArithmeticError):
@@ -149,8 +149,8 @@ def check_gradient(
     >>> x = symbols("x", real=True)
     >>> check_gradient(2 * exp(2 * x), exp(2 * x), [x], lambda t: (2 * t).exp())
     exp(2*x), 25 points
-      complex-step differences  below 1e-12  no subtraction, so rounding alone: some thousand times 2e-16
-      autograd, float64         below 1e-12  rounding alone: some thousand times 2e-16
+      complex-step differences  below 1e-12  a step without subtraction: rounding alone, some thousand times 2e-16
+      autograd, float64         below 1e-12  rounding alone, some thousand times 2e-16
     """
     outputs = list(function) if isinstance(function, Sequence) else [function]
     claimed = [list(row) for row in answer] if isinstance(answer, Sequence) else [[answer]]
@@ -256,3 +256,54 @@ def _autograd(framework: Callable, point: np.ndarray) -> np.ndarray:
     tensor = torch.tensor(point, dtype=torch.float64)
     jacobian = torch.autograd.functional.jacobian(lambda t: framework(t).reshape(-1), tensor)
     return jacobian.numpy()
+
+
+def check_backward(
+    title: str, layer: Callable, hand: Callable, inputs: Mapping[str, object], *, seed: int = 0
+) -> ResidualTable:
+    """Compare a backward pass written by hand with autograd of the layer itself, in float64.
+
+    Parameters
+    ----------
+    title
+        What is compared; the table's heading.
+    layer
+        Takes the inputs' tensors, in order, returns a tensor y.
+    hand
+        Takes g, the error by y (of y's shape), then the inputs; returns the error by each input, in their order
+        (a tensor alone for one input).
+    inputs
+        Tensors by name: x, weight, bias, ...
+    seed
+        Draws g.
+
+    Raises
+    ------
+    GradientError
+        One of them differs in shape or by more than rounding.
+
+    >>> import torch
+    >>> x = torch.tensor([1.0, -2.0], dtype=torch.float64)
+    >>> check_backward("A square", lambda x: x**2, lambda g, x: 2 * x * g, {"x": x})
+    A square
+      autograd, by x  below 1e-12  rounding alone, some thousand times 2e-16
+    """
+    import torch
+
+    tensors = [value.detach().clone().requires_grad_() for value in inputs.values()]
+    output = layer(*tensors)
+    g = torch.randn(output.shape, generator=torch.Generator().manual_seed(seed), dtype=output.dtype)
+    expected = torch.autograd.grad(output, tensors, g)
+    with torch.no_grad():
+        found = hand(g, *(tensor.detach() for tensor in tensors))
+    found = found if isinstance(found, tuple) else (found,)
+    if len(found) != len(expected) or not all(isinstance(value, torch.Tensor) for value in found):
+        kinds = ", ".join(type(value).__name__ for value in found)
+        raise GradientError(f"{title}: by hand there came {kinds}; wanted is a tensor for each of {', '.join(inputs)}.")
+    return tabulate(
+        title,
+        [
+            Row(f"autograd, by {name}", residual(value, reference), *AUTOGRAD)
+            for name, value, reference in zip(inputs, found, expected, strict=True)
+        ],
+    )

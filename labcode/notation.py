@@ -54,10 +54,10 @@ class _Latex(LatexPrinter):
         return r" \cdot ".join([*shown, self._factor(last)])
 
     def _print_Total(self, expr):
-        written = self._print(expr.args[0])
-        for term in map(self._print, expr.args[1:]):
-            written += f" {term}" if term.startswith("-") else f" + {term}"
-        return written
+        terms = [
+            rf"\left[{self._print(term)}\right]" if isinstance(term, Total) else self._print(term) for term in expr.args
+        ]
+        return terms[0] + "".join(f" {term}" if term.startswith("-") else f" + {term}" for term in terms[1:])
 
     def _print_Ratio(self, expr):
         return rf"\frac{{{self._print(expr.args[0])}}}{{{self._print(expr.args[1])}}}"
@@ -105,7 +105,8 @@ class _Text(StrPrinter):
         return "·".join([first, *(f"({f})" if f.startswith("-") else f for f in rest)])
 
     def _print_Total(self, expr):
-        return " + ".join(map(self._print, expr.args)).replace("+ -", "- ")
+        terms = [f"({self._print(term)})" if isinstance(term, Total) else self._print(term) for term in expr.args]
+        return " + ".join(terms).replace("+ -", "- ")
 
     def _print_Ratio(self, expr):
         numerator, denominator = map(self._factor, expr.args)

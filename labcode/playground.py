@@ -55,11 +55,11 @@ class SoftmaxPlayground:
         rows = []
         for number, (x, p) in enumerate(zip(self.inputs, self.probabilities, strict=True), 1):
             rows.append(
-                f'<div class="row"><label for="softmax-x{number}">X<sub>{number}</sub></label>'
+                f'<div class="softmax-row"><label for="softmax-x{number}">X<sub>{number}</sub></label>'
                 f'<input id="softmax-x{number}" type="range" min="-4" max="4" step="0.1" value="{x:g}">'
-                f'<span class="value">{x:g}</span>'
-                f'<span class="track"><span class="bar" style="width:{p:.1%}"></span></span>'
-                f'<span class="share">{p:.1%}</span></div>'
+                f'<span class="softmax-value">{x:g}</span>'
+                f'<span class="softmax-track"><span class="softmax-bar" style="width:{p:.1%}"></span></span>'
+                f'<span class="softmax-share">{p:.1%}</span></div>'
             )
         return _PAGE.format(beta=f"{self.beta:g}", rows="\n".join(rows), summary=html.escape(self._summary()))
 
@@ -75,22 +75,26 @@ _PAGE = """\
 <style>
 .softmax-playground {{ border: 1px solid var(--pst-color-border, #888); border-radius: .4rem; padding: .8rem 1rem;
   color: var(--pst-color-text-base, inherit); max-width: 44rem; }}
-.softmax-playground .row {{ display: grid; grid-template-columns: 2rem minmax(5rem, 1fr) 2.6rem
+.softmax-playground .softmax-row {{ display: grid; grid-template-columns: 2rem minmax(5rem, 1fr) 2.6rem
   minmax(4rem, 2fr) 3.6rem; gap: .5rem; align-items: center; margin: .35rem 0; }}
-.softmax-playground .beta {{ grid-template-columns: 2rem 1fr 2.6rem; margin-bottom: .8rem; }}
+.softmax-playground .softmax-beta {{ grid-template-columns: 2rem 1fr 2.6rem; margin-bottom: .8rem; }}
 .softmax-playground input {{ width: 100%; min-height: 1.6rem; accent-color: var(--pst-color-primary, #0072b2); }}
-.softmax-playground .value, .softmax-playground .share {{ text-align: right; font-variant-numeric: tabular-nums; }}
-.softmax-playground .track {{ background: var(--pst-color-surface, #8883); height: 1.1rem; display: block; }}
-.softmax-playground .bar {{ background: var(--pst-color-primary, #0072b2); height: 100%; display: block; }}
+.softmax-playground .softmax-value, .softmax-playground .softmax-share {{ text-align: right;
+  font-variant-numeric: tabular-nums; }}
+.softmax-playground .softmax-track {{ background: var(--pst-color-surface, #8883); height: 1.1rem; display: block; }}
+.softmax-playground .softmax-bar {{ background: var(--pst-color-primary, #0072b2); height: 100%; display: block; }}
 .softmax-playground p {{ margin: .6rem 0 0; }}
 </style>
-<div class="row beta"><label for="softmax-beta">β</label>
-<input id="softmax-beta" type="range" min="-4" max="4" step="0.1" value="{beta}"><span class="value">{beta}</span></div>
+<div class="softmax-row softmax-beta"><label for="softmax-beta">β</label>
+<input id="softmax-beta" type="range" min="-4" max="4" step="0.1" value="{beta}">
+<span class="softmax-value">{beta}</span></div>
 {rows}
 <p role="status">{summary}</p>
 <script>
 (function () {{
-  var box = document.currentScript.parentNode, rows = Array.from(box.querySelectorAll(".row:not(.beta)"));
+  var script = document.currentScript;
+  var box = script ? script.parentNode : document.querySelector(".softmax-playground");  // a notebook names no script
+  var rows = Array.from(box.querySelectorAll(".softmax-row:not(.softmax-beta)"));
   var beta = box.querySelector("#softmax-beta"), status = box.querySelector("[role=status]"), rest;
   function percent(p) {{ return (100 * p).toFixed(1) + "%"; }}
   function draw() {{
@@ -98,9 +102,9 @@ _PAGE = """\
     var top = Math.max.apply(null, z), w = z.map(function (v) {{ return Math.exp(v - top); }});
     var sum = w.reduce(function (a, b) {{ return a + b; }}, 0), best = w.indexOf(Math.max.apply(null, w));
     rows.forEach(function (row, i) {{
-      row.querySelector(".value").textContent = row.querySelector("input").value;
-      row.querySelector(".bar").style.width = percent(w[i] / sum);
-      row.querySelector(".share").textContent = percent(w[i] / sum);
+      row.querySelector(".softmax-value").textContent = row.querySelector("input").value;
+      row.querySelector(".softmax-bar").style.width = percent(w[i] / sum);
+      row.querySelector(".softmax-share").textContent = percent(w[i] / sum);
     }});
     beta.nextElementSibling.textContent = beta.value;
     clearTimeout(rest);

@@ -436,7 +436,8 @@ def _choices(left, right, definitions, distinct) -> Iterator[dict]:
         return
     for size in SIZES:
         for choice in itertools.product((1, size), repeat=len(indices)):
-            numbers = dict(zip(indices, choice, strict=True)) | dict.fromkeys(sizes, size)
+            # Two sizes differ, so that a matrix is not taken for its transpose.
+            numbers = dict(zip(indices, choice, strict=True)) | {s: size + k for k, s in enumerate(sizes)}
             if all(numbers[first] != numbers[second] for first, second in distinct):
                 yield numbers
 
