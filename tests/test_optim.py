@@ -92,8 +92,8 @@ def test_exact_searches_minimize_a_quadratic_in_as_many_as_it_has_dimensions(dim
     before, _ = minimize(function, torch.zeros(dimension), max_iterations=dimension - 1, **tight)
     assert optimizer.line_searches == dimension
     first = function(torch.zeros(dimension, dtype=torch.float64))
-    assert function(exact) < 1e-12 * first
-    assert function(before) > 1e4 * function(exact)  # and not in fewer
+    assert function(exact) < 1e-10 * first
+    assert function(before) > 1e3 * function(exact)  # and not in fewer
 
 
 @settings(max_examples=100, deadline=None)
