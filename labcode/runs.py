@@ -25,6 +25,9 @@ RECORDS = Path(__file__).parents[1] / "book" / "records"
 ENGINE = "hand"
 """What trains the recorded runs: the backward pass of Part I's formulas."""
 
+UNFINISHED = ".unfinished"
+"""Folder, within that of the records, where runs keep their checkpoints until they are recorded."""
+
 
 @dataclass(frozen=True)
 class Experiment:
@@ -120,8 +123,8 @@ class RecordError(RuntimeError):
     """A record is missing, damaged, or of another experiment than the one asked for."""
 
 
-def run(experiment: Experiment, progress: bool = True) -> Record:
-    """Train ``experiment`` from nothing and return its record.
+def run(experiment: Experiment, progress: bool = True, checkpoint: Path | None = None) -> Record:
+    """Train ``experiment`` and return its record: from nothing, or from where ``checkpoint`` says it was killed.
 
     >>> small = Experiment(seed=0).vary("width", 1).vary("epochs", 1)
     >>> run(small, progress=False).test.images  # doctest: +SKIP
@@ -129,7 +132,9 @@ def run(experiment: Experiment, progress: bool = True) -> Record:
     """
     mnist = _load(experiment.scale, experiment.seed)
     net = ConvNet(experiment.network, stream(experiment.seed, "initial weights"))
-    history = train(net, mnist, experiment.recipe, experiment.seed, progress=progress, engine=ENGINE)
+    history = train(
+        net, mnist, experiment.recipe, experiment.seed, progress=progress, engine=ENGINE, checkpoint=checkpoint
+    )
     with one_thread():
         test = ErrorCurve((count_errors(net, mnist.test),), len(mnist.test))
     return Record(experiment, history, test, _provenance())
@@ -283,7 +288,8 @@ def run_missing(experiments: Iterable[Experiment], folder: Path, workers: int) -
     """Train what ``folder`` lacks, ``workers`` runs side by side, and yield each record as it is finished.
 
     Each run is one single-threaded process, which writes its record itself: whatever happens to the others, a
-    finished run is kept. The bar counts multiply-adds, so that its estimate of the time left is fair to long runs.
+    finished run is kept, and an unfinished one goes on, the next time, from its checkpoint. The bar counts
+    multiply-adds, so that its estimate of the time left is fair to long runs.
     """
     todo = missing(experiments, folder)
     jobs = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", pre_dispatch=workers)
@@ -294,6 +300,8 @@ def run_missing(experiments: Iterable[Experiment], folder: Path, workers: int) -
 
 
 def _run_and_save(experiment: Experiment, folder: Path) -> Record:
-    record = run(experiment, progress=False)
+    checkpoint = folder / UNFINISHED / f"{experiment.name}.safetensors"
+    record = run(experiment, progress=False, checkpoint=checkpoint)
     save(record, folder)
+    checkpoint.unlink(missing_ok=True)
     return record

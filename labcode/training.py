@@ -4,13 +4,15 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from tqdm import tqdm
 
+from labcode.checkpoints import Checkpoint, digest
 from labcode.convnet import ConvNet
 from labcode.data import Images, Mnist
 from labcode.handprop import HandProp, HandSteps
@@ -152,7 +154,13 @@ ENGINES = {"hand": HandSteps, "autograd": AutogradSteps}
 
 
 def train(
-    net: ConvNet, mnist: Mnist, recipe: Recipe, seed: int, progress: bool = True, engine: str = "hand"
+    net: ConvNet,
+    mnist: Mnist,
+    recipe: Recipe,
+    seed: int,
+    progress: bool = True,
+    engine: str = "hand",
+    checkpoint: Path | None = None,
 ) -> History:
     """Train ``net`` in place and return its history.
 
@@ -168,10 +176,13 @@ def train(
     progress : whether to show a progress bar.
     engine : ``"hand"``, the backward pass written by hand, or ``"autograd"``, PyTorch's: the same results but for
         rounding, and slower.
+    checkpoint : file that keeps the state after each epoch. Where it is there already, the training goes on from it, to
+        the same curves, bit for bit; a fresh net is then needed only for its shape. Delete it once the history is kept.
 
     Raises
     ------
     ValueError : unknown engine, or the batch size exceeds the number of training images.
+    labcode.checkpoints.CheckpointError : the checkpoint is damaged or of another training.
 
     >>> from labcode.convnet import ConvNetConfig
     >>> from labcode.data import load
@@ -189,15 +200,21 @@ def train(
     orders, masks = stream(seed, "order of images"), stream(seed, "dropout")
     measured = mnist.train[:MEASURED_TRAINING_IMAGES]
     steps = ENGINES[engine](net, recipe.learning_rate)
-    online, training, validation = [], [], []
+    streams = {"order of images": orders, "dropout": masks}
+    kept = checkpoint and Checkpoint(checkpoint, _identity(net, mnist, recipe, seed, engine))
+    curves = {"online": [], "train": [], "validation": []}
+    before = 0.0  # seconds spent until the checkpoint
+    if kept and (progressed := kept.load(net, streams)):
+        curves, before = progressed["curves"], progressed["seconds"]
+    done = len(curves["online"])
     diverged = False
     start = time.perf_counter()
     quiet = {} if progress else {"disable": True}  # left unset, the user's TQDM_DISABLE decides
     with (
         one_thread(),
-        tqdm(total=recipe.epochs * count, unit="image", **quiet) as bar,
+        tqdm(total=recipe.epochs * count, initial=done * count, unit="image", **quiet) as bar,
     ):
-        for _ in range(recipe.epochs):
+        for _ in range(done, recipe.epochs):
             wrong = 0
             for batch, drawn in minibatches(net, mnist.train, recipe.batch_size, orders, masks):
                 loss, misclassified = steps.step(batch, drawn)
@@ -208,17 +225,31 @@ def train(
                 bar.update(len(batch))
             if diverged:
                 break
-            online.append(wrong)
-            training.append(count_errors(net, measured))
-            validation.append(count_errors(net, mnist.validation))
-            bar.set_postfix_str(f"validation error {100 * validation[-1] / len(mnist.validation):.2f}%")
+            curves["online"].append(wrong)
+            curves["train"].append(count_errors(net, measured))
+            curves["validation"].append(count_errors(net, mnist.validation))
+            bar.set_postfix_str(f"validation error {100 * curves['validation'][-1] / len(mnist.validation):.2f}%")
+            if kept:
+                kept.save(net, streams, {"curves": curves, "seconds": before + time.perf_counter() - start})
     return History(
-        online=ErrorCurve(tuple(online), count),
-        train=ErrorCurve(tuple(training), len(measured)),
-        validation=ErrorCurve(tuple(validation), len(mnist.validation)),
+        online=ErrorCurve(tuple(curves["online"]), count),
+        train=ErrorCurve(tuple(curves["train"]), len(measured)),
+        validation=ErrorCurve(tuple(curves["validation"]), len(mnist.validation)),
         diverged=diverged,
-        seconds=time.perf_counter() - start,
+        seconds=before + time.perf_counter() - start,
     )
+
+
+def _identity(net: ConvNet, mnist: Mnist, recipe: Recipe, seed: int, engine: str) -> dict:
+    """Return everything that decides a training's course, but for the initial weights, which the seed decides."""
+    return {
+        "network": asdict(net.config),
+        "recipe": asdict(recipe),
+        "seed": seed,
+        "engine": engine,
+        "data": digest(mnist.train, mnist.validation),
+        "torch": torch.__version__,
+    }
 
 
 def count_errors(net: ConvNet, images: Images) -> int:
