@@ -1,11 +1,12 @@
 """Chapters in pairs: `name.md`, which people edit, and `name.ipynb`, its last execution.
 
-One file, three faces:
+One file, four faces:
 
 * the command line, `python tools/chapters.py [--all] [--check] [chapter ...]`, executes stale
   chapters and writes their snapshots;
 * a Sphinx extension does the same before a build reads them, so that no build shows an old result
   in silence, and brings MathJax into the site from an installed package;
+* `--student` writes copies of the chapters to work in, with their solutions left blank;
 * functions that the tests of the chapters use.
 
 A snapshot keeps in its own metadata what it was made from: digests of its source, of the
@@ -22,6 +23,7 @@ import importlib.util
 import inspect
 import json
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -356,6 +358,72 @@ def refresh(sources: list[Path], say=print) -> None:
         raise ChapterError("\n".join(failed))
 
 
+# Copies for students
+
+# A solution stands between these two directives of sphinx-exercise. Of its code cells, the one
+# tagged "solution" is the answer, and the one tagged "check" says whether an answer is right.
+SOLUTION = re.compile(r"^```\{solution-(start|end)\}.*?^```$", re.DOTALL | re.MULTILINE)
+STUDENT = ROOT / "_build" / "student"
+
+
+def student_copy(source: Path) -> nbformat.NotebookNode:
+    """The chapter without its solutions: a cell to fill in, and the check that judges it.
+
+    Nothing in it has been executed. Words within a solution are left out with the answer.
+    """
+    notebook = notebook_from(source)
+    cells, within = [], False
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            text, start = "", 0
+            for directive in SOLUTION.finditer(cell.source):
+                text += "" if within else cell.source[start : directive.start()]
+                within, start = directive[1] == "start", directive.end()
+            text += "" if within else cell.source[start:]
+            if text.strip():
+                cells.append({**cell, "source": text.strip()})
+        elif within and "solution" in cell.metadata.get("tags", []):
+            cells.append({**cell, "source": blank(cell.source), "metadata": {"tags": ["answer"]}})
+        elif not within or "check" in cell.metadata.get("tags", []):
+            cells.append(cell)
+    if within:
+        raise ChapterError(f"Chapter {name_of(source)}: a solution begins and does not end.")
+    notebook.cells = [nbformat.from_dict(cell) for cell in cells]
+    return notebook
+
+
+def blank(solution: str) -> str:
+    """The names that a solution defines, each left open: `answer = ...`.
+
+    >>> print(blank("from math import pi\\nanswer = 2 * pi"))
+    # Your answer: replace the dots.
+    answer = ...
+    >>> print(blank("def area(r):\\n    return pi * r * r"))
+    # Your answer: replace the dots.
+    def area(r):
+        ...
+    """
+    lines = ["# Your answer: replace the dots."]
+    for node in ast.parse(solution).body:
+        if isinstance(node, ast.Assign):
+            lines += [f"{ast.unparse(target)} = ..." for target in node.targets]
+        elif isinstance(node, ast.FunctionDef):
+            node.body = [ast.Expr(ast.Constant(...))]
+            lines.append(ast.unparse(node))
+    return "\n".join(lines)
+
+
+def write_student_copies(sources: list[Path], say=print) -> None:
+    """Write the copies of those chapters that have exercises below `_build/student`."""
+    for source in sources:
+        notebook = student_copy(source)
+        if any("answer" in cell.metadata.get("tags", []) for cell in notebook.cells):
+            place = STUDENT / f"{name_of(source)}.ipynb"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(place, nbformat.writes(notebook, sort_keys=True) + "\n")
+            say(f"{place.relative_to(ROOT)}: ready to work in")
+
+
 # The Sphinx extension
 
 
@@ -401,9 +469,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("chapter", nargs="*", help="only these, stale or not: backprop/logistic")
     parser.add_argument("--all", action="store_true", help="every chapter, stale or not")
     parser.add_argument("--check", action="store_true", help="execute nothing; say what is stale")
+    parser.add_argument("--student", action="store_true", help="execute nothing; write copies with blank answers")
     options = parser.parse_args(arguments)
     try:
         sources = [find(name) for name in options.chapter] or chapters()
+        if options.student:
+            write_student_copies(sources)
+            return 0
         stale = {source: stale_because(source) for source in sources}
         if options.check:
             for source, reasons in stale.items():
