@@ -34,7 +34,7 @@ from dataclasses import dataclass, field
 
 from sympy import Expr
 
-from labcode.notation import latex, text
+from labcode.notation import latex_lines, text
 from labcode.proof import Partial, Product, Ratio, Total, prove_equal, sample
 
 __all__ = [
@@ -100,9 +100,9 @@ class Derivation:
 
     def _repr_markdown_(self):
         """MyST: one numbered equation a step, labelled ``name-1``, ``name-2``, ..."""
-        blocks = [f"$$\n{latex(self.start)}\n$$ ({self.name}-0)"]
+        blocks = [f"$$\n{latex_lines(self.start)}\n$$ ({self.name}-0)"]
         for number, step in enumerate(self.steps, 1):
-            blocks.append(f"$$\n= {latex(step.expression)}\n$$ ({self.name}-{number})")
+            blocks.append(f"$$\n= {{}}{latex_lines(step.expression)}\n$$ ({self.name}-{number})")
             blocks.append(f"*{step.rule}*: {step.words}" if step.words else f"*{step.rule}*")
         return "\n\n".join(blocks) + "\n"
 

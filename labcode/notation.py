@@ -4,7 +4,9 @@ Nothing is reordered or simplified: the reader sees what was proved, factor by f
 """
 
 # SymPy's printers find a method by the name of the class that it prints.
-# ruff: noqa: N802
+# ruff: noqa: N802, N815
+
+import re
 
 import sympy
 from sympy import Expr, Indexed
@@ -46,18 +48,25 @@ class _Latex(LatexPrinter):
             return rf"\frac{{\partial {function}}}{{\partial {variable}}}"
         return rf"\frac{{\partial}}{{\partial {variable}}} {self._factor(expr.args[0])}"
 
-    def _print_Product(self, expr):
+    def parts(self, expr) -> list[str]:
+        """The terms of a Total, each after the first with its sign; the factors of a Product, with their dots."""
+        if isinstance(expr, Total):
+            terms = [
+                rf"\left[{self._print(term)}\right]" if isinstance(term, Total) else self._print(term)
+                for term in expr.args
+            ]
+            return [terms[0], *(term if term.startswith("-") else f"+ {term}" for term in terms[1:])]
         *factors, last = expr.args
-        shown = [self._factor(f, isinstance(f, sympy.Sum)) for f in factors]
+        shown = [self._factor(factor, isinstance(factor, sympy.Sum)) for factor in factors]
         if expr.args[0].could_extract_minus_sign() and not expr.args[0].is_Add:
             shown[0] = self._print(expr.args[0])  # a leading minus needs no brackets
-        return r" \cdot ".join([*shown, self._factor(last)])
+        first, *rest = [*shown, self._factor(last)]
+        return [first, *(rf"\cdot {factor}" for factor in rest)]
 
-    def _print_Total(self, expr):
-        terms = [
-            rf"\left[{self._print(term)}\right]" if isinstance(term, Total) else self._print(term) for term in expr.args
-        ]
-        return terms[0] + "".join(f" {term}" if term.startswith("-") else f" + {term}" for term in terms[1:])
+    def _print_Product(self, expr):
+        return " ".join(self.parts(expr))
+
+    _print_Total = _print_Product
 
     def _print_Ratio(self, expr):
         return rf"\frac{{{self._print(expr.args[0])}}}{{{self._print(expr.args[1])}}}"
@@ -85,8 +94,10 @@ class _Latex(LatexPrinter):
         return rf"\delta_{{{''.join(map(self._print, expr.args))}}}"
 
     def _print_Indexed(self, expr):
-        indices = ",".join(map(self._print, expr.indices))
-        return rf"{self._print(expr.base.label)}_{{{indices}}}"
+        indices = [self._print(index) for index in expr.indices]
+        # W_ik needs no comma; x_{u+1,v} does.
+        separator = "" if all(index.is_Atom for index in expr.indices) else ",\\,"
+        return rf"{self._print(expr.base.label)}_{{{separator.join(indices)}}}"
 
 
 class _Text(StrPrinter):
@@ -148,3 +159,85 @@ def text(expression: Expr) -> str:
     '∂E/∂x_in'
     """
     return _Text().doprint(expression)
+
+
+# Lines that fit a phone -----------------------------------------------------------------------
+
+#: The widest line, in em: a phone's column, less the equation's number.
+WIDEST = 14.0
+
+
+def latex_lines(expression: Expr) -> str:
+    r"""The expression as LaTeX, a sum or product that is too wide for a phone broken between its parts.
+
+    >>> from sympy import symbols
+    >>> print(latex_lines(Total(*symbols("a b c"))))
+    a + b + c
+    >>> print(latex_lines(Total(*symbols("a1:10"))))
+    \begin{aligned}[t]
+    & a_{1} + a_{2} + a_{3} + a_{4} + a_{5} + a_{6} + a_{7} \\
+    & + a_{8} + a_{9}
+    \end{aligned}
+    """
+    printer = _Latex()
+    whole = printer.doprint(expression)
+    if width(whole) <= WIDEST or not isinstance(expression, Total | Product):
+        return whole
+    lines: list[str] = []
+    for part in printer.parts(expression):
+        if lines and width(f"{lines[-1]} {part}") <= WIDEST:
+            lines[-1] += f" {part}"
+        else:
+            lines.append(part)
+    return "\\begin{aligned}[t]\n& " + " \\\\\n& ".join(lines) + "\n\\end{aligned}"
+
+
+_SHAPES = {r"\left": 0, r"\right": 0, r"\mathrm": 0, r"\operatorname": 0, r"\,": 0.17, r"\cdot": 0.72, r"\sqrt": 0.9}
+_COMMAND = re.compile(r"\\(?:[A-Za-z]+|.)")
+
+
+def width(tex: str) -> float:
+    r"""About how wide the formula is, in em: a fraction as wide as the wider of its halves.
+
+    >>> width(r"\frac{a + b + c}{d}") < 2 * width("a + b") < 2 * width(r"a \cdot b \cdot c")
+    True
+    """
+    total, position = 0.0, 0
+    while position < len(tex):
+        character = tex[position]
+        if character == "\\":
+            command = _COMMAND.match(tex, position)[0]
+            position += len(command)
+            if command == r"\frac":
+                above, position = _braced(tex, position)
+                below, position = _braced(tex, position)
+                total += max(width(above), width(below)) + 0.25
+            elif command == r"\sum":
+                limits = [0.0]
+                while tex[position : position + 2] in ("_{", "^{"):
+                    limit, position = _braced(tex, position + 1)
+                    limits.append(0.7 * width(limit))
+                total += max(1.45, *limits) + 0.15
+            else:
+                total += _SHAPES.get(command, 0.6)
+                # A function's name is written out; a Greek letter's is not.
+                total += 0.5 * (len(command) - 2) if command[1:] in ("log", "tanh", "max", "min") else 0
+        elif character in "_^":
+            braced = tex[position + 1] == "{"
+            script, position = _braced(tex, position + 1) if braced else (tex[position + 1], position + 2)
+            total += 0.72 * width(script)
+        else:
+            position += 1
+            if character not in "{} \n":
+                total += 1.2 if character in "+-=:" else 0.4 if character in "()[]|,." else 0.55
+    return total
+
+
+def _braced(tex: str, start: int) -> tuple[str, int]:
+    """What stands in the braces that open at ``start``, and the place after them."""
+    depth = 0
+    for position in range(start, len(tex)):
+        depth += {"{": 1, "}": -1}.get(tex[position], 0)
+        if depth == 0:
+            return tex[start + 1 : position], position + 1
+    raise ValueError(f"The braces of {tex!r} do not match.")

@@ -162,6 +162,12 @@ def test_the_labs_chain_is_on_the_page_whole_and_in_order(chapter, name):
     assert missing == []
 
 
+def test_names_of_chains_are_unique_in_the_book():
+    """They are the labels of its equations."""
+    names = [name for chapter in CHAPTERS for name in chains(chapter.stem)]
+    assert sorted(names) == sorted(set(names))
+
+
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
 def test_every_chapter_has_chains_mistakes_and_exercises(chapter):
     source = chapter.read_text(encoding="utf-8")

@@ -10,7 +10,10 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
+
+from labcode.playground import SoftmaxPlayground
 
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
 FLAGS = [
@@ -170,3 +173,53 @@ def test_search_finds_a_page_by_a_word_of_its_title(browser, address, site):
     )
     found = [result.get_attribute("href").split("?")[0].split("#")[0] for result in results]
     assert page in found
+
+
+FORMULAS_TOO_WIDE = """
+return [...document.querySelectorAll('article div.math')].filter(box => {
+  const formula = box.querySelector('mjx-container svg').getBoundingClientRect();
+  const number = box.querySelector('.eqno')?.getBoundingClientRect();
+  const meets = number && formula.right > number.left && formula.left < number.right
+    && formula.bottom > number.top && formula.top < number.bottom;
+  return meets || formula.right > box.getBoundingClientRect().right + 1;
+}).map(box => box.id);
+"""
+
+
+def test_no_formula_of_part_one_runs_out_of_its_column(browser, address, pages):
+    """On a phone, and without scrolling: a step that one has to scroll is a step that one does not read."""
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+    try:
+        for page in (page for page in pages if page.startswith("backprop/")):
+            visit(browser, address + page)
+            browser.execute_script(UNFOLD)
+            assert browser.execute_script(FORMULAS_TOO_WIDE) == [], page
+        widen = "document.querySelector('article div.math mjx-container svg').style.width = '700px'"
+        browser.execute_script(widen)
+        assert len(browser.execute_script(FORMULAS_TOO_WIDE)) == 1  # the test can fail
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_sliders_of_the_softmax_page_move_by_keyboard_and_agree_with_python(browser, address):
+    visit(browser, address + "backprop/softmax.html")
+    beta = browser.find_element(By.ID, "softmax-beta")
+    assert browser.find_element(By.CSS_SELECTOR, "label[for=softmax-beta]").text == "β"
+
+    def shares():
+        return [element.text for element in browser.find_elements(By.CLASS_NAME, "softmax-share")]
+
+    def expected(value):
+        playground = SoftmaxPlayground((-1.0, 0.0, 1.0, 2.0), value)
+        return [f"{share:.1%}" for share in playground.probabilities]
+
+    assert shares() == expected(1.0)
+    beta.send_keys(Keys.ARROW_RIGHT * 5)
+    assert shares() == expected(1.5)
+    beta.send_keys(Keys.HOME)
+    assert shares() == expected(-4.0)
+    status = browser.find_element(By.CSS_SELECTOR, ".softmax-playground [role=status]")
+    WebDriverWait(browser, 5).until(lambda _: status.text.startswith("β is -4: "))
+    first = browser.find_element(By.ID, "softmax-x1")
+    first.send_keys(Keys.END)
+    assert shares() != expected(-4.0)
