@@ -236,8 +236,9 @@ async def execute(notebook: nbformat.NotebookNode, folder: Path, sockets: str) -
         coalesce_streams=True,  # else a print may be split wherever the kernel happened to flush
         resources={"metadata": {"path": str(folder)}},
     )
-    # Sets and hashes come out in the same order each time; a progress bar would be stored with its timings.
-    environment = {**os.environ, "PYTHONHASHSEED": "0", "TQDM_DISABLE": "1"}
+    # Sets and hashes come out in the same order each time; a progress bar would be stored with its timings; and
+    # sums come out the same whatever the number of cores.
+    environment = {**os.environ, "PYTHONHASHSEED": "0", "TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1"}
     # One line in the student's namespace would be one too many: the name is deleted at once.
     begin = f"{inspect.getsource(watch)}\nwatch({str(ROOT)!r})\ndel watch"
     seen = {"seen": "__import__('sys').modules['chapter_watch'].seen()"}
