@@ -102,7 +102,7 @@ class Derivation:
         """MyST: one numbered equation a step, labelled ``name-1``, ``name-2``, ..."""
         blocks = [f"$$\n{latex_lines(self.start)}\n$$ ({self.name}-0)"]
         for number, step in enumerate(self.steps, 1):
-            blocks.append(f"$$\n= {{}}{latex_lines(step.expression)}\n$$ ({self.name}-{number})")
+            blocks.append(f"$$\n= {latex_lines(step.expression)}\n$$ ({self.name}-{number})")
             blocks.append(f"*{step.rule}*: {step.words}" if step.words else f"*{step.rule}*")
         return "\n\n".join(blocks) + "\n"
 

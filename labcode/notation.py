@@ -174,7 +174,7 @@ def latex_lines(expression: Expr) -> str:
     >>> print(latex_lines(Total(*symbols("a b c"))))
     a + b + c
     >>> print(latex_lines(Total(*symbols("a1:10"))))
-    \begin{aligned}[t]
+    {}\begin{aligned}[t]
     & a_{1} + a_{2} + a_{3} + a_{4} + a_{5} + a_{6} + a_{7} \\
     & + a_{8} + a_{9}
     \end{aligned}
@@ -189,7 +189,7 @@ def latex_lines(expression: Expr) -> str:
             lines[-1] += f" {part}"
         else:
             lines.append(part)
-    return "\\begin{aligned}[t]\n& " + " \\\\\n& ".join(lines) + "\n\\end{aligned}"
+    return "{}\\begin{aligned}[t]\n& " + " \\\\\n& ".join(lines) + "\n\\end{aligned}"
 
 
 _SHAPES = {r"\left": 0, r"\right": 0, r"\mathrm": 0, r"\operatorname": 0, r"\,": 0.17, r"\cdot": 0.72, r"\sqrt": 0.9}

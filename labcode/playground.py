@@ -73,6 +73,9 @@ class SoftmaxPlayground:
 _PAGE = """\
 <div class="softmax-playground" role="group" aria-label="Softmax, with sliders">
 <style>
+/* A dark theme puts HTML that knows no themes on a light ground; this knows. */
+html[data-theme="dark"] .bd-content div.cell_output .text_html:has(.softmax-playground):not(:has(table.dataframe)) {{
+  background: none; color: inherit; padding: 0; }}
 .softmax-playground {{ border: 1px solid var(--pst-color-border, #888); border-radius: .4rem; padding: .8rem 1rem;
   color: var(--pst-color-text-base, inherit); max-width: 44rem; }}
 .softmax-playground .softmax-row {{ display: grid; grid-template-columns: 2rem minmax(5rem, 1fr) 2.6rem
