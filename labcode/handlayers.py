@@ -3,9 +3,9 @@
 No autograd here: a layer keeps what its derivative needs, and ``backward`` turns the gradient at its output into the
 gradient at its input. E is the loss summed over the minibatch throughout.
 
-Maps lie channels last, one pixel a row: N images of height H, width W and C channels are a matrix (N H W, C), in
-which a convolution, too, is one matrix product. A layer is made for N images and writes into the same memory at every
-step: at one image a step, asking for memory would cost as much as the arithmetic.
+Maps lie channels last, one pixel a row: N images of height H, width W and C channels are a matrix (N H W, C). A layer
+is made for N images and mostly writes into the same memory at every step: at one image a step, asking for memory
+costs as much as a small layer's arithmetic.
 """
 
 from functools import lru_cache
@@ -17,79 +17,92 @@ from torch import Tensor
 from labcode.layers import gaussian_window
 
 
-class Affine:
-    r"""A linear layer, :math:`Y = X W + b`; rows of X are images, or the windows of a convolution.
+class Linear:
+    r"""A linear layer, :math:`Y = X W^T + b`, one image a row.
 
-    .. math:: \frac{\partial E}{\partial X} = G W^T, \qquad \frac{\partial E}{\partial W} = X^T G, \qquad
+    .. math:: \frac{\partial E}{\partial X} = G W, \qquad \frac{\partial E}{\partial W} = G^T X, \qquad
               \frac{\partial E}{\partial b} = \sum_n G_n, \qquad G = \frac{\partial E}{\partial Y}
 
-    Shapes: X (rows, inputs), W (inputs, outputs), b (outputs,), Y and G (rows, outputs).
+    Shapes: X (N, inputs), W (outputs, inputs), b (outputs,), Y and G (N, outputs).
 
-    >>> layer = Affine(torch.tensor([[1.0], [2.0]]), torch.tensor([3.0]), rows=1)
+    >>> layer = Linear(torch.tensor([[1.0, 2.0]]), torch.tensor([3.0]), count=1)
     >>> layer.forward(torch.tensor([[4.0, 5.0]]))
     tensor([[17.]])
     >>> layer.backward(torch.tensor([[10.0]]), (layer.weight, layer.bias), scale=-0.1)  # a step of SGD, in place
     tensor([[10., 20.]])
-    >>> layer.weight.flatten(), layer.bias
-    (tensor([-3., -3.]), tensor([2.]))
+    >>> layer.weight, layer.bias
+    (tensor([[-3., -3.]]), tensor([2.]))
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor, rows: int):
-        inputs, outputs = weight.shape
+    def __init__(self, weight: Tensor, bias: Tensor, count: int):
         self.weight, self.bias = weight, bias
-        self.output = weight.new_empty(rows, outputs)
-        self.gradient = weight.new_empty(rows, inputs)
-        self.ones = weight.new_ones(rows)
+        self.output = weight.new_empty(count, len(weight))
+        self.gradient = weight.new_empty(count, weight.shape[1])
+        self.ones = weight.new_ones(count)
 
     def forward(self, x: Tensor) -> Tensor:
         self.input = x
-        return torch.addmm(self.bias, x, self.weight, out=self.output)
+        return torch.addmm(self.bias, x, self.weight.t(), out=self.output)
 
-    def backward(self, g: Tensor, target: tuple[Tensor, Tensor], scale: float, wanted: bool = True) -> Tensor | None:
+    def backward(self, g: Tensor, target: tuple[Tensor, Tensor], scale: float) -> Tensor:
         """Add ``scale`` times the gradient to ``target`` (a weight and a bias); return the gradient at the input.
 
-        The gradient at the input comes first: the target may be this layer's own weights. The first layer's is not
-        ``wanted``, since nobody changes the images.
+        The gradient at the input comes first: the target may be this layer's own weights.
         """
-        at_input = torch.mm(g, self.weight.t(), out=self.gradient) if wanted else None
+        at_input = torch.mm(g, self.weight, out=self.gradient)
         weight, bias = target
-        weight.addmm_(self.input.t(), g, alpha=scale)
+        weight.addmm_(g.t(), self.input, alpha=scale)
         bias.addmv_(g.t(), self.ones, alpha=scale)
         return at_input
 
 
 class Convolution:
-    r"""A convolution without padding: an `Affine` layer applied to every window of the maps.
+    r"""A convolution without padding, :math:`y_{u,o} = b_o + \sum_{q,c} W_{o,q,c}\, x_{u+q,c}`.
 
-    The windows are laid out as rows, :math:`X_{u} = (x_{u+q})_q`, so the weights are those of `Affine`, with rows in
-    the order (row, column, channel) of the filter. Backward, each pixel gathers from all the windows that hold it:
+    .. math:: \frac{\partial E}{\partial x_{v,c}} = \sum_{u+q=v} \sum_o W_{o,q,c}\, g_{u,o}, \qquad
+              \frac{\partial E}{\partial W_{o,q,c}} = \sum_u g_{u,o}\, x_{u+q,c}, \qquad
+              \frac{\partial E}{\partial b_o} = \sum_u g_{u,o}, \qquad g = \frac{\partial E}{\partial y}
 
-    .. math:: \frac{\partial E}{\partial x_v} = \sum_{u + q = v} \frac{\partial E}{\partial X_{u,q}}
+    The first is the transposed convolution, by the same weights. The second is :math:`G^T X` of `Linear`, one row of X
+    being the window of pixels that one output sees.
 
-    Shapes: x (N H W, C), Y (N H' W', outputs) with H' = H - size + 1, likewise W'.
+    Shapes: x (N H W, C), W (outputs, size size C) in the order (row, column, channel), y and g (N H' W', outputs) with
+    H' = H - size + 1, likewise W'.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor, count: int, side: int, size: int):
-        channels, convolved = len(weight) // size**2, side - size + 1
-        self.affine = Affine(weight, bias, rows=count * convolved**2)
-        self.columns = weight.new_empty(count * convolved**2, len(weight))
-        self.maps = (count, side, side, channels)
-        # A row of a window, and all its channels, are neighbours in memory.
+        channels, convolved = weight.shape[1] // size**2, side - size + 1
+        self.filters, self.bias = weight.view(-1, size, size, channels).permute(0, 3, 1, 2), bias
+        self.input_shape = (count, side, side, channels)
+        self.output_shape = (count, convolved, convolved, len(weight))
+        # In memory, a row of a window and all its channels are neighbours.
         self.window_shape = (count, convolved, convolved, size, size * channels)
         self.window_strides = (side**2 * channels, side * channels, channels, side * channels, 1)
-        self.pieces = self.affine.gradient.view(-1, channels)
-        self.gather = pixel_places(count, side, size, 1).to(weight.device)
+        self.windows = weight.new_empty(self.window_shape)
+        self.ones = weight.new_ones(count * convolved**2)
 
     def forward(self, x: Tensor) -> Tensor:
-        windows = x.as_strided(self.window_shape, self.window_strides)
-        self.columns.view(self.window_shape).copy_(windows)
-        return self.affine.forward(self.columns)
+        self.input = x
+        return _rows(F.conv2d(_maps(x, self.input_shape), self.filters, self.bias))
 
     def backward(self, g: Tensor, target: tuple[Tensor, Tensor], scale: float, wanted: bool = True) -> Tensor | None:
-        """As `Affine.backward`."""
-        if self.affine.backward(g, target, scale, wanted) is None:
-            return None
-        return self.gather.of(self.pieces)
+        """As `Linear.backward`; the gradient at the images is not ``wanted``, since nobody changes them."""
+        at_input = _rows(F.conv_transpose2d(_maps(g, self.output_shape), self.filters)) if wanted else None
+        self.windows.copy_(self.input.as_strided(self.window_shape, self.window_strides))
+        weight, bias = target
+        weight.addmm_(g.t(), self.windows.view(len(g), -1), alpha=scale)
+        bias.addmv_(g.t(), self.ones, alpha=scale)
+        return at_input
+
+
+def _maps(rows: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Return pixels as rows as the framework's maps (N, C, H, W), which share their memory."""
+    return rows.view(shape).permute(0, 3, 1, 2)
+
+
+def _rows(maps: Tensor) -> Tensor:
+    """Return maps (N, C, H, W) as pixels in rows, (N H W, C); a view where they lie channels last."""
+    return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
 
 
 class Tanh:
@@ -262,7 +275,7 @@ class LogSoftmaxNLL:
 
 
 class RowSums:
-    """Sums of rows of a matrix, each over its own list of rows: what pooling and convolutions gather with.
+    """Sums of rows of a matrix, each over its own list of rows: what pooling gathers with.
 
     The lists are those of ``torch.embedding_bag``, which adds whole rows at the speed of memory: ``rows`` holds one
     list after the other, ``starts`` where each begins.
@@ -299,27 +312,15 @@ def window_pixels(count: int, side: int, size: int, stride: int) -> RowSums:
 
 
 @lru_cache
-def pixel_places(count: int, side: int, size: int, stride: int) -> RowSums:
-    """List, for each pixel, its places in the windows that hold it, windows being laid out as size^2 pixels each.
-
-    >>> places = pixel_places(count=1, side=3, size=2, stride=1)
-    >>> places.rows[: places.starts[2]].tolist()  # pixel 0 is place 0; pixel 1 is in two windows, as places 1 and 4
-    [0, 1, 4]
-    """
-    pixels = _pixels(count, side, size, stride).flatten()
-    holders = torch.bincount(pixels, minlength=count * side**2)
-    return RowSums(pixels.argsort(stable=True), holders.cumsum(0) - holders)
-
-
-@lru_cache
 def pixel_windows(count: int, side: int, size: int, stride: int) -> RowSums:
     """List, for each pixel, the windows that hold it.
 
-    >>> pixel_windows(count=1, side=3, size=2, stride=1).rows[:3].tolist()
+    >>> pixel_windows(count=1, side=3, size=2, stride=1).rows[:3].tolist()  # pixel 0 is in window 0, pixel 1 in 0 and 1
     [0, 0, 1]
     """
-    places = pixel_places(count, side, size, stride)
-    return RowSums(places.rows // size**2, places.starts)
+    pixels = _pixels(count, side, size, stride).flatten()
+    holders = torch.bincount(pixels, minlength=count * side**2)
+    return RowSums(pixels.argsort(stable=True) // size**2, holders.cumsum(0) - holders)
 
 
 def _pixels(count: int, side: int, size: int, stride: int) -> Tensor:

@@ -13,9 +13,9 @@ from labcode.convnet import NORM_SIZE, ConvNet
 from labcode.data import Images
 from labcode.handlayers import (
     ACTIVATIONS,
-    Affine,
     Convolution,
     Dropout,
+    Linear,
     LogSoftmaxNLL,
     LpPooling,
     SubtractiveNormalization,
@@ -38,19 +38,18 @@ class HandPass:
         self.count, self.net = count, net
         self.stages = []
         for shape, (weight, bias) in zip(config.shapes, matrices, strict=False):
-            convolution = Convolution(weight, bias, count, shape.input, config.filter)
-            stage = [convolution, activation(convolution.affine.output)]
-            maps = convolution.affine.output
+            maps = weight.new_empty(count * shape.convolved**2, config.width)
+            stage = [Convolution(weight, bias, count, shape.input, config.filter), activation(maps)]
             if shape.convolved > 1:
                 stage.append(LpPooling(maps, count, shape.convolved, config.pool, config.pool_stride, config.exponent))
                 maps = maps.new_empty(count * shape.pooled**2, config.width)
             if config.normalize:
                 stage.append(SubtractiveNormalization(maps, count, shape.pooled, NORM_SIZE))
             self.stages.append((*stage, Dropout(maps)))
-        self.hidden = Affine(*matrices[-2], rows=count)
+        self.hidden = Linear(*matrices[-2], count)
         self.hidden_activation = activation(self.hidden.output)
         self.hidden_dropout = Dropout(self.hidden.output)
-        self.classifier = Affine(*matrices[-1], rows=count)
+        self.classifier = Linear(*matrices[-1], count)
         self.loss = LogSoftmaxNLL()
         last = config.shapes[-1].pooled
         self.last_maps = (count, last**2, config.width)
@@ -91,9 +90,8 @@ class HandPass:
 def parameter_matrices(net: ConvNet, tensors: Sequence[Tensor] | None = None) -> list[tuple[Tensor, Tensor]]:
     """Return the network's (weight, bias) pairs, from the images on, as matrices that share the parameters' memory.
 
-    A weight becomes the matrix W (inputs, outputs) of `labcode.handlayers.Affine`. For a linear layer that is its
-    transpose. A filter bank (outputs, channels, H, W) moves, once, to memory in the order (H, W, channels, outputs),
-    in which (H W channels, outputs) is a view of it; its shape and values stay as they are.
+    A filter bank (outputs, channels, H, W) moves, once, to channels-last memory, in which the matrix
+    (outputs, H W channels) is a view of it; its shape and values stay as they are.
 
     Parameters
     ----------
@@ -101,10 +99,9 @@ def parameter_matrices(net: ConvNet, tensors: Sequence[Tensor] | None = None) ->
     tensors : one for each parameter, of its shape and in its memory order, such as ``torch.zeros_like`` of it.
     """
     for stage in net.stages:
-        weight = stage.convolution.weight
-        weight.data = weight.data.permute(2, 3, 1, 0).contiguous().permute(3, 2, 0, 1)
+        stage.convolution.to(memory_format=torch.channels_last)
     tensors = [p.detach() for p in net.parameters()] if tensors is None else tensors
-    weights = [t.permute(2, 3, 1, 0).view(-1, len(t)) if t.dim() == 4 else t.t() for t in tensors[::2]]
+    weights = [t.permute(0, 2, 3, 1).view(len(t), -1) if t.dim() == 4 else t for t in tensors[::2]]
     return list(zip(weights, tensors[1::2], strict=True))
 
 
