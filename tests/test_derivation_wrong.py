@@ -4,6 +4,11 @@ One family for each derivation of Part I that has an answer. For Q1 see also tes
 must be refused by `derive`, with a point where the sides differ; a wrong backward pass by `check_backward`.
 """
 
+import contextlib
+import io
+from pathlib import Path
+
+import jupytext
 import pytest
 import torch
 import torch.nn.functional as F
@@ -427,6 +432,67 @@ def test_the_wrong_way_back_is_refused(layer, slip):
     function, inputs, _, wrong = BACKWARD[layer]
     with pytest.raises(GradientError):
         check_backward(layer, function, wrong[slip], inputs)
+
+
+# The whole network, as the chapter assembles it ---------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def chapter():
+    """What the cells of the chapter define, up to the whole network."""
+    namespace = {"__name__": "__main__"}
+    source = Path(__file__).parent.parent / "book" / "backprop" / "network_layers.md"
+    with contextlib.redirect_stdout(io.StringIO()):
+        for cell in jupytext.read(source).cells:
+            if cell.cell_type == "code" and "hide-input" not in cell.metadata.get("tags", []):
+                exec(cell.source, namespace)
+            if cell.source.startswith("## The checked claim"):
+                break
+    return namespace
+
+
+#: slip: (name in the chapter, its wrong replacement, made from the right one)
+NETWORK_SLIPS = {
+    "dropout masks forgotten": (
+        "backward",
+        lambda right: lambda net, scores, kept, masks, labels: right(net, scores, kept, [1] * len(masks), labels),
+    ),
+    "normalization passed over": ("normalization_backward", lambda right: lambda g, x: g),
+    "filter not turned": (
+        "convolution_backward",
+        lambda right: (
+            lambda g, x, weight, bias: (
+                F.conv2d(framed(g, weight), weight.transpose(0, 1)),
+                *right(g, x, weight, bias)[1:],
+            )
+        ),
+    ),
+    "bias of a convolution averaged": (
+        "convolution_backward",
+        lambda right: lambda g, x, weight, bias: (*right(g, x, weight, bias)[:2], g.mean((0, 2, 3))),
+    ),
+    "pooling as with P 1": (
+        "pooling_backward",
+        lambda right: lambda g, x, P, size, stride: right(g, x, 1, size, stride),
+    ),
+    "slope of the sigmoid for tanh": ("slopes", lambda right: {**right, "tanh": right["sigmoid"]}),
+    "linear layer's weight transposed back": (
+        "linear_backward",
+        lambda right: lambda g, x, weight, bias: (right(g, x, weight, bias)[0], x.T @ g, g.sum(0)),
+    ),
+}
+
+
+@pytest.mark.parametrize("slip", NETWORK_SLIPS)
+def test_one_slip_in_the_whole_network_is_refused(chapter, slip, monkeypatch):
+    name, wrong = NETWORK_SLIPS[slip]
+    monkeypatch.setitem(chapter, name, wrong(chapter[name]))
+    with pytest.raises(GradientError):
+        tabulate("whole network", chapter["compare"](chapter["small"], seed=2))
+
+
+def test_the_whole_network_passes_without_a_slip(chapter):
+    assert len(tabulate("whole network", chapter["compare"](chapter["small"], seed=2)).rows) == 8
 
 
 # The tie ---------------------------------------------------------------------------------------
