@@ -4,7 +4,7 @@ It computes what autograd computes (which the tests hold it to), faster: see ``p
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -21,7 +21,7 @@ from labcode.handlayers import (
     SubtractiveNormalization,
 )
 
-CHUNK = 8
+CHUNK = 16
 
 Masks = Sequence[Tensor | None] | None
 
@@ -155,9 +155,7 @@ class HandProp:
         scale : 1 for the gradient, minus the learning rate for a step of SGD.
         """
         total, errors = 0.0, 0
-        for start in range(0, len(batch), CHUNK):
-            chunk = batch if len(batch) <= CHUNK else batch[start : start + CHUNK]
-            chunk_masks = masks and [mask if mask is None else mask[start : start + CHUNK] for mask in masks]
+        for chunk, chunk_masks in _chunks(batch, masks):
             hand = self._pass(len(chunk))
             outputs = hand.forward(chunk.pixels, chunk_masks)
             total -= outputs.gather(1, chunk.labels.view(-1, 1)).sum().item()
@@ -171,6 +169,15 @@ class HandProp:
         if count not in self.passes:
             self.passes[count] = HandPass(self.net, count)
         return self.passes[count]
+
+
+def _chunks(batch: Images, masks: Masks) -> Iterator[tuple[Images, Masks]]:
+    if len(batch) <= CHUNK:
+        yield batch, masks
+        return
+    for start in range(0, len(batch), CHUNK):
+        part = slice(start, start + CHUNK)
+        yield batch[part], masks and [mask if mask is None else mask[part] for mask in masks]
 
 
 class HandSteps:
