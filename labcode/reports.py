@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from IPython.display import Markdown
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 from tabulate import tabulate
 
 from labcode.ablations import Ablation
@@ -47,7 +47,8 @@ def learning_curves(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], levels_
             ax.plot(epochs, errors.mean(axis=0), label=label, **style)
             ax.fill_between(epochs, errors.min(axis=0), errors.max(axis=0), color=color, alpha=0.15, linewidth=0)
         ax.set(title=title, xlabel="epoch")
-        ax.set_yscale("symlog", linthresh=0.1)
+        ax.set_yscale("symlog", linthresh=0.1, linscale=0.4)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.set_ylim(bottom=0)
         ax.set_yticks(ERROR_TICKS, [f"{tick:g}" for tick in ERROR_TICKS])
         ax.yaxis.set_minor_locator(NullLocator())
