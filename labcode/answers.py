@@ -13,7 +13,8 @@ from sympy import Expr, sympify
 
 from labcode.derivation import Derivation, Step, derive
 from labcode.notation import text
-from labcode.proof import prove_equal, sample
+from labcode.proof import prove_equal
+from labcode.sampling import sample
 
 
 class WrongAnswer(AssertionError):  # noqa: N818  (this is what the student reads)
@@ -30,7 +31,7 @@ def judge(answer: Expr, truth: Expr, definitions: Mapping | None = None, **confi
     :func:`labcode.derivation.derive`.
 
     >>> from sympy import cos, sin, symbols
-    >>> from labcode.proof import Partial
+    >>> from labcode.expressions import Partial
     >>> x = symbols("x", real=True)
     >>> judge(2 * sin(x) * cos(x), Partial(sin(x) ** 2, x))
     Right: 2*sin(x)*cos(x), proved.

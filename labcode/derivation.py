@@ -34,8 +34,10 @@ from dataclasses import dataclass, field
 
 from sympy import Expr
 
+from labcode.expressions import Partial, Product, Ratio, Total
 from labcode.notation import latex_lines, text
-from labcode.proof import Partial, Product, Ratio, Total, prove_equal, sample
+from labcode.proof import prove_equal
+from labcode.sampling import sample
 
 __all__ = [
     "Derivation",
@@ -121,14 +123,14 @@ def derive(
 
     Each expression is proved equal to the one before it (:func:`labcode.proof.prove_equal`) and,
     independently, both are evaluated to 50 digits at random points and at the domain's edges
-    (:func:`labcode.proof.sample`). There is no way to skip either.
+    (:func:`labcode.sampling.sample`). There is no way to skip either.
 
     Parameters
     ----------
     name
         Prefix of the equations' labels: step 2 is cited as ``{eq}`name-2```.
     definitions
-        What the names in the chain stand for, see :func:`labcode.proof.unfold`.
+        What the names in the chain stand for, see :func:`labcode.expressions.unfold`.
     domain
         The two ends of a variable's range, where they do not follow from its assumptions.
     distinct

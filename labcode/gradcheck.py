@@ -14,8 +14,8 @@ import numpy as np
 import sympy
 from sympy import Expr
 
+from labcode.expressions import unfold
 from labcode.notation import text
-from labcode.proof import unfold
 
 #: Tolerance, and why: float64 rounds to eps = 2.2e-16, and a formula of a few operations on numbers
 #: of ordinary size stays within some thousand of those.
@@ -134,7 +134,7 @@ def check_gradient(
         The same function in PyTorch: takes a float64 tensor of shape (n,), returns a scalar or a
         tensor of shape (m,).
     definitions
-        What names stand for, see :func:`labcode.proof.unfold`.
+        What names stand for, see :func:`labcode.expressions.unfold`.
     smooth
         True takes complex steps, which need an analytic function; False central differences.
     span, points, seed

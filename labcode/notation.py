@@ -14,7 +14,7 @@ from sympy.core.function import AppliedUndef
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.str import StrPrinter
 
-from labcode.proof import Product, Ratio, Total
+from labcode.expressions import Product, Ratio, Total
 
 #: Names whose plain-text form is a Greek letter.
 _GREEK = {"sigma": "σ", "beta": "β", "delta": "δ", "eta": "η", "epsilon": "ε"}
@@ -143,7 +143,7 @@ def latex(expression: Expr) -> str:
     """The expression as LaTeX, in the order in which it was written.
 
     >>> from sympy import Symbol
-    >>> from labcode.proof import Partial
+    >>> from labcode.expressions import Partial
     >>> latex(Partial(Symbol("E"), Symbol("x_in")))
     '\\\\frac{\\\\partial E}{\\\\partial x_{\\\\mathrm{in}}}'
     """
@@ -154,7 +154,7 @@ def text(expression: Expr) -> str:
     """The expression as one line of plain text.
 
     >>> from sympy import Symbol
-    >>> from labcode.proof import Partial
+    >>> from labcode.expressions import Partial
     >>> text(Partial(Symbol("E"), Symbol("x_in")))
     '∂E/∂x_in'
     """

@@ -1,0 +1,71 @@
+"""Differences are found where they hide: far out, at edges, where a side has no value."""
+
+import mpmath
+import pytest
+from sympy import (
+    IndexedBase,
+    Max,
+    Sum,
+    Symbol,
+    exp,
+    oo,
+    sqrt,
+    symbols,
+)
+
+from labcode.sampling import sample
+
+x, y, u = symbols("x y u", real=True)
+t = symbols("t", positive=True)
+i, j, k, n = symbols("i j k n", integer=True, positive=True)
+z = IndexedBase("z", real=True)
+
+
+def test_far_out_digits_are_not_lost():
+    """1 - sigma(1000) is about 1e-434: in any fixed 50 digits it would be 0, and equal to twice itself."""
+    far = {x: (200, oo)}
+    left = 1 - 1 / (1 + exp(-x))
+    assert sample(left, 1 / (1 + exp(x)), domain=far)[1] is None
+    _, difference = sample(left, 2 / (1 + exp(x)), domain=far)
+    assert 0 < difference.left < 1e-80
+    assert mpmath.almosteq(difference.right, 2 * difference.left, 1e-12)
+
+
+def test_the_ends_of_the_domain_are_tried():
+    """Right everywhere but beyond 500: only the far edge can tell."""
+    wrong_far_out = x + Max(0, x - 500)
+    assert sample(x, wrong_far_out)[1].point == {"x": 1000}
+    assert sample(x, wrong_far_out, domain={x: (-oo, 500)})[1] is None
+
+
+def test_a_side_without_a_value_is_a_difference():
+    _, difference = sample(1 / (x - 100), 1 / (x - 100))
+    assert difference is not None  # at x = 100, an edge, neither side has a value
+    assert not mpmath.isfinite(difference.left)
+
+
+def test_domain_ends_are_kept():
+    """sqrt(1 - x^2) has real values in (-1, 1) only; its square is as good as the original there."""
+    left, right = sqrt(1 - x**2) ** 2, 1 - x**2
+    assert sample(left, right, domain={x: (-1, 1)})[1] is None
+    tried, difference = sample(sqrt(x**2), x, domain={x: (0, 3)})
+    assert difference is None
+    assert tried >= 14
+
+
+def test_the_same_seed_tries_the_same_points():
+    assert sample(exp(x), exp(-x), seed=5) == sample(exp(x), exp(-x), seed=5)
+    assert sample(exp(x), exp(-x), seed=5)[1].point != sample(exp(x), exp(-x), seed=6)[1].point
+
+
+def test_where_no_point_can_be_computed_there_is_no_agreement():
+    with pytest.raises(ValueError, match="No point could be tried"):
+        sample(exp(10**6 * (x**2 + 1)), exp(10**6 * (x**2 + 1)))
+
+
+def test_matrices_are_sampled_with_unequal_sides():
+    """A sum over rows is not taken for the sum over columns."""
+    w = IndexedBase("w", real=True)
+    m = Symbol("m", integer=True, positive=True)
+    rows, columns = Sum(w[k, 1] * z[k], (k, 1, m)), Sum(w[k, 1] * z[k], (k, 1, n))
+    assert sample(rows + Sum(1, (k, 1, n)), columns + Sum(1, (k, 1, m)))[1] is not None
