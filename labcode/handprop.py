@@ -183,6 +183,10 @@ def _chunks(batch: Images, masks: Masks) -> Iterator[tuple[Images, Masks]]:
 class HandSteps:
     """Steps of plain SGD on ``net``, in place, with the gradient of `HandProp`.
 
+    Attributes
+    ----------
+    computed : minibatch gradients so far.
+
     >>> from labcode.convnet import ConvNetConfig
     >>> from labcode.seeds import stream
     >>> steps = HandSteps(ConvNet(ConvNetConfig(width=2), stream(0, "initial weights")), learning_rate=0.1)
@@ -194,8 +198,10 @@ class HandSteps:
 
     def __init__(self, net: ConvNet, learning_rate: float):
         self.hand, self.learning_rate = HandProp(net), learning_rate
-        self.gradient = [torch.zeros_like(p) for p in net.parameters()]
-        self.targets = parameter_matrices(net, self.gradient)
+        self.parameters = list(net.parameters())
+        self.totals = [torch.zeros_like(p) for p in self.parameters]
+        self.targets = parameter_matrices(net, self.totals)
+        self.computed = 0
 
     @torch.no_grad()
     def step(self, batch: Images, masks: Masks) -> tuple[float, int]:
@@ -204,11 +210,18 @@ class HandSteps:
         A loss that is not finite moves nothing: its gradient would only destroy the weights.
         """
         if len(batch) <= CHUNK:
+            self.computed += 1
             return self.hand.add_gradient(batch, masks, self.hand.weights, -self.learning_rate)
-        for total in self.gradient:
-            total.zero_()
-        loss, errors = self.hand.add_gradient(batch, masks, self.targets, 1.0)
+        loss, errors = self.gradient(batch, masks)
         if math.isfinite(loss):
-            for parameter, total in zip(self.hand.net.parameters(), self.gradient, strict=True):
-                parameter.add_(total, alpha=-self.learning_rate)
+            for parameter in self.parameters:
+                parameter.add_(parameter.grad, alpha=-self.learning_rate)
         return loss, errors
+
+    @torch.no_grad()
+    def gradient(self, batch: Images, masks: Masks) -> tuple[float, int]:
+        """Leave the gradient in the parameters' ``grad``; return the mean loss and the misclassified images' count."""
+        self.computed += 1
+        for parameter, total in zip(self.parameters, self.totals, strict=True):
+            parameter.grad = total.zero_()
+        return self.hand.add_gradient(batch, masks, self.targets, 1.0)

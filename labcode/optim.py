@@ -12,6 +12,10 @@ STRETCH = 3.0  # an extrapolated step is at most this many times the step before
 RATIO = 100.0  # the first step of a search is at most this many times the last step of the search before
 
 
+class NotFiniteError(RuntimeError):
+    """The loss or its gradient is not finite where a step begins."""
+
+
 class ConjugateGradient(torch.optim.Optimizer):
     r"""Polak-Ribiere conjugate gradient with Rasmussen's line search.
 
@@ -106,13 +110,13 @@ class ConjugateGradient(torch.optim.Optimizer):
 
         Raises
         ------
-        RuntimeError : the loss or its gradient is not finite where the step begins. The weights are as they were.
+        NotFiniteError : the loss or its gradient is not finite where the step begins. The weights are as they were.
         """
         settings = self.param_groups[0]
         first_loss = loss = self._evaluate(closure)
         gradient = [g.clone() for g in self._gradient()]
         if not (math.isfinite(loss) and math.isfinite(_dot(gradient, gradient))):
-            raise RuntimeError(f"The loss is {loss} where the step begins, or its gradient is not finite.")
+            raise NotFiniteError(f"The loss is {loss} where the step begins, or its gradient is not finite.")
         direction = None
         for _ in range(settings["max_iterations"]):
             square = _dot(gradient, gradient)

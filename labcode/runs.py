@@ -179,6 +179,7 @@ def save(record: Record, folder: Path) -> Path:
         "validation": asdict(history.validation),
         "test": asdict(record.test),
         "diverged": history.diverged,
+        "gradients": history.gradients,
     }
     experiment = asdict(record.experiment)
     content = {
@@ -216,6 +217,7 @@ def read(experiment: Experiment, folder: Path = RECORDS) -> Record:
         history = History(
             **{part: _curve(measured[part]) for part in ("online", "train", "validation")},
             diverged=measured["diverged"],
+            gradients=tuple(measured.get("gradients", ())),
             seconds=content["seconds"],
         )
         record = Record(found, history, _curve(measured["test"]), content["provenance"])

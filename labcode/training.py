@@ -15,11 +15,15 @@ from tqdm import tqdm
 from labcode.checkpoints import Checkpoint, digest
 from labcode.convnet import ConvNet
 from labcode.data import Images, Mnist
-from labcode.handprop import HandProp, HandSteps
+from labcode.handprop import HandProp, HandSteps, Masks
+from labcode.optim import ConjugateGradient, NotFiniteError
 from labcode.seeds import stream
 
 MEASURED_TRAINING_IMAGES = 1_800  # as many as validate at the lab's scale, so that both errors cost the same
 IMAGES_AHEAD = 32
+
+
+OPTIMIZERS = ("sgd", "cg")
 
 
 @dataclass(frozen=True)
@@ -28,9 +32,11 @@ class Recipe:
 
     Attributes
     ----------
-    learning_rate : of plain SGD, constant; it multiplies the minibatch's mean gradient.
+    learning_rate : of SGD, constant; it multiplies the minibatch's mean gradient. Conjugate gradient has none.
     batch_size : images a step; the lab's is 1.
     epochs : passes over the training images.
+    optimizer : ``"sgd"``, plain gradient descent, or ``"cg"``, conjugate gradient on each minibatch.
+    line_searches : of conjugate gradient on each minibatch; Torch7's tutorial takes 2.
 
     Raises
     ------
@@ -45,9 +51,15 @@ class Recipe:
     learning_rate: float = 1e-3
     batch_size: int = 1
     epochs: int = 15
+    optimizer: str = "sgd"
+    line_searches: int = 2
 
     def __post_init__(self):
-        for name in ("batch_size", "epochs"):
+        if self.optimizer not in OPTIMIZERS:
+            raise ValueError(
+                f"Unknown optimizer {self.optimizer!r}; accepted are {' and '.join(map(repr, OPTIMIZERS))}."
+            )
+        for name in ("batch_size", "epochs", "line_searches"):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise ValueError(f"{name} is {value!r}; it must be a whole number of at least 1.")
@@ -88,6 +100,7 @@ class History:
     validation : errors on the validation images after each epoch.
     diverged : whether a loss that is not finite ended the training early; the curves then end before that epoch.
     seconds : time the training took, evaluations included.
+    gradients : minibatch gradients computed by the end of each epoch; SGD computes one a step, CG several.
     """
 
     online: ErrorCurve
@@ -95,10 +108,15 @@ class History:
     validation: ErrorCurve
     diverged: bool
     seconds: float
+    gradients: tuple[int, ...] = ()
 
 
 class AutogradSteps:
     """Steps of plain SGD on ``net``, in place, with the gradient that PyTorch's autograd computes.
+
+    Attributes
+    ----------
+    computed : minibatch gradients so far.
 
     >>> from labcode.convnet import ConvNetConfig
     >>> net = ConvNet(ConvNetConfig(width=2), stream(0, "initial weights"))
@@ -112,25 +130,63 @@ class AutogradSteps:
     def __init__(self, net: ConvNet, learning_rate: float):
         self.net = net
         self.optimizer = torch.optim.SGD(net.parameters(), lr=learning_rate)
+        self.computed = 0
 
-    def step(self, batch: Images, masks: list[torch.Tensor | None] | None) -> tuple[float, int]:
+    def step(self, batch: Images, masks: Masks) -> tuple[float, int]:
         """Return the minibatch's mean loss and its count of misclassified images; then move the weights.
 
         A loss that is not finite moves nothing: its gradient would only destroy the weights.
         """
+        loss, errors = self.gradient(batch, masks)
+        if math.isfinite(loss):
+            self.optimizer.step()
+        return loss, errors
+
+    def gradient(self, batch: Images, masks: Masks) -> tuple[float, int]:
+        """Leave the gradient in the parameters' ``grad``; return the mean loss and the misclassified images' count."""
+        self.computed += 1
+        self.optimizer.zero_grad()
         outputs = self.net(batch.pixels, masks)
         loss = F.nll_loss(outputs, batch.labels)
-        value = loss.item()
-        if math.isfinite(value):
-            self.optimizer.zero_grad()
+        if math.isfinite(value := loss.item()):
             loss.backward()
-            self.optimizer.step()
         return value, _misclassified(outputs, batch)
+
+
+class ConjugateGradientSteps:
+    """Conjugate gradient on each minibatch in turn, its dropout masks held fixed.
+
+    Parameters
+    ----------
+    engine : computes the gradients of ``net``, a `HandSteps` or an `AutogradSteps`.
+    line_searches : on each minibatch.
+    """
+
+    def __init__(self, net: ConvNet, engine: "HandSteps | AutogradSteps", line_searches: int):
+        self.engine = engine
+        self.optimizer = ConjugateGradient(net.parameters(), line_searches)
+
+    def step(self, batch: Images, masks: Masks) -> tuple[float, int]:
+        """Return the minibatch's mean loss and its count of misclassified images; then move the weights.
+
+        A loss that is not finite moves nothing.
+        """
+        evaluated = []
+
+        def closure() -> float:
+            evaluated.append(self.engine.gradient(batch, masks))
+            return evaluated[-1][0]
+
+        try:
+            self.optimizer.step(closure)
+        except NotFiniteError:
+            return math.nan, evaluated[0][1]
+        return evaluated[0]
 
 
 def minibatches(
     net: ConvNet, images: Images, batch_size: int, orders: torch.Generator, masks: torch.Generator
-) -> Iterator[tuple[Images, list[torch.Tensor | None] | None]]:
+) -> Iterator[tuple[Images, Masks]]:
     """Yield one epoch: every image once, in a random order, as minibatches with their dropout masks.
 
     Images and masks are fetched for many steps at a time; at batch size 1 that saves a tenth of the time.
@@ -199,14 +255,18 @@ def train(
         raise ValueError(f"batch_size is {recipe.batch_size}; with {count} training images it can be {count} at most.")
     orders, masks = stream(seed, "order of images"), stream(seed, "dropout")
     measured = mnist.train[:MEASURED_TRAINING_IMAGES]
-    steps = ENGINES[engine](net, recipe.learning_rate)
+    # Made first, whatever the engine: it settles how the weights lie in memory, on which the rounding of sums depends.
+    evaluation = HandProp(net)
+    gradients = ENGINES[engine](net, recipe.learning_rate)
+    steps = ConjugateGradientSteps(net, gradients, recipe.line_searches) if recipe.optimizer == "cg" else gradients
     streams = {"order of images": orders, "dropout": masks}
     kept = checkpoint and Checkpoint(checkpoint, _identity(net, mnist, recipe, seed, engine))
-    curves = {"online": [], "train": [], "validation": []}
+    curves = {"online": [], "train": [], "validation": [], "gradients": []}
     before = 0.0  # seconds spent until the checkpoint
     if kept and (progressed := kept.load(net, streams)):
         curves, before = progressed["curves"], progressed["seconds"]
     done = len(curves["online"])
+    gradients.computed = curves["gradients"][-1] if done else 0
     diverged = False
     start = time.perf_counter()
     quiet = {} if progress else {"disable": True}  # left unset, the user's TQDM_DISABLE decides
@@ -226,8 +286,9 @@ def train(
             if diverged:
                 break
             curves["online"].append(wrong)
-            curves["train"].append(count_errors(net, measured))
-            curves["validation"].append(count_errors(net, mnist.validation))
+            curves["gradients"].append(gradients.computed)
+            curves["train"].append(_count_errors(evaluation, measured))
+            curves["validation"].append(_count_errors(evaluation, mnist.validation))
             bar.set_postfix_str(f"validation error {100 * curves['validation'][-1] / len(mnist.validation):.2f}%")
             if kept:
                 kept.save(net, streams, {"curves": curves, "seconds": before + time.perf_counter() - start})
@@ -237,6 +298,7 @@ def train(
         validation=ErrorCurve(tuple(curves["validation"]), len(mnist.validation)),
         diverged=diverged,
         seconds=before + time.perf_counter() - start,
+        gradients=tuple(curves["gradients"]),
     )
 
 
@@ -261,7 +323,11 @@ def count_errors(net: ConvNet, images: Images) -> int:
     >>> 0 <= count_errors(net, load("tenth", seed=0).validation[:50]) <= 50
     True
     """
-    return _misclassified(HandProp(net).log_probabilities(images.pixels), images)
+    return _count_errors(HandProp(net), images)
+
+
+def _count_errors(evaluation: HandProp, images: Images) -> int:
+    return _misclassified(evaluation.log_probabilities(images.pixels), images)
 
 
 def _misclassified(outputs: torch.Tensor, batch: Images) -> int:

@@ -192,3 +192,21 @@ def test_a_recorded_run_goes_on_from_its_checkpoint_and_then_clears_it(mnist, tm
     assert record.test == whole.test
     assert record.history.validation == whole.history.validation
     assert list((tmp_path / runs.UNFINISHED).iterdir()) == []
+
+
+def test_conjugate_gradient_goes_on_too(mnist, tmp_path, monkeypatch):
+    path, recipe = tmp_path / "c.safetensors", Recipe(batch_size=50, epochs=3, optimizer="cg")
+    whole = run(mnist, recipe=recipe)
+    monkeypatch.setattr(checkpoints.Checkpoint, "save", _then_raise(checkpoints.Checkpoint.save))
+    with pytest.raises(KeyboardInterrupt):
+        run(mnist, path, recipe)
+    monkeypatch.undo()
+    assert_same(run(mnist, path, recipe), whole)
+
+
+def _then_raise(save):
+    def saved_and_killed(*arguments):
+        save(*arguments)
+        raise KeyboardInterrupt
+
+    return saved_and_killed

@@ -9,7 +9,12 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from labcode.convnet import ConvNet, ConvNetConfig
+from labcode.data import load
+from labcode.handprop import HandSteps
 from labcode.optim import ConjugateGradient, Point, cubic_minimum, extrapolate, interpolate
+from labcode.seeds import stream
+from labcode.training import ConjugateGradientSteps, Recipe, train
 
 
 def minimize(function, start, **options) -> tuple[torch.Tensor, ConjugateGradient]:
@@ -248,3 +253,57 @@ def test_extrapolation_goes_on_but_not_too_far(loss, slope, loss2, slope2, room)
     guess = extrapolate(Point(1.0, loss, slope), Point(2.0, loss2, slope2), limit)
     assert 2.0 < guess < limit
     assert guess <= 6.0
+
+
+@pytest.fixture(scope="module")
+def small():
+    return load("tenth", seed=0).first(100, 50)
+
+
+def train_small(mnist, engine="hand", **recipe):
+    config = ConvNetConfig(width=3, hidden=8, dropout=(0.5, 0.5, 0.5))
+    net = ConvNet(config, stream(0, "initial weights"), mnist.train.pixels.dtype)
+    return net, train(net, mnist, Recipe(optimizer="cg", **recipe), seed=0, progress=False, engine=engine)
+
+
+def test_training_by_conjugate_gradient_lowers_the_error_and_counts_its_gradients(small):
+    _, history = train_small(small, batch_size=20, epochs=4)
+    assert history.train.errors[-1] < 0.8 * history.train.errors[0]
+    per_step = np.diff([0, *history.gradients]) / 5
+    assert all(1 < each <= 1 + 2 * 20 for each in per_step)
+
+
+def test_both_engines_train_alike_by_conjugate_gradient():
+    mnist = load("tenth", seed=0, dtype=torch.float64).first(100, 50)
+    (net, history), (other, other_history) = (
+        train_small(mnist, engine, batch_size=20, epochs=2) for engine in ("hand", "autograd")
+    )
+    assert history.gradients == other_history.gradients
+    for mine, theirs in zip(net.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-6, atol=1e-8)
+
+
+def test_each_minibatch_is_left_with_a_lower_loss_than_it_came_with(small):
+    """The dropout mask is held fixed within a minibatch: else the two losses would be of two functions."""
+    net = ConvNet(ConvNetConfig(width=3, hidden=8, dropout=(0.5, 0.5, 0.5)), stream(0, "initial weights"))
+    engine = HandSteps(net, learning_rate=1.0)
+    steps, random = ConjugateGradientSteps(net, engine, line_searches=2), stream(0, "dropout")
+    for start in range(0, 100, 10):
+        batch, masks = small.train[start : start + 10], net.draw_masks(10, random)
+        before, _ = steps.step(batch, masks)
+        assert engine.gradient(batch, masks)[0] < before
+
+
+def test_a_minibatch_whose_loss_is_not_finite_moves_nothing(small):
+    net = ConvNet(ConvNetConfig(width=3, hidden=8), stream(0, "initial weights"))
+    before = [p.clone() for p in net.parameters()]
+    batch = small.train[torch.arange(10)]
+    batch.pixels[3] = math.nan
+    loss, _ = ConjugateGradientSteps(net, HandSteps(net, 1.0), 2).step(batch, None)
+    assert math.isnan(loss)
+    assert all(map(torch.equal, before, net.parameters()))
+
+
+def test_an_unknown_optimizer_is_refused():
+    with pytest.raises(ValueError, match="Unknown optimizer 'adam'; accepted are 'sgd' and 'cg'"):
+        Recipe(optimizer="adam")
