@@ -76,21 +76,13 @@ class _Latex(LatexPrinter):
         loose = loose or expr.is_Add or isinstance(expr, Total) or written.startswith("-")
         return rf"\left[{written}\right]" if loose else written
 
-    def _print_AppliedUndef(self, expr):
+    # SymPy hands the exponent of a function's power to the function.
+    def _print_AppliedUndef(self, expr, exp=None):
         name = self._print(sympy.Symbol(expr.func.__name__))
-        return rf"{name}({', '.join(map(self._print, expr.args))})"
+        power = "" if exp is None else f"^{{{exp}}}"
+        return f"{name}{power}({', '.join(map(self._print, expr.args))})"
 
-    # SymPy dispatches on the function's own name first.
-    def _print_Function(self, expr, exp=None):
-        if isinstance(expr, AppliedUndef):
-            written = self._print_AppliedUndef(expr)
-            if exp is None:
-                return written
-            name, _, rest = written.partition("(")
-            return rf"{name}^{{{exp}}}({rest}"
-        return super()._print_Function(expr, exp)
-
-    def _print_KroneckerDelta(self, expr, exp=None):
+    def _print_KroneckerDelta(self, expr):
         return rf"\delta_{{{''.join(map(self._print, expr.args))}}}"
 
     def _print_Indexed(self, expr):
