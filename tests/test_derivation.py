@@ -120,6 +120,8 @@ def test_what_is_shown_is_what_was_proved():
     )
     shown = chain._repr_markdown_()
     assert shown.count("=") == 2
+    assert chain.result == Product(SENT, 1 - x_out, x_out)
+    assert repr(chain).startswith("q1: 2 steps, each proved, then compared to 50 digits at ")
     assert [f"(q1-{number})" in shown for number in range(4)] == [True, True, True, False]
     step = (
         r"= \frac{\partial E}{\partial x_{\mathrm{out}}} \cdot \left[1 - x_{\mathrm{out}}\right] \cdot x_{\mathrm{out}}"

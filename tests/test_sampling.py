@@ -3,17 +3,19 @@
 import mpmath
 import pytest
 from sympy import (
+    Abs,
     IndexedBase,
     Max,
     Sum,
     Symbol,
     exp,
     oo,
+    sign,
     sqrt,
     symbols,
 )
 
-from labcode.sampling import sample
+from labcode.sampling import _agree, sample
 
 x, y, u = symbols("x y u", real=True)
 t = symbols("t", positive=True)
@@ -69,3 +71,22 @@ def test_matrices_are_sampled_with_unequal_sides():
     m = Symbol("m", integer=True, positive=True)
     rows, columns = Sum(w[k, 1] * z[k], (k, 1, m)), Sum(w[k, 1] * z[k], (k, 1, n))
     assert sample(rows + Sum(1, (k, 1, n)), columns + Sum(1, (k, 1, m)))[1] is not None
+
+
+def test_one_side_without_a_value_is_a_difference():
+    """Either side: nothing is equal to what has no value."""
+    for pair in ((1 / (x - 100), x), (x, 1 / (x - 100))):
+        _, difference = sample(*pair, domain={x: (-oo, oo)})
+        assert difference is not None
+    assert not _agree(mpmath.nan, mpmath.mpf(1))
+    assert not _agree(mpmath.mpf(1), mpmath.nan)
+
+
+def test_the_common_corners_are_tried():
+    """Two variables at the same end: the only tried points where they are equal."""
+    assert sample(sign(x - y) ** 2, 1 + 0 * x)[1].point in ({"x": -100, "y": -100}, {"x": 1000, "y": 1000})
+
+
+def test_ends_of_an_indexed_name_hold_for_its_entries_alone():
+    assert sample(Abs(z[1]), z[1], domain={z: (0, 1)})[1] is None
+    assert sample(Abs(z[1]), z[1], domain={IndexedBase("w", real=True): (0, 1)})[1] is not None
