@@ -37,7 +37,9 @@ def test_the_curves_are_the_records(by_seed):
 
 def test_an_ablation_is_shown_with_tier_seeds_and_command(monkeypatch, by_seed):
     shown = []
-    monkeypatch.setattr(figures, "display", lambda data, **options: shown.append((data, options["metadata"]["labcode"])))
+    monkeypatch.setattr(
+        figures, "display", lambda data, **options: shown.append((data, options["metadata"]["labcode"]))
+    )
     reports.show_ablation(HIDDEN_UNITS)
     ((_, text),) = shown
     assert text["caption"].startswith(f"**Recorded**: {len(by_seed)} seeds, 15 epochs")
