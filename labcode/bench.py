@@ -20,6 +20,7 @@ from tqdm import tqdm
 from labcode import peers
 from labcode.convnet import FINAL_MODEL, ConvNet, ConvNetConfig
 from labcode.data import Images, load
+from labcode.profiling import profile
 from labcode.runs import processor
 from labcode.seeds import stream
 from labcode.training import ENGINES, minibatches, one_thread
@@ -29,6 +30,7 @@ BATCH_SIZES = (1, 16, 64)
 LEARNING_RATE = 1e-3
 ROUNDS = 9
 SECONDS_A_TURN = 0.2
+PROFILE_STEPS = 300
 PRODUCT_SIZES = (256, 512, 1024, 2048)
 
 Steps = Iterator[float]
@@ -146,6 +148,7 @@ def measure(nets: dict[str, ConvNetConfig], batch_sizes: tuple[int, ...], rounds
             engines = {name: _engine(name, nets[net], images, batch) for name in names}
             timings[net, batch] = take_turns(engines, rounds, seconds)
             bar.update()
+        profiles = {name: profile(config, images, PROFILE_STEPS) for name, config in nets.items()}
     best = max(peak.values())
     rows = [
         row
@@ -165,6 +168,7 @@ def measure(nets: dict[str, ConvNetConfig], batch_sizes: tuple[int, ...], rounds
             for net, batch in cases
         ],
         "rows": [asdict(row) for row in rows],
+        "profile": profiles,
     }
 
 
@@ -218,7 +222,7 @@ def _machine() -> dict:
 
 
 def table(measured: dict) -> str:
-    """Lay the measurements out for a reader: one line an engine, the floor of each case as its own line."""
+    """Lay the measurements out for a reader: a line an engine, the floor of each case, then the profiles."""
     machine = measured["machine"]
     lines = [
         f"{machine['processor']}, one thread; matrix products peak at {machine['peak_gflops']:.0f} GFLOP/s",
@@ -234,6 +238,9 @@ def table(measured: dict) -> str:
                 f"{row['ratio_to_idiomatic']:17.2f}{row['fraction_of_floor']:14.0%}"
             )
         lines += [f"{floor['net']:10}{floor['batch']:5}  {'(floor)':12}{floor['ms']:10.2f}", ""]
+    for net, parts in measured["profile"].items():
+        lines += ["", f"{net}, one image a step, the hand engine:{'forward':>18}{'backward ms':>14}"]
+        lines += [f"  {part['part']:46}{part['forward_ms']:10.3f}{part['backward_ms']:14.3f}" for part in parts]
     return "\n".join(lines)
 
 

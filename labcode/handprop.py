@@ -56,6 +56,28 @@ class HandPass:
         self.features = maps.new_empty(count, config.features)
         self.features_gradient = torch.empty_like(maps)
 
+    @property
+    def named_layers(self) -> dict[str, object]:
+        """The layers, by name, from the images on.
+
+        >>> from labcode.convnet import ConvNetConfig
+        >>> net = ConvNet(ConvNetConfig(width=2, stages=1), torch.Generator().manual_seed(0))
+        >>> list(HandPass(net, count=1).named_layers)[:3]
+        ['stage 1, Convolution', 'stage 1, Tanh', 'stage 1, LpPooling']
+        """
+        stages = {
+            f"stage {number}, {type(layer).__name__}": layer
+            for number, stage in enumerate(self.stages, 1)
+            for layer in stage
+        }
+        return stages | {
+            "hidden layer": self.hidden,
+            "hidden layer, activation": self.hidden_activation,
+            "hidden layer, Dropout": self.hidden_dropout,
+            "output layer": self.classifier,
+            "loss": self.loss,
+        }
+
     def forward(self, pixels: Tensor, masks: Masks = None) -> Tensor:
         """Return log-probabilities (N, 10) of images (N, 1, 32, 32), with dropout where masks are given."""
         *stage_masks, hidden_mask = masks or [None] * (len(self.stages) + 1)
@@ -135,7 +157,7 @@ class HandProp:
     @torch.no_grad()
     def log_probabilities(self, pixels: Tensor) -> Tensor:
         """Return log-probabilities (N, 10) of images (N, 1, 32, 32), dropout off."""
-        return torch.cat([self._pass(len(chunk)).forward(chunk) for chunk in pixels.split(CHUNK)])
+        return torch.cat([self.pass_for(len(chunk)).forward(chunk) for chunk in pixels.split(CHUNK)])
 
     @torch.no_grad()
     def add_gradient(
@@ -156,7 +178,7 @@ class HandProp:
         """
         total, errors = 0.0, 0
         for chunk, chunk_masks in _chunks(batch, masks):
-            hand = self._pass(len(chunk))
+            hand = self.pass_for(len(chunk))
             outputs = hand.forward(chunk.pixels, chunk_masks)
             total -= outputs.gather(1, chunk.labels.view(-1, 1)).sum().item()
             errors += int((outputs.argmax(dim=1) != chunk.labels).sum())
@@ -165,7 +187,8 @@ class HandProp:
             hand.backward(chunk.labels, targets, scale / len(batch))
         return total / len(batch), errors
 
-    def _pass(self, count: int) -> HandPass:
+    def pass_for(self, count: int) -> HandPass:
+        """Return the pass for minibatches of ``count`` images, made at the first call and kept."""
         if count not in self.passes:
             self.passes[count] = HandPass(self.net, count)
         return self.passes[count]

@@ -86,6 +86,7 @@ def measured(monkeypatch):
     monkeypatch.setattr(bench, "PRODUCT_SIZES", (256,))
     monkeypatch.setattr(bench, "NETS", {"tiny": TINY})
     monkeypatch.setattr(bench, "BATCH_SIZES", (1, 2))
+    monkeypatch.setattr(bench, "PROFILE_STEPS", 5)
     return bench.measure(bench.NETS, bench.BATCH_SIZES, rounds=2, seconds=0.001)
 
 
