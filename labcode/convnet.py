@@ -75,15 +75,17 @@ class ConvNetConfig:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise ValueError(f"{name} is {value!r}; it must be a whole number of at least 1.")
-        if not self.exponent >= 1 or self.exponent == float("inf"):
+        if not isinstance(self.exponent, int | float) or not 1 <= self.exponent < float("inf"):
             raise ValueError(f"exponent is {self.exponent!r}; it must be a finite number, 1 or more.")
-        if self.activation not in ACTIVATIONS:
+        if self.activation not in tuple(ACTIVATIONS):
             accepted = ", ".join(map(repr, ACTIVATIONS))
             raise ValueError(f"Unknown activation {self.activation!r}; accepted are {accepted}.")
         self._check_dropout()
         _ = self.shapes
 
     def _check_dropout(self):
+        if not isinstance(self.dropout, tuple | list) or not all(isinstance(r, int | float) for r in self.dropout):
+            raise ValueError(f"dropout is {self.dropout!r}; it takes numbers, such as (0.5, 0.5, 0.5), or () for none.")
         rates = tuple(self.dropout)
         if rates and len(rates) != self.stages + 1:
             raise ValueError(

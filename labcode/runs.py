@@ -294,6 +294,7 @@ def run_missing(experiments: Iterable[Experiment], folder: Path, workers: int) -
     multiply-adds, so that its estimate of the time left is fair to long runs.
     """
     todo = missing(experiments, folder)
+    folder.mkdir(parents=True, exist_ok=True)  # a place that cannot be written to is found out before any training
     jobs = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", pre_dispatch=workers)
     with tqdm(total=sum(e.multiply_adds for e in todo), unit="MAC", unit_scale=True, desc="training") as bar:
         for record in jobs(joblib.delayed(_run_and_save)(experiment, folder) for experiment in todo):

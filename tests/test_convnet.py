@@ -77,6 +77,10 @@ def test_map_sizes_are_those_that_pass_through(settings, sizes):
         ({"stages": True}, "stages is True"),
         ({"exponent": 0.5}, "exponent is 0.5; it must be a finite number, 1 or more"),
         ({"exponent": float("nan")}, "exponent is nan"),
+        ({"exponent": "2"}, "exponent is '2'"),
+        ({"activation": ["tanh"]}, r"Unknown activation \['tanh'\]"),
+        ({"dropout": 0.5}, "dropout is 0.5; it takes numbers"),
+        ({"dropout": ("a", "b", "c")}, "it takes numbers, such as"),
     ],
 )
 def test_a_network_that_cannot_exist_is_refused_in_a_sentence(settings, sentence):
