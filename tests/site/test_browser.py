@@ -1,40 +1,12 @@
 """The built pages in a real browser that can reach nothing but the site itself."""
 
-import functools
 import json
-import shutil
-import threading
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
-import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
+from chromium import visit
 from selenium.webdriver.common.by import By
-from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-from labcode.playground import SoftmaxPlayground
-
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--no-first-run",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-sync",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-dev-shm-usage",
-]
-
-# Resolves when MathJax, if the page loads it, has typeset the page.
-TYPESET = """
-const done = arguments[0];
-const wait = () => window.MathJax?.startup?.promise
-  ? MathJax.startup.promise.then(() => done(true)) : setTimeout(wait, 20);
-document.querySelector('script[src*="tex-svg"]') ? wait() : done(false);
-"""
 # Formulas that MathJax left alone, and the messages of those that it could not read.
 FORMULAS = """
 const all = [...document.querySelectorAll('article .math')];
@@ -56,50 +28,6 @@ return [...document.querySelectorAll('article, article *, footer, footer *')]
   .filter(e => e.getBoundingClientRect().right > innerWidth + 1 && !scrolls(e.parentElement))
   .map(e => e.tagName + '.' + e.getAttribute('class') + ': ' + e.textContent.trim().slice(0, 40));
 """
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *arguments):
-        """Say nothing: the requests are read from the browser's own log."""
-
-
-@pytest.fixture(scope="module")
-def address(site):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (chromium and driver):
-        pytest.skip("The browser tests need chromium and chromedriver (`make browser`).")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    for flag in FLAGS:
-        options.add_argument(flag)
-    # No name but the site's own address can be looked up: the network is refused.
-    options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
-    browser = webdriver.Chrome(service=Service(driver), options=options)
-    browser.set_script_timeout(60)
-    yield browser
-    browser.quit()
-
-
-def visit(browser, url):
-    """Open a page, wait for its formulas; return the console's complaints and the requests."""
-    browser.get_log("browser")
-    browser.get_log("performance")
-    browser.get(url)
-    browser.execute_async_script(TYPESET)
-    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    requests = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
-    complaints = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
-    return complaints, requests
 
 
 def outside(requests, address):
@@ -199,27 +127,3 @@ def test_no_formula_of_part_one_runs_out_of_its_column(browser, address, pages):
         assert len(browser.execute_script(FORMULAS_TOO_WIDE)) == 1  # the test can fail
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-
-
-def test_sliders_of_the_softmax_page_move_by_keyboard_and_agree_with_python(browser, address):
-    visit(browser, address + "backprop/softmax.html")
-    beta = browser.find_element(By.ID, "softmax-beta")
-    assert browser.find_element(By.CSS_SELECTOR, "label[for=softmax-beta]").text == "β"
-
-    def shares():
-        return [element.text for element in browser.find_elements(By.CLASS_NAME, "softmax-share")]
-
-    def expected(value):
-        playground = SoftmaxPlayground((-1.0, 0.0, 1.0, 2.0), value)
-        return [f"{share:.1%}" for share in playground.probabilities]
-
-    assert shares() == expected(1.0)
-    beta.send_keys(Keys.ARROW_RIGHT * 5)
-    assert shares() == expected(1.5)
-    beta.send_keys(Keys.HOME)
-    assert shares() == expected(-4.0)
-    status = browser.find_element(By.CSS_SELECTOR, ".softmax-playground [role=status]")
-    WebDriverWait(browser, 5).until(lambda _: status.text.startswith("β is -4: "))
-    first = browser.find_element(By.ID, "softmax-x1")
-    first.send_keys(Keys.END)
-    assert shares() != expected(-4.0)
