@@ -1,13 +1,19 @@
-"""The lab's ablations: one setting varied, everything else at the baseline."""
+"""The lab's ablations: one factor varied, everything else at the baseline."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from labcode.runs import RECORDS, Experiment, Record, read
+from labcode.experiments import Experiment
+from labcode.records import RECORDS, Record, read
 
-SEEDS = range(5)
+SEEDS = range(8)
 """The seeds of the recorded runs, fixed before the first of them. The lab had one."""
+
+MORE_SEEDS = range(16)
+"""The seeds where the lab's claim is of a small difference (C09, C11, C12, C13), fixed before the first run too."""
+
+SINGLE = {}  # the baseline itself: a level that changes nothing
 
 
 @dataclass(frozen=True)
@@ -18,40 +24,140 @@ class Ablation:
     ----------
     name : on the command line and in the book.
     section, figures : where the lab reports it.
-    setting : what varies, a field of the network's configuration or of the recipe.
-    levels : the values it takes.
+    factor : what varies, in words.
+    levels : by label, the settings in which the level differs from the baseline. ``learning_rate_times`` multiplies
+        the learning rate, whatever it is.
+    seeds : of its recorded runs.
 
-    >>> HIDDEN_UNITS.experiment(128, seed=0).name
+    >>> HIDDEN_UNITS.experiment("128", seed=0).name
     'width=128_seed=0'
     """
 
     name: str
     section: str
     figures: tuple[int, ...]
-    setting: str
-    levels: tuple
+    factor: str
+    levels: Mapping[str, Mapping[str, object]]
+    seeds: range = SEEDS
 
-    def experiment(self, level, seed: int) -> Experiment:
-        """Return the run at one level and seed."""
-        return Experiment(seed).vary(self.setting, level)
+    def experiment(self, label: str, seed: int, common: Mapping[str, object] = SINGLE) -> Experiment:
+        """Return the run at one level and seed, under settings ``common`` to all levels.
 
-    def experiments(self, seeds: Iterable[int] = SEEDS) -> list[Experiment]:
-        """Return the runs at every level and seed."""
-        return [self.experiment(level, seed) for seed in seeds for level in self.levels]
+        >>> BATCH_SIZE.experiment("10", 0, {"padding": 2}).name
+        'padding=2_batch_size=10_seed=0'
+        """
+        settings = {**common, **self.levels[label]}
+        factor = common.get("learning_rate_times", 1) * self.levels[label].get("learning_rate_times", 1)
+        settings.pop("learning_rate_times", None)
+        experiment = Experiment(seed).vary(**settings)
+        if factor == 1:
+            return experiment
+        # Three digits, so that a third of 0.001 has a short name.
+        return experiment.vary(learning_rate=float(f"{experiment.recipe.learning_rate * factor:.3g}"))
 
-    def records(self, seeds: Iterable[int] = SEEDS, folder: Path = RECORDS) -> list[dict]:
+    def experiments(
+        self, seeds: Iterable[int] | None = None, common: Mapping[str, object] = SINGLE
+    ) -> list[Experiment]:
+        """Return the runs at every level and seed, seed by seed."""
+        return [
+            self.experiment(label, seed, common)
+            for seed in (self.seeds if seeds is None else seeds)
+            for label in self.levels
+        ]
+
+    def records(
+        self, seeds: Iterable[int] | None = None, folder: Path = RECORDS, common: Mapping[str, object] = SINGLE
+    ) -> list[dict[str, Record]]:
         """Return, for each seed, the records by level. Runs of one seed are paired: same split, same streams.
 
         Raises
         ------
-        labcode.runs.RecordError : a record is missing or unsound; the message says which, and what to do.
+        labcode.records.RecordError : a record is missing or unsound; the message says which, and what to do.
         """
-        return [self._by_level(seed, folder) for seed in seeds]
+        return [
+            {label: read(self.experiment(label, seed, common), folder) for label in self.levels}
+            for seed in (self.seeds if seeds is None else seeds)
+        ]
 
-    def _by_level(self, seed: int, folder: Path) -> dict[object, Record]:
-        return {level: read(self.experiment(level, seed), folder) for level in self.levels}
+
+def _one_setting(setting: str, values: Iterable) -> dict[str, dict]:
+    return {str(value): {setting: value} for value in values}
 
 
-HIDDEN_UNITS = Ablation("hidden_units", section="2.4.1", figures=(1,), setting="width", levels=(16, 32, 64, 128))
+HIDDEN_UNITS = Ablation("hidden_units", "2.4.1", (1,), "width", _one_setting("width", (16, 32, 64, 128)))
+STAGES = Ablation("stages", "2.4.2", (2,), "stages", _one_setting("stages", (1, 2, 3)))
+BATCH_SIZE = Ablation("batch_size", "2.4.3", (3,), "batch size", _one_setting("batch_size", (1, 10, 30, 100)))
+OPTIMIZERS = Ablation(
+    "optimizers", "2.4.4", (4,), "optimizer", {"SGD": SINGLE, "CG": {"optimizer": "cg"}}, seeds=MORE_SEEDS
+)
+ACTIVATIONS = Ablation(
+    "activations",
+    "2.4.5",
+    (5,),
+    "activation",
+    _one_setting("activation", ("tanh", "relu", "sigmoid")),
+    seeds=MORE_SEEDS,
+)
+POOLING = Ablation(
+    "pooling",
+    "2.4.6",
+    (6,),
+    "pool/stride",
+    {f"{pool}/{stride}": {"pool": pool, "pool_stride": stride} for pool, stride in ((2, 2), (3, 3), (3, 2))},
+    seeds=MORE_SEEDS,
+)
+FILTERS = Ablation("filters", "2.4.7", (7,), "filter", _one_setting("filter", (3, 5, 7)), seeds=MORE_SEEDS)
+DROPOUT = Ablation(
+    "dropout",
+    "2.4.8",
+    (8, 9),
+    "dropout in",
+    {
+        "none": SINGLE,
+        "stage 1": {"dropout": (0.5, 0.0, 0.0)},
+        "stage 2": {"dropout": (0.0, 0.5, 0.0)},
+        "classifier": {"dropout": (0.0, 0.0, 0.5)},
+        "all three": {"dropout": (0.5, 0.5, 0.5)},
+    },
+)
 
-ABLATIONS = {ablation.name: ablation for ablation in (HIDDEN_UNITS,)}
+UPDATES = 8_400
+"""Steps at which the batch sizes are compared at equal updates: 2 epochs of batch size 1, 20 of 10, 200 of 100."""
+
+
+def _as_many_updates(batch_size: int) -> dict:
+    """Settings that give ``batch_size`` its 8 400 updates: 2 epochs of 4 200 images for each image of the batch."""
+    epochs = 2 * batch_size
+    return {"batch_size": batch_size, "epochs": epochs, "measured_every": epochs // 20}
+
+
+EQUAL_UPDATES = Ablation(
+    "equal_updates",
+    "2.4.3",
+    (),
+    "batch size",
+    BATCH_SIZE.levels | {f"{size}, longer": _as_many_updates(size) for size in (30, 100)},
+)
+SCALED_RATES = Ablation(
+    "scaled_rates",
+    "2.4.3",
+    (),
+    "batch size",
+    BATCH_SIZE.levels
+    | {f"{size}, scaled": {"batch_size": size, "learning_rate_times": size} for size in (10, 30, 100)},
+)
+
+THE_LABS = (HIDDEN_UNITS, STAGES, BATCH_SIZE, OPTIMIZERS, ACTIVATIONS, POOLING, FILTERS, DROPOUT)
+"""The lab's eight, in its order."""
+
+EVERY_SETTING = Ablation(
+    "every_setting",
+    "2.5",
+    (),
+    "setting",
+    {f"{each.factor} {label}": level for each in THE_LABS for label, level in each.levels.items() if level}
+    | {"baseline": SINGLE},
+)
+"""All levels of the lab's eight ablations side by side, for what the conclusion says of every setting."""
+
+ABLATIONS = {each.name: each for each in (*THE_LABS, EQUAL_UPDATES, SCALED_RATES)}

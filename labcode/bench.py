@@ -21,7 +21,7 @@ from labcode import peers
 from labcode.convnet import FINAL_MODEL, ConvNet, ConvNetConfig
 from labcode.data import Images, load
 from labcode.profiling import profile
-from labcode.runs import processor
+from labcode.records import processor
 from labcode.seeds import stream
 from labcode.training import ENGINES, minibatches, one_thread
 

@@ -39,6 +39,7 @@ class ConvNetConfig:
     width : feature maps in each convolution (the lab's "hidden units").
     stages : convolution stages.
     filter : side of the square filters, in pixels.
+    padding : zeros put around every map before its convolution, in pixels; the lab's tutorial has none.
     pool, pool_stride : side and stride of the square pooling windows, in pixels.
     exponent : P of the Lp pooling.
     activation : ``"tanh"``, ``"relu"`` or ``"sigmoid"``.
@@ -62,6 +63,7 @@ class ConvNetConfig:
     width: int = 64
     stages: int = 2
     filter: int = 5
+    padding: int = 0
     pool: int = 2
     pool_stride: int = 2
     exponent: float = 2
@@ -75,6 +77,11 @@ class ConvNetConfig:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise ValueError(f"{name} is {value!r}; it must be a whole number of at least 1.")
+        if type(self.padding) is not int or not 0 <= self.padding < self.filter:
+            raise ValueError(
+                f"padding is {self.padding!r}; with filter {self.filter} it must be a whole number from 0 to "
+                f"{self.filter - 1}."
+            )
         if not isinstance(self.exponent, int | float) or not 1 <= self.exponent < float("inf"):
             raise ValueError(f"exponent is {self.exponent!r}; it must be a finite number, 1 or more.")
         if self.activation not in tuple(ACTIVATIONS):
@@ -106,7 +113,7 @@ class ConvNetConfig:
         for stage in range(1, self.stages + 1):
             so_far = ", ".join(f"stage {i}: {s.input} -> {s.convolved} -> {s.pooled}" for i, s in enumerate(shapes, 1))
             history = f" ({so_far})" if so_far else ""
-            convolved = size - self.filter + 1
+            convolved = size + 2 * self.padding - self.filter + 1
             if convolved < 1:
                 raise ValueError(
                     f"Stage {stage} cannot be built: filter {self.filter} does not fit into a {size}x{size} "
@@ -151,7 +158,7 @@ class Stage(nn.Module):
 
     def __init__(self, config: ConvNetConfig, channels: int, shape: StageShape):
         super().__init__()
-        self.convolution = nn.utils.skip_init(nn.Conv2d, channels, config.width, config.filter)
+        self.convolution = nn.utils.skip_init(nn.Conv2d, channels, config.width, config.filter, padding=config.padding)
         self.activation = ACTIVATIONS[config.activation]
         pooled = shape.convolved > 1
         self.pooling = LpPool2d(config.exponent, config.pool, config.pool_stride) if pooled else nn.Identity()

@@ -57,42 +57,52 @@ class Linear:
 
 
 class Convolution:
-    r"""A convolution without padding, :math:`y_{u,o} = b_o + \sum_{q,c} W_{o,q,c}\, x_{u+q,c}`.
+    r"""A convolution, :math:`y_{u,o} = b_o + \sum_{q,c} W_{o,q,c}\, x_{u+q,c}`, x being 0 outside its map.
 
     .. math:: \frac{\partial E}{\partial x_{v,c}} = \sum_{u+q=v} \sum_o W_{o,q,c}\, g_{u,o}, \qquad
               \frac{\partial E}{\partial W_{o,q,c}} = \sum_u g_{u,o}\, x_{u+q,c}, \qquad
               \frac{\partial E}{\partial b_o} = \sum_u g_{u,o}, \qquad g = \frac{\partial E}{\partial y}
 
-    The first is the transposed convolution, by the same weights. The second is :math:`G^T X` of `Linear`, one row of X
-    being the window of pixels that one output sees.
+    All three are convolutions themselves: the first is the transposed one, by the same weights; the second slides the
+    gradient over the input. The framework has a kernel for each, faster here than the product :math:`G^T X` of
+    `Linear` over windows copied side by side.
 
     Shapes: x (N H W, C), W (outputs, size size C) in the order (row, column, channel), y and g (N H' W', outputs) with
-    H' = H - size + 1, likewise W'.
+    H' = H + 2 padding - size + 1, likewise W'.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor, count: int, side: int, size: int):
-        channels, convolved = weight.shape[1] // size**2, side - size + 1
-        self.filters, self.bias = weight.view(-1, size, size, channels).permute(0, 3, 1, 2), bias
-        self.input_shape = (count, side, side, channels)
+    def __init__(self, weight: Tensor, bias: Tensor, count: int, side: int, size: int, padding: int):
+        self.filter_shape = (len(weight), size, size, weight.shape[1] // size**2)
+        self.filters, self.bias = self._as_filters(weight), bias
+        self.padding = [padding, padding]
+        convolved = side + 2 * padding - size + 1
+        self.input_shape = (count, side, side, self.filter_shape[-1])
         self.output_shape = (count, convolved, convolved, len(weight))
-        # In memory, a row of a window and all its channels are neighbours.
-        self.window_shape = (count, convolved, convolved, size, size * channels)
-        self.window_strides = (side**2 * channels, side * channels, channels, side * channels, 1)
-        self.windows = weight.new_empty(self.window_shape)
         self.ones = weight.new_ones(count * convolved**2)
 
     def forward(self, x: Tensor) -> Tensor:
-        self.input = x
-        return _rows(F.conv2d(_maps(x, self.input_shape), self.filters, self.bias))
+        self.input = _maps(x, self.input_shape)
+        return _rows(F.conv2d(self.input, self.filters, self.bias, padding=self.padding))
 
     def backward(self, g: Tensor, target: tuple[Tensor, Tensor], scale: float, wanted: bool = True) -> Tensor | None:
         """As `Linear.backward`; the gradient at the images is not ``wanted``, since nobody changes them."""
-        at_input = _rows(F.conv_transpose2d(_maps(g, self.output_shape), self.filters)) if wanted else None
-        self.windows.copy_(self.input.as_strided(self.window_shape, self.window_strides))
+        maps = _maps(g, self.output_shape)
+        at_input = _rows(F.conv_transpose2d(maps, self.filters, padding=self.padding)) if wanted else None
         weight, bias = target
-        weight.addmm_(g.t(), self.windows.view(len(g), -1), alpha=scale)
+        self._as_filters(weight).add_(self._weight_gradient(maps), alpha=scale)
         bias.addmv_(g.t(), self.ones, alpha=scale)
         return at_input
+
+    def _weight_gradient(self, g: Tensor) -> Tensor:
+        """Return the second sum, in the shape of the filters; the kernel's other two results are not asked for."""
+        ones, zeros = [1, 1], [0, 0]  # stride and dilation; padding of the output, which a plain convolution has not
+        return torch.ops.aten.convolution_backward(
+            g, self.input, self.filters, None, ones, self.padding, ones, False, zeros, 1, [False, True, False]
+        )[1]
+
+    def _as_filters(self, weight: Tensor) -> Tensor:
+        """Return the matrix ``weight`` as filters (outputs, C, size, size), which share its memory."""
+        return weight.view(self.filter_shape).permute(0, 3, 1, 2)
 
 
 def _maps(rows: Tensor, shape: tuple[int, ...]) -> Tensor:

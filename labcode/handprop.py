@@ -39,7 +39,8 @@ class HandPass:
         self.stages = []
         for shape, (weight, bias) in zip(config.shapes, matrices, strict=False):
             maps = weight.new_empty(count * shape.convolved**2, config.width)
-            stage = [Convolution(weight, bias, count, shape.input, config.filter), activation(maps)]
+            convolution = Convolution(weight, bias, count, shape.input, config.filter, config.padding)
+            stage = [convolution, activation(maps)]
             if shape.convolved > 1:
                 stage.append(LpPooling(maps, count, shape.convolved, config.pool, config.pool_stride, config.exponent))
                 maps = maps.new_empty(count * shape.pooled**2, config.width)

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,11 +32,13 @@ class Recipe:
 
     Attributes
     ----------
-    learning_rate : of SGD, constant; it multiplies the minibatch's mean gradient. Conjugate gradient has none.
+    learning_rate : of SGD, constant; it multiplies the minibatch's mean gradient. Conjugate gradient has none, and
+        whatever is given is replaced by the default.
     batch_size : images a step; the lab's is 1.
     epochs : passes over the training images.
+    measured_every : epochs from one measurement of the errors to the next; ``epochs`` is a multiple of it.
     optimizer : ``"sgd"``, plain gradient descent, or ``"cg"``, conjugate gradient on each minibatch.
-    line_searches : of conjugate gradient on each minibatch; Torch7's tutorial takes 2.
+    line_searches : of conjugate gradient on each minibatch; Torch7's tutorial takes 2. SGD has none, likewise.
 
     Raises
     ------
@@ -50,7 +52,8 @@ class Recipe:
 
     learning_rate: float = 1e-3
     batch_size: int = 1
-    epochs: int = 15
+    epochs: int = 20
+    measured_every: int = 1
     optimizer: str = "sgd"
     line_searches: int = 2
 
@@ -59,21 +62,29 @@ class Recipe:
             raise ValueError(
                 f"Unknown optimizer {self.optimizer!r}; accepted are {' and '.join(map(repr, OPTIMIZERS))}."
             )
-        for name in ("batch_size", "epochs", "line_searches"):
+        for name in ("batch_size", "epochs", "measured_every", "line_searches"):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise ValueError(f"{name} is {value!r}; it must be a whole number of at least 1.")
+        if self.epochs % self.measured_every:
+            raise ValueError(
+                f"measured_every is {self.measured_every}; {self.epochs} epochs must be a multiple of it, so that the "
+                "errors are measured at the end."
+            )
         if not 0 < self.learning_rate < math.inf:
             raise ValueError(f"learning_rate is {self.learning_rate!r}; it must be a finite number above 0.")
+        # One spelling for one recipe: what the optimizer does not look at takes its default.
+        unused = "line_searches" if self.optimizer == "sgd" else "learning_rate"
+        object.__setattr__(self, unused, getattr(Recipe, unused))
 
 
 @dataclass(frozen=True)
 class ErrorCurve:
-    """Images misclassified, epoch by epoch.
+    """Images misclassified, measurement by measurement.
 
     Attributes
     ----------
-    errors : count at the end of each epoch.
+    errors : count at the end of each measured epoch.
     images : of how many.
 
     >>> ErrorCurve(errors=(90, 45), images=1800).percent
@@ -85,30 +96,33 @@ class ErrorCurve:
 
     @property
     def percent(self) -> np.ndarray:
-        """The errors in percent, (epochs,)."""
+        """The errors in percent, (measurements,)."""
         return 100 * np.array(self.errors) / self.images
 
 
 @dataclass(frozen=True)
 class History:
-    """What one training measured.
+    """What one training measured, every ``measured_every`` epochs.
 
     Attributes
     ----------
-    online : training errors counted while training: dropout on, weights changing under way (the tutorial's way).
-    train : errors on the first 1 800 training images after each epoch, dropout off.
-    validation : errors on the validation images after each epoch.
+    online : training errors counted while training, over the epoch that the measurement ends: dropout on, weights
+        changing under way (the tutorial's way).
+    train : errors on the first 1 800 training images, dropout off.
+    validation : errors on the validation images.
     diverged : whether a loss that is not finite ended the training early; the curves then end before that epoch.
-    seconds : time the training took, evaluations included.
-    gradients : minibatch gradients computed by the end of each epoch; SGD computes one a step, CG several.
+    gradients : minibatch gradients computed so far; SGD computes one a step, conjugate gradient several.
+    seconds : processor time spent training so far, measuring the errors not included.
+    total_seconds : processor time of everything, measuring included.
     """
 
     online: ErrorCurve
     train: ErrorCurve
     validation: ErrorCurve
     diverged: bool
-    seconds: float
-    gradients: tuple[int, ...] = ()
+    gradients: tuple[int, ...]
+    seconds: tuple[float, ...]
+    total_seconds: float
 
 
 class AutogradSteps:
@@ -261,45 +275,71 @@ def train(
     steps = ConjugateGradientSteps(net, gradients, recipe.line_searches) if recipe.optimizer == "cg" else gradients
     streams = {"order of images": orders, "dropout": masks}
     kept = checkpoint and Checkpoint(checkpoint, _identity(net, mnist, recipe, seed, engine))
-    curves = {"online": [], "train": [], "validation": [], "gradients": []}
-    before = 0.0  # seconds spent until the checkpoint
+    curves = {"online": [], "train": [], "validation": [], "gradients": [], "seconds": []}
+    total = 0.0  # processor seconds until the checkpoint
     if kept and (progressed := kept.load(net, streams)):
-        curves, before = progressed["curves"], progressed["seconds"]
-    done = len(curves["online"])
+        curves, total = progressed["curves"], progressed["total_seconds"]
+    done = len(curves["online"]) * recipe.measured_every
     gradients.computed = curves["gradients"][-1] if done else 0
-    diverged = False
-    start = time.perf_counter()
+    training = curves["seconds"][-1] if done else 0.0
     quiet = {} if progress else {"disable": True}  # left unset, the user's TQDM_DISABLE decides
+    wrong: int | None = 0
     with (
         one_thread(),
         tqdm(total=recipe.epochs * count, initial=done * count, unit="image", **quiet) as bar,
     ):
-        for _ in range(done, recipe.epochs):
-            wrong = 0
-            for batch, drawn in minibatches(net, mnist.train, recipe.batch_size, orders, masks):
-                loss, misclassified = steps.step(batch, drawn)
-                if not math.isfinite(loss):
-                    diverged = True
-                    break
-                wrong += misclassified
-                bar.update(len(batch))
-            if diverged:
+        clock = _Clock()
+        for epoch in range(done + 1, recipe.epochs + 1):
+            wrong = _train_epoch(steps, minibatches(net, mnist.train, recipe.batch_size, orders, masks), bar)
+            training += (spent := clock.lap())
+            total += spent
+            if wrong is None:
                 break
+            if epoch % recipe.measured_every:
+                continue
             curves["online"].append(wrong)
-            curves["gradients"].append(gradients.computed)
             curves["train"].append(_count_errors(evaluation, measured))
             curves["validation"].append(_count_errors(evaluation, mnist.validation))
+            curves["gradients"].append(gradients.computed)
+            curves["seconds"].append(round(training, 2))
             bar.set_postfix_str(f"validation error {100 * curves['validation'][-1] / len(mnist.validation):.2f}%")
+            total += clock.lap()
             if kept:
-                kept.save(net, streams, {"curves": curves, "seconds": before + time.perf_counter() - start})
+                kept.save(net, streams, {"curves": curves, "total_seconds": total})
     return History(
         online=ErrorCurve(tuple(curves["online"]), count),
         train=ErrorCurve(tuple(curves["train"]), len(measured)),
         validation=ErrorCurve(tuple(curves["validation"]), len(mnist.validation)),
-        diverged=diverged,
-        seconds=before + time.perf_counter() - start,
+        diverged=wrong is None,
         gradients=tuple(curves["gradients"]),
+        seconds=tuple(curves["seconds"]),
+        total_seconds=round(total, 1),
     )
+
+
+def _train_epoch(steps, epoch: Iterable[tuple[Images, Masks]], bar: tqdm) -> int | None:
+    """Step through one epoch; return its count of misclassified images, or None if a loss is not finite."""
+    wrong = 0
+    for batch, masks in epoch:
+        loss, misclassified = steps.step(batch, masks)
+        if not math.isfinite(loss):
+            return None
+        wrong += misclassified
+        bar.update(len(batch))
+    return wrong
+
+
+class _Clock:
+    """Processor time, lap by lap: what else the machine does at the same time hardly shows in it."""
+
+    def __init__(self):
+        self.last = time.process_time()
+
+    def lap(self) -> float:
+        """Return the seconds since the last lap."""
+        now, last = time.process_time(), self.last
+        self.last = now
+        return now - last
 
 
 def _identity(net: ConvNet, mnist: Mnist, recipe: Recipe, seed: int, engine: str) -> dict:

@@ -1,41 +1,124 @@
-"""The ablations: what varies, what does not, and that runs of a seed are paired."""
+"""The ablations: what varies, what does not, that runs of a seed are paired, and that shared runs are one run."""
 
+import pytest
 import torch
 
-from labcode.ablations import ABLATIONS, HIDDEN_UNITS, SEEDS
+from labcode.ablations import (
+    ABLATIONS,
+    BATCH_SIZE,
+    DROPOUT,
+    EQUAL_UPDATES,
+    EVERY_SETTING,
+    HIDDEN_UNITS,
+    MORE_SEEDS,
+    SCALED_RATES,
+    SEEDS,
+    THE_LABS,
+    UPDATES,
+)
 from labcode.convnet import ConvNet
-from labcode.data import split_indices
-from labcode.runs import Experiment
+from labcode.experiments import Experiment
 from labcode.seeds import stream
 
 
-def test_the_labs_hidden_units():
-    assert (HIDDEN_UNITS.section, HIDDEN_UNITS.figures, HIDDEN_UNITS.levels) == ("2.4.1", (1,), (16, 32, 64, 128))
+def test_the_labs_eight_in_its_words():
+    levels = {ablation.section: list(ablation.levels) for ablation in THE_LABS}
+    assert levels == {
+        "2.4.1": ["16", "32", "64", "128"],
+        "2.4.2": ["1", "2", "3"],
+        "2.4.3": ["1", "10", "30", "100"],
+        "2.4.4": ["SGD", "CG"],
+        "2.4.5": ["tanh", "relu", "sigmoid"],
+        "2.4.6": ["2/2", "3/3", "3/2"],
+        "2.4.7": ["3", "5", "7"],
+        "2.4.8": ["none", "stage 1", "stage 2", "classifier", "all three"],
+    }
+    assert [figure for ablation in THE_LABS for figure in ablation.figures] == list(range(1, 10))
 
 
-def test_only_the_setting_varies():
+def test_the_number_of_seeds_is_the_one_that_was_fixed():
+    assert (len(SEEDS), len(MORE_SEEDS)) == (8, 16)
+    assert {a.name: len(a.seeds) for a in ABLATIONS.values() if len(a.seeds) != 8} == {
+        "optimizers": 16,
+        "activations": 16,
+        "pooling": 16,
+        "filters": 16,
+    }
+
+
+@pytest.mark.parametrize("ablation", THE_LABS, ids=lambda a: a.name)
+def test_only_the_factor_varies_and_the_baseline_is_among_the_levels(ablation):
+    experiments = ablation.experiments([5])
+    assert Experiment(5) in experiments
+    varied = {setting for level in ablation.levels.values() for setting in level}
+    assert len(varied) == (2 if ablation.name == "pooling" else 1)
+    baseline = {setting: getattr(Experiment(5).network, setting, None) for setting in varied}
+    baseline |= {s: getattr(Experiment(5).recipe, s) for s in varied if hasattr(Experiment(5).recipe, s)}
+    assert {experiment.vary(**baseline) for experiment in experiments} == {Experiment(5)}
+
+
+def test_every_level_and_seed_is_another_run():
     for ablation in ABLATIONS.values():
-        for level in ablation.levels:
-            experiment = ablation.experiment(level, seed=5)
-            baseline_again = experiment.vary(ablation.setting, getattr(Experiment(5).network, ablation.setting))
-            assert baseline_again == Experiment(5)
+        assert len(set(ablation.experiments())) == len(ablation.seeds) * len(ablation.levels)
 
 
-def test_every_level_and_seed_has_its_own_record():
-    for ablation in ABLATIONS.values():
-        names = [experiment.name for experiment in ablation.experiments()]
-        assert len(set(names)) == len(names) == len(SEEDS) * len(ablation.levels)
+def test_shared_runs_are_trained_once():
+    wanted = [e for ablation in THE_LABS for e in ablation.experiments(SEEDS)]
+    assert wanted.count(Experiment(0)) == len(THE_LABS)
+    assert len(set(wanted)) == len(set(EVERY_SETTING.experiments())) == 8 * 20
 
 
 def test_the_labs_scale():
-    experiment = HIDDEN_UNITS.experiment(64, seed=0)
-    assert [len(part) for part in split_indices(6_000, 0)] == [4_200, 1_800]
-    assert (experiment.scale, experiment.recipe.batch_size) == ("tenth", 1)
-    assert experiment.recipe.epochs >= 15
+    for experiment in EVERY_SETTING.experiments():
+        assert experiment.scale == "tenth"
+        assert experiment.recipe.epochs == 20
+    assert Experiment(0).recipe.batch_size == 1
+
+
+def test_common_settings_reach_every_level():
+    padded = HIDDEN_UNITS.experiments([0], {"padding": 2})
+    assert {e.network.padding for e in padded} == {2}
+    assert [e.network.width for e in padded] == [16, 32, 64, 128]
+
+
+def test_learning_rates_are_multiplied_not_replaced():
+    rate = Experiment(0).recipe.learning_rate
+    tripled = SCALED_RATES.experiment("10, scaled", 0, {"learning_rate_times": 3})
+    assert tripled.recipe.learning_rate == pytest.approx(30 * rate, rel=1e-2)
+    assert SCALED_RATES.experiment("100", 0).recipe.learning_rate == rate
+    third = HIDDEN_UNITS.experiment("64", 0, {"learning_rate_times": 1 / 3}).recipe.learning_rate
+    assert third == pytest.approx(rate / 3, rel=2e-3)
+    assert len(str(third)) <= len("0.000333")
+
+
+def test_conjugate_gradient_is_not_run_again_at_another_learning_rate():
+    optimizers = ABLATIONS["optimizers"]
+    assert optimizers.experiment("CG", 0, {"learning_rate_times": 3}) == optimizers.experiment("CG", 0)
+    assert optimizers.experiment("SGD", 0, {"line_searches": 1}) == optimizers.experiment("SGD", 0)
+
+
+def test_equal_updates():
+    for label, level in EQUAL_UPDATES.levels.items():
+        recipe = EQUAL_UPDATES.experiment(label, 0).recipe
+        steps_an_epoch = -(-4_200 // recipe.batch_size)
+        longer = label.endswith("longer") or label == "10"
+        assert (recipe.epochs * steps_an_epoch == UPDATES) == longer
+        assert recipe.epochs // recipe.measured_every == 20
+        assert level is BATCH_SIZE.levels.get(label, level)
+
+
+def test_dropout_levels_say_where():
+    assert [DROPOUT.experiment(label, 0).network.dropout for label in DROPOUT.levels] == [
+        (),
+        (0.5, 0, 0),
+        (0, 0.5, 0),
+        (0, 0, 0.5),
+        (0.5, 0.5, 0.5),
+    ]
 
 
 def test_runs_of_a_seed_share_the_initialization_stream():
     """Of two widths, the first layer's first filters start from the same numbers, but for nothing else to match."""
-    narrow, wide = (ConvNet(HIDDEN_UNITS.experiment(w, 3).network, stream(3, "initial weights")) for w in (16, 32))
+    narrow, wide = (ConvNet(HIDDEN_UNITS.experiment(w, 3).network, stream(3, "initial weights")) for w in ("16", "32"))
     first, second = (net.stages[0].convolution.weight for net in (narrow, wide))
     assert torch.equal(first, second[:16])

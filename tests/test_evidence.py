@@ -7,10 +7,15 @@ from scipy import stats
 from labcode.evidence import (
     CONTRADICTED,
     NOT_DISTINGUISHABLE,
+    PARTLY,
     REPRODUCED,
     SMALLEST_DIFFERENCE,
+    all_hold,
     decide,
+    decide_equivalence,
     fitted_fall,
+    halves,
+    power,
     t_interval,
 )
 
@@ -83,3 +88,94 @@ def test_the_fitted_fall_is_least_squares():
 
 def test_the_fitted_fall_rises_with_agreement():
     assert fitted_fall([1, 2, 4], [3, 2, 1]) > 0 > fitted_fall([1, 2, 4], [1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    ("differences", "verdict"),
+    [
+        ([0.05, -0.05, 0.02], REPRODUCED),
+        ([0.0, 0.0, 0.0], REPRODUCED),
+        ([1.0, 1.1, 0.9], CONTRADICTED),
+        ([-1.0, -1.1, -0.9], CONTRADICTED),
+        ([0.3, -0.3, 0.1], NOT_DISTINGUISHABLE),  # comparable or not: too few seeds to say
+        ([0.19, 0.21, 0.2], NOT_DISTINGUISHABLE),  # on the edge of the margin
+    ],
+)
+def test_equivalence(differences, verdict):
+    assert decide_equivalence(differences).verdict == verdict
+
+
+@pytest.mark.parametrize("seeds", [3, 8, 16])
+def test_false_equivalence_stays_within_the_stated_rate(seeds):
+    """A true difference of exactly the margin is called comparable at most 2.5% of the time, no difference is called
+    a difference hardly ever."""
+    rng = np.random.default_rng(seeds)
+    studies = rng.normal(0, 0.15, (2_000, seeds))
+    assert np.mean([decide_equivalence(study).verdict == CONTRADICTED for study in studies]) <= 0.025
+    studies += SMALLEST_DIFFERENCE
+    allowed = 0.025 + 3 * np.sqrt(0.025 * 0.975 / 2_000)
+    assert np.mean([decide_equivalence(study).verdict == REPRODUCED for study in studies]) <= allowed
+
+
+@pytest.mark.parametrize("contrasts", [2, 4])
+def test_several_contrasts_need_no_correction(contrasts):
+    """Where one contrast truly has no effect, "all must hold" is reproduced no more often than one test errs, however
+    many contrasts there are and however large the others."""
+    rng = np.random.default_rng(contrasts)
+    effects = np.array([0.0] + [2.0] * (contrasts - 1))
+    studies = rng.normal(effects, 0.4, (2_000, 8, contrasts))
+    found = [all_hold(decide(study[:, c]).verdict for c in range(contrasts)) for study in studies]
+    assert np.mean([verdict == REPRODUCED for verdict in found]) <= 0.025 + 3 * np.sqrt(0.025 * 0.975 / 2_000)
+    assert found.count(REPRODUCED) > 0
+
+
+def test_a_small_difference_matters_where_the_lab_says_slightly():
+    slight = [0.11, 0.10, 0.12]
+    assert decide(slight).verdict == NOT_DISTINGUISHABLE
+    assert decide(slight, smallest=0).verdict == REPRODUCED
+    assert decide([-d for d in slight], smallest=0).verdict == CONTRADICTED
+
+
+def test_the_unit_is_said():
+    assert "+3.00 epochs" in str(decide([3, 3, 3], smallest=1, unit="epochs"))
+
+
+R, N, C = REPRODUCED, NOT_DISTINGUISHABLE, CONTRADICTED
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "all_of_them", "as_halves"),
+    [
+        ([R, R], R, R),
+        ([R, N], N, PARTLY),
+        ([R, C], C, PARTLY),
+        ([N, C], C, C),
+        ([N, N], N, N),
+        ([C, C], C, C),
+        ([R, N, C], C, PARTLY),
+    ],
+)
+def test_verdicts_combine(verdicts, all_of_them, as_halves):
+    for order in (verdicts, verdicts[::-1]):
+        assert all_hold(order) == all_of_them
+        assert halves(order) == as_halves
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 8])
+def test_power_is_that_of_the_rule(seeds):
+    """Against the rule itself, study by study, on the same draws."""
+    studies = np.random.default_rng(1).normal(0.3, 0.4, (300, seeds))
+    share = np.mean([decide(study).verdict == REPRODUCED for study in studies])
+    assert power(0.3, 0.4, seeds, 300, np.random.default_rng(1)) == pytest.approx(share)
+
+
+def test_power_grows_with_the_seeds():
+    shares = [power(0.4, 0.4, seeds, 2_000, np.random.default_rng(0)) for seeds in (3, 8, 16)]
+    assert shares == sorted(shares)
+    assert shares[-1] > shares[0] + 0.3
+
+
+def test_power_without_an_effect_is_the_rate_of_false_verdicts():
+    assert power(0, 0.4, 8, 5_000, np.random.default_rng(0)) <= 0.03
+    one_run = power(0, 0.4, 1, 20_000, np.random.default_rng(0))
+    assert one_run == pytest.approx(stats.norm.sf(SMALLEST_DIFFERENCE / 0.4), abs=0.01)

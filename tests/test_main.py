@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -9,19 +10,16 @@ from labcode import __main__ as cli
 from labcode import ablations, fetch, runs
 from labcode.ablations import Ablation
 
-TINY = Ablation("tiny", section="2.4.1", figures=(1,), setting="width", levels=(1, 2))
+TINY = Ablation("tiny", "2.4.1", (1,), "width", {"1": {"width": 1}, "2": {"width": 2}}, seeds=range(1))
+SMALL = {"hidden": 4, "epochs": 1, "batch_size": 100}
 
 
 @pytest.fixture
 def tiny_book(monkeypatch, tmp_path):
     """A book whose only ablation takes a second."""
 
-    def experiment(self, level, seed):
-        base = runs.Experiment(seed).vary("hidden", 4).vary("epochs", 1).vary("batch_size", 100)
-        return base.vary("width", level)
-
-    monkeypatch.setattr(Ablation, "experiment", experiment)
-    monkeypatch.setattr(ablations, "ABLATIONS", {"tiny": TINY})
+    tiny = replace(TINY, levels={label: SMALL | level for label, level in TINY.levels.items()})
+    monkeypatch.setattr(ablations, "ABLATIONS", {"tiny": tiny})
     return tmp_path
 
 

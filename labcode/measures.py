@@ -1,0 +1,121 @@
+"""What a claim measures of one record: its error early, at best, at the end; how steady it is; how overfitted."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from labcode.records import Record
+
+EARLY_EPOCHS = 5
+LAST_EPOCHS = 3
+STEADY_EPOCHS = 10
+CHANCE = 90.0
+"""Error in percent of guessing among ten digits: what a run that diverged is counted with from then on."""
+
+Measure = Callable[[np.ndarray], float]
+"""Of error curves in percent, (measurements,), to one number."""
+
+
+def errors(record: Record, part: str) -> np.ndarray:
+    """Return the errors of ``part`` ("train" or "validation") in percent, one a measurement.
+
+    After a divergence there are no weights worth testing: the curve goes on at 90%, as guessing would.
+    """
+    recipe = record.experiment.recipe
+    percent = getattr(record.history, part).percent
+    measurements = recipe.epochs // recipe.measured_every
+    return np.concatenate([percent, np.full(measurements - len(percent), CHANCE)])
+
+
+def of(part: str, measure: Measure) -> Callable[[Record], float]:
+    """Return ``measure`` of the errors of ``part``, as a function of a record."""
+    return lambda record: measure(errors(record, part))
+
+
+def early(curve: np.ndarray) -> float:
+    """Mean error over the first 5 epochs: lower is faster.
+
+    >>> early(np.array([10, 8, 6, 4, 2, 0]))
+    6.0
+    """
+    return float(curve[:EARLY_EPOCHS].mean())
+
+
+def best(curve: np.ndarray) -> float:
+    """Lowest error of any epoch: what choosing the epoch on the validation set gives.
+
+    >>> best(np.array([10, 4, 6]))
+    4.0
+    """
+    return float(curve.min())
+
+
+def final(curve: np.ndarray) -> float:
+    """Error at the last epoch.
+
+    >>> final(np.array([10, 4, 6]))
+    6.0
+    """
+    return float(curve[-1])
+
+
+def settled(curve: np.ndarray) -> float:
+    """Mean error over the last 3 epochs: less favoured by luck than the best of many epochs.
+
+    >>> settled(np.array([10, 3, 4, 5]))
+    4.0
+    """
+    return float(curve[-LAST_EPOCHS:].mean())
+
+
+def variation(curve: np.ndarray) -> float:
+    """Mean absolute change from one epoch to the next over the last 10 epochs: lower is steadier.
+
+    >>> variation(np.array([90, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 4]))
+    0.1
+    """
+    return float(np.abs(np.diff(curve[-STEADY_EPOCHS - 1 :])).mean())
+
+
+def epochs_to(curve: np.ndarray, percent: float) -> int:
+    """Epochs until the error is first at or below ``percent``; one more than there are, where it never is.
+
+    A run that was stopped before would have taken at least that many (the count is censored).
+
+    >>> epochs_to(np.array([20, 9, 8, 9]), 8), epochs_to(np.array([20, 9]), 8)
+    (3, 3)
+    """
+    reached = np.flatnonzero(curve <= percent)
+    return int(reached[0]) + 1 if len(reached) else len(curve) + 1
+
+
+def gap(record: Record) -> float:
+    """Validation error less training error (dropout off), both over the last 3 epochs: wider is more overfitted."""
+    return settled(errors(record, "validation")) - settled(errors(record, "train"))
+
+
+def at_updates(record: Record, updates: int) -> float:
+    """Validation error after ``updates`` steps, which must fall on a measurement.
+
+    Raises
+    ------
+    ValueError : it falls between two measurements.
+    """
+    recipe = record.experiment.recipe
+    an_epoch = -(-record.history.online.images // recipe.batch_size)
+    measurement, between = divmod(updates, an_epoch * recipe.measured_every)
+    curve = errors(record, "validation")
+    if between or not 1 <= measurement <= len(curve):
+        raise ValueError(f"{record.experiment.name} has no measurement at {updates} updates.")
+    return float(curve[measurement - 1])
+
+
+def at_cost(record: Record, cost: str, budget: float) -> float:
+    """Training error when ``budget`` gradients or seconds are spent, interpolated; guessing before the first step.
+
+    Parameters
+    ----------
+    cost : ``"gradients"`` or ``"seconds"``, a field of the record's history.
+    """
+    spent = getattr(record.history, cost)
+    return float(np.interp(budget, [0, *spent], [CHANCE, *errors(record, "train")[: len(spent)]]))

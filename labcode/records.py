@@ -1,0 +1,240 @@
+"""Records: what one run measured and what made it, kept as a small text file, refused by name when unsound."""
+
+import hashlib
+import json
+import os
+import platform
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+
+import jsonschema
+
+from labcode.experiments import Experiment, from_dict
+from labcode.training import ErrorCurve, History
+
+RECORDS = Path(__file__).parents[1] / "book" / "records"
+"""Where the book's records lie in a checkout of the project."""
+
+DECIDING_MODULES = (
+    "convnet",
+    "checkpoints",
+    "data",
+    "fetch",
+    "handlayers",
+    "handprop",
+    "layers",
+    "optim",
+    "seeds",
+    "training",
+)
+"""The modules whose code a run's numbers can depend on: `labcode.training` and all that it imports."""
+
+_CURVE = {
+    "type": "object",
+    "required": ["errors", "images"],
+    "additionalProperties": False,
+    "properties": {
+        "errors": {"type": "array", "items": {"type": "integer", "minimum": 0}},
+        "images": {"type": "integer", "minimum": 1},
+    },
+}
+_DIGEST = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+
+
+def _object(**properties) -> dict:
+    return {
+        "type": "object",
+        "required": list(properties),
+        "additionalProperties": False,
+        "properties": properties,
+    }
+
+
+SCHEMA = _object(
+    schema={"const": 1},
+    experiment={"type": "object"},  # checked by building it
+    configuration_sha256=_DIGEST,
+    measured=_object(
+        online=_CURVE,
+        train=_CURVE,
+        validation=_CURVE,
+        test=_CURVE,
+        diverged={"type": "boolean"},
+        gradients={"type": "array", "items": {"type": "integer", "minimum": 1}},
+    ),
+    seconds=_object(
+        training={"type": "array", "items": {"type": "number", "minimum": 0}},
+        total={"type": "number", "minimum": 0},
+    ),
+    provenance={"type": "object", "minProperties": 1, "additionalProperties": {"type": "string", "minLength": 1}},
+    sha256=_DIGEST,
+)
+"""What a record's file holds, as a JSON schema. ``sha256`` is of everything else in it."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one experiment measured, and what measured it.
+
+    Attributes
+    ----------
+    experiment : what was run.
+    history : its curves; ``history.diverged`` marks a run whose loss ceased to be finite.
+    test : misclassified test images, once, at the end of the run. Nothing is chosen by it.
+    provenance : when, with which versions, on which processor.
+    """
+
+    experiment: Experiment
+    history: History
+    test: ErrorCurve
+    provenance: dict[str, str]
+
+
+class RecordError(RuntimeError):
+    """A record is missing, damaged, or of another experiment than the one asked for."""
+
+
+def path_of(experiment: Experiment, folder: Path = RECORDS) -> Path:
+    """Return where the record of ``experiment`` lies, or would lie.
+
+    >>> path_of(Experiment(seed=3).vary(width=128)).name
+    'width=128_seed=3.json'
+    """
+    return folder / f"{experiment.name}.json"
+
+
+def save(record: Record, folder: Path) -> Path:
+    """Write ``record`` into ``folder``, whole or not at all, and return the file's path."""
+    history, experiment = record.history, asdict(record.experiment)
+    content = {
+        "schema": 1,
+        "experiment": experiment,
+        "configuration_sha256": _digest(experiment),
+        "measured": {
+            "online": asdict(history.online),
+            "train": asdict(history.train),
+            "validation": asdict(history.validation),
+            "test": asdict(record.test),
+            "diverged": history.diverged,
+            "gradients": history.gradients,
+        },
+        "seconds": {"training": history.seconds, "total": history.total_seconds},
+        "provenance": record.provenance,
+    }
+    content["sha256"] = _digest(content)
+    path = path_of(record.experiment, folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_text(_layout(content) + "\n")
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+    return path
+
+
+def read(experiment: Experiment, folder: Path = RECORDS) -> Record:
+    """Read the record of ``experiment``.
+
+    Raises
+    ------
+    RecordError : with a sentence: the record is missing, damaged, altered, or of another experiment.
+    """
+    path = path_of(experiment, folder)
+    try:
+        record = _record(json.loads(path.read_text()), path.name)
+    except FileNotFoundError:
+        raise RecordError(
+            f"There is no record {path.name} in {folder.name}; `python -m labcode run` trains what is missing."
+        ) from None
+    except jsonschema.ValidationError as error:
+        place = "/".join(map(str, error.absolute_path)) or "its top level"
+        raise RecordError(
+            f"The record {path.name} is damaged ({place}: {error.message}); delete it and run it again."
+        ) from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise RecordError(f"The record {path.name} is damaged ({error}); delete it and run it again.") from error
+    if record.experiment != experiment:
+        raise RecordError(
+            f"The record {path.name} is of another experiment: it holds {record.experiment}, and {experiment} was "
+            "asked for. Delete it and run it again."
+        )
+    return record
+
+
+def _record(content: dict, name: str) -> Record:
+    _validator().validate(content)
+    digest = content.pop("sha256")
+    if digest != _digest(content):
+        raise RecordError(f"The record {name} was altered: its contents no longer match its SHA-256.")
+    measured, seconds = content["measured"], content["seconds"]
+    history = History(
+        **{part: _curve(measured[part]) for part in ("online", "train", "validation")},
+        diverged=measured["diverged"],
+        gradients=tuple(measured["gradients"]),
+        seconds=tuple(seconds["training"]),
+        total_seconds=seconds["total"],
+    )
+    return Record(from_dict(content["experiment"]), history, _curve(measured["test"]), content["provenance"])
+
+
+@cache
+def _validator() -> jsonschema.protocols.Validator:
+    return jsonschema.Draft202012Validator(SCHEMA)
+
+
+def _curve(stored: dict) -> ErrorCurve:
+    errors, images = tuple(stored["errors"]), stored["images"]
+    if max(errors, default=0) > images:
+        raise ValueError(f"{max(errors)} errors of {images} images")
+    return ErrorCurve(errors, images)
+
+
+def _digest(content: dict) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _layout(value, depth: int = 0) -> str:
+    """Lay JSON out with one line for each innermost object, so that differences between records read well."""
+    if not isinstance(value, dict) or (depth and not any(isinstance(v, dict) for v in value.values())):
+        return json.dumps(value)
+    indent = "  " * (depth + 1)
+    inner = ",\n".join(f"{indent}{json.dumps(key)}: {_layout(v, depth + 1)}" for key, v in value.items())
+    return "{\n" + inner + "\n" + "  " * depth + "}"
+
+
+# --- what made it -----------------------------------------------------------------------------------------------
+
+
+def provenance(engine: str) -> dict[str, str]:
+    """Return what makes a record here and now: engine, code, versions, processor, day."""
+    return {
+        "engine": engine,
+        "labcode": version("labcode"),
+        "code": code_digest(),
+        "torch": version("torch"),
+        "numpy": version("numpy"),
+        "python": platform.python_version(),
+        "processor": processor(),
+        "finished": datetime.now(UTC).strftime("%Y-%m-%d"),
+    }
+
+
+@cache
+def code_digest() -> str:
+    """Return the first 16 digits of the SHA-256 of the modules that decide a run's numbers."""
+    sources = b"".join(files("labcode").joinpath(f"{name}.py").read_bytes() for name in DECIDING_MODULES)
+    return hashlib.sha256(sources).hexdigest()[:16]
+
+
+def processor() -> str:
+    """The processor's name; Linux tells it only here."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
