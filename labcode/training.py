@@ -32,7 +32,8 @@ class Recipe:
 
     Attributes
     ----------
-    learning_rate : of SGD, constant; it multiplies the minibatch's mean gradient. Conjugate gradient has none, and
+    learning_rate : of SGD, constant; it multiplies the minibatch's mean gradient. Chosen for the baseline on validation
+        error (`labcode.ablations.LEARNING_RATES`), then held for all. Conjugate gradient has none, and
         whatever is given is replaced by the default.
     batch_size : images a step; the lab's is 1.
     epochs : passes over the training images.
@@ -50,7 +51,7 @@ class Recipe:
     ValueError: batch_size is 0; it must be a whole number of at least 1.
     """
 
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-3
     batch_size: int = 1
     epochs: int = 20
     measured_every: int = 1

@@ -1,5 +1,6 @@
 """The ablations: what varies, what does not, that runs of a seed are paired, and that shared runs are one run."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,6 +11,7 @@ from labcode.ablations import (
     EQUAL_UPDATES,
     EVERY_SETTING,
     HIDDEN_UNITS,
+    LEARNING_RATES,
     MORE_SEEDS,
     SCALED_RATES,
     SEEDS,
@@ -18,6 +20,7 @@ from labcode.ablations import (
 )
 from labcode.convnet import ConvNet
 from labcode.experiments import Experiment
+from labcode.measures import errors, settled
 from labcode.seeds import stream
 
 
@@ -122,3 +125,15 @@ def test_runs_of_a_seed_share_the_initialization_stream():
     narrow, wide = (ConvNet(HIDDEN_UNITS.experiment(w, 3).network, stream(3, "initial weights")) for w in ("16", "32"))
     first, second = (net.stages[0].convolution.weight for net in (narrow, wide))
     assert torch.equal(first, second[:16])
+
+
+def test_the_learning_rate_is_the_one_that_the_grid_chose():
+    by_seed = LEARNING_RATES.records()
+    means = {
+        label: np.mean([settled(errors(records[label], "validation")) for records in by_seed])
+        for label in LEARNING_RATES.levels
+    }
+    chosen = min(means, key=means.get)
+    assert float(chosen) == Experiment(0).recipe.learning_rate
+    assert chosen not in (list(means)[0], list(means)[-1])  # the lowest lies within the grid, not at its end
+    assert not set(LEARNING_RATES.seeds) & set(MORE_SEEDS)
