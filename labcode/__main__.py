@@ -16,10 +16,24 @@ def main(arguments: list[str] | None = None) -> int:
 
     run = commands.add_parser("run", help="train the recorded runs that are missing")
     run.add_argument("ablations", nargs="*", metavar="ABLATION", help="which ones (default: all)")
-    run.add_argument("--seeds", type=int, metavar="N", help="train seeds 0 to N-1 (default: the book's)")
-    run.add_argument("--workers", type=int, default=os.cpu_count(), metavar="N", help="runs side by side (one a core)")
+    run.add_argument("--seeds", type=int, metavar="N", help="only seeds 0 to N-1 (default: all that were fixed)")
+    _add_workers(run)
     run.add_argument("--records", type=Path, metavar="FOLDER", help="where the records lie (default: the book's)")
     run.set_defaults(act=_run)
+
+    claims = commands.add_parser("claims", help="print what became of every question and claim")
+    claims.add_argument("--json", action="store_true", help="print JSON in place of a table")
+    claims.set_defaults(act=_claims)
+
+    verify = commands.add_parser("verify", help="train some of the recorded runs again and compare")
+    verify.add_argument("--sample", type=int, default=3, metavar="K", help="how many, drawn at random (default: 3)")
+    verify.add_argument("--draw", type=int, default=0, metavar="N", help="which draw (default: 0)")
+    _add_workers(verify)
+    verify.set_defaults(act=_verify)
+
+    compare = commands.add_parser("compare", help="compare a folder of records, and its verdicts, with the book's")
+    compare.add_argument("folder", type=Path, metavar="FOLDER")
+    compare.set_defaults(act=_compare)
 
     bench = commands.add_parser("bench", help="measure what a training step costs on this machine")
     bench.add_argument("--json", action="store_true", help="print JSON in place of a table")
@@ -33,6 +47,10 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
+def _add_workers(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--workers", type=int, default=os.cpu_count(), metavar="N", help="runs side by side")
+
+
 # Each command imports what it needs itself: `--help` should not wait for PyTorch.
 
 
@@ -44,24 +62,92 @@ def _fetch(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from labcode.ablations import ABLATIONS, SEEDS
-    from labcode.runs import RECORDS, missing, run_missing
+    from labcode.ablations import ABLATIONS
+    from labcode.claims import experiments
+    from labcode.records import RECORDS
+    from labcode.runs import missing, run_missing
 
     if unknown := [name for name in options.ablations if name not in ABLATIONS]:
         raise ValueError(f"Unknown ablation {unknown[0]!r}; accepted are {', '.join(ABLATIONS)}.")
-    for name in ("seeds", "workers"):
-        if (value := getattr(options, name)) is not None and value < 1:
-            raise ValueError(f"--{name} is {value}; it must be at least 1.")
-    seeds = SEEDS if options.seeds is None else range(options.seeds)
+    _require_at_least_1(options, "seeds", "workers")
+    names = options.ablations or ABLATIONS
+    wanted = [e for name in names for e in ABLATIONS[name].experiments()] + experiments(options.ablations or None)
+    wanted = [e for e in dict.fromkeys(wanted) if options.seeds is None or e.seed < options.seeds]
     folder = options.records or RECORDS
-    wanted = [e for name in options.ablations or ABLATIONS for e in ABLATIONS[name].experiments(seeds)]
     kept = len(wanted) - len(missing(wanted, folder))
     seconds = trained = 0
     for record in run_missing(wanted, folder, options.workers):
         trained += 1
-        seconds += record.history.seconds
+        seconds += record.history.total_seconds
     print(f"{len(wanted)} runs: {kept} were there, {trained} trained ({seconds:.0f} seconds of training) in {folder}.")
     return 0
+
+
+def _claims(options: argparse.Namespace) -> int:
+    import json
+    from dataclasses import asdict
+
+    from tabulate import tabulate
+
+    from labcode.ledger import entries
+
+    rows = [asdict(entry) for entry in entries()]
+    if options.json:
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        return 0
+    shown = ("id", "section", "verdict", "effect", "low", "high", "unit", "seeds", "robust")
+    print(tabulate([[row[name] for name in shown] for row in rows], headers=shown, floatfmt="+.2f"))
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    import random
+    import tempfile
+
+    from labcode.records import RECORDS, read_all
+    from labcode.reproduction import compare_with
+    from labcode.runs import run_missing
+
+    _require_at_least_1(options, "sample", "workers")
+    recorded = read_all(RECORDS)
+    drawn = random.Random(options.draw).sample(recorded, min(options.sample, len(recorded)))
+    with tempfile.TemporaryDirectory() as folder:
+        again = run_missing([record.experiment for record in drawn], Path(folder), options.workers)
+        return _print_comparisons(compare_with(recorded, again))
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from labcode.ledger import entries
+    from labcode.records import RECORDS, read_all
+    from labcode.reproduction import compare_with
+
+    if not (found := read_all(options.folder)):
+        raise ValueError(f"There are no records in {options.folder}.")
+    failed = _print_comparisons(compare_with(read_all(RECORDS), found))
+    differing = [
+        (ours, theirs)
+        for ours, theirs in zip(entries(), entries(options.folder), strict=True)
+        if ours.verdict != theirs.verdict
+    ]
+    for ours, theirs in differing:
+        print(f"{ours.id}: {ours.verdict} in the book, {theirs.verdict} in {options.folder}")
+    if not differing:
+        print("Every verdict is the same.")
+    return failed or bool(differing)
+
+
+def _print_comparisons(comparisons) -> int:
+    failed = 0
+    for comparison in comparisons:
+        print(comparison)
+        failed += not comparison.passes
+    return int(failed > 0)
+
+
+def _require_at_least_1(options: argparse.Namespace, *names: str) -> None:
+    for name in names:
+        if (value := getattr(options, name)) is not None and value < 1:
+            raise ValueError(f"--{name} is {value}; it must be at least 1.")
 
 
 def _bench(options: argparse.Namespace) -> int:

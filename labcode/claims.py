@@ -1,9 +1,7 @@
 """The lab's claims, each beside the rule that decides it. The rules were written before the runs they judge."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
@@ -20,9 +18,9 @@ from labcode.ablations import (
     SCALED_RATES,
     STAGES,
     UPDATES,
-    Ablation,
 )
-from labcode.evidence import Verdict, all_hold, decide, decide_equivalence, fitted_fall, halves
+from labcode.evidence import decide, decide_equivalence, fitted_fall
+from labcode.experiments import Experiment
 from labcode.measures import (
     Measure,
     at_cost,
@@ -37,167 +35,10 @@ from labcode.measures import (
     settled,
     variation,
 )
-from labcode.records import RECORDS, Record
-
-CHECK_SEEDS = range(3)
-"""The seeds of the runs that decide a claim again under other settings."""
+from labcode.records import Record
+from labcode.verdicts import Claim, Condition, Contrast, Part, Records
 
 Value = Callable[[Record], float]
-Records = Mapping[str, Record]
-Contrast = Callable[[Records], float]
-
-
-@dataclass(frozen=True)
-class Part:
-    """One thing that a sentence of the lab says, with the rule that decides it.
-
-    Attributes
-    ----------
-    says : in a few words.
-    rule : what decides it, in words.
-    ablation : the runs that decide it.
-    contrasts : the rule as code, by name: one seed's records to one number, positive when it agrees with the lab. All
-        of them must hold.
-    rule_of_decision : from one contrast's numbers to a verdict.
-    """
-
-    says: str
-    rule: str
-    ablation: Ablation
-    contrasts: Mapping[str, Contrast]
-    rule_of_decision: Callable[[list[float]], Verdict] = decide
-
-    def decide(self, by_seed: list[Records]) -> "Outcome":
-        """Decide this part from the records of several seeds."""
-        verdicts = {
-            name: self.rule_of_decision([contrast(records) for records in by_seed])
-            for name, contrast in self.contrasts.items()
-        }
-        return Outcome(self, verdicts)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A part with the verdict on each of its contrasts."""
-
-    part: Part
-    verdicts: Mapping[str, Verdict]
-
-    @property
-    def verdict(self) -> str:
-        """The verdict on the part: all contrasts must hold."""
-        return all_hold(v.verdict for v in self.verdicts.values())
-
-
-@dataclass(frozen=True)
-class Condition:
-    """Other settings under which a claim is decided again.
-
-    Attributes
-    ----------
-    words : what differs.
-    alternatives : settings common to all levels. Of several alternatives, each level takes the one with its lowest
-        validation error (over the last 3 epochs, mean over the seeds).
-    seeds : of these runs.
-    """
-
-    words: str
-    alternatives: tuple[Mapping[str, object], ...]
-    seeds: range = CHECK_SEEDS
-
-    def records(self, ablation: Ablation, folder: Path = RECORDS) -> list[Records]:
-        """Return, for each seed, the records by level.
-
-        Raises
-        ------
-        labcode.records.RecordError : a record is missing or unsound.
-        """
-        candidates = [ablation.records(self.seeds, folder, common) for common in self.alternatives]
-        chosen = {label: min(candidates, key=partial(_mean_error, label=label)) for label in ablation.levels}
-        return [{label: by_seed[place][label] for label, by_seed in chosen.items()} for place in range(len(self.seeds))]
-
-
-def _mean_error(by_seed: list[Records], label: str) -> float:
-    return float(np.mean([settled(errors(records[label], "validation")) for records in by_seed]))
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One sentence of the lab as data, with its check.
-
-    Attributes
-    ----------
-    id : permanent, C01 to C17.
-    section : of the lab.
-    sentence : what the lab says, paraphrased.
-    parts : what it says, thing by thing.
-    checks : by words, the same question measured another way on the same runs.
-    conditions : the same question on runs under other settings. Where a check or a condition gives another verdict,
-        the verdict is not robust.
-    """
-
-    id: str
-    section: str
-    sentence: str
-    parts: tuple[Part, ...]
-    checks: Mapping[str, tuple[Part, ...]] = field(default_factory=dict)
-    conditions: tuple[Condition, ...] = ()
-
-    def decide(self, folder: Path = RECORDS) -> "Decision":
-        """Decide the claim, and again by each check and under each condition, from the recorded runs.
-
-        Raises
-        ------
-        labcode.records.RecordError : a record is missing or unsound.
-        """
-        by_checks = {
-            words: _outcomes(parts, lambda ablation: ablation.records(folder=folder))
-            for words, parts in {"": self.parts, **self.checks}.items()
-        }
-        under_conditions = {
-            condition.words: _outcomes(self.parts, partial(condition.records, folder=folder))
-            for condition in self.conditions
-        }
-        return Decision(self, by_checks.pop(""), by_checks | under_conditions)
-
-
-def _outcomes(parts: Iterable[Part], records_of: Callable[[Ablation], list[Records]]) -> tuple[Outcome, ...]:
-    return tuple(part.decide(records_of(part.ablation)) for part in parts)
-
-
-@dataclass(frozen=True)
-class Decision:
-    """A claim with its verdict, and with the verdicts of its checks and conditions by their words."""
-
-    claim: Claim
-    outcomes: tuple[Outcome, ...]
-    again: Mapping[str, tuple[Outcome, ...]]
-
-    @property
-    def verdict(self) -> str:
-        """The verdict on the whole sentence."""
-        return _whole(self.outcomes)
-
-    @property
-    def deciding(self) -> Verdict:
-        """The contrast on which the verdict hangs: the weakest of those that share it, or fall short of it."""
-        found = [verdict for outcome in self.outcomes for verdict in outcome.verdicts.values()]
-        return min([v for v in found if v.verdict == self.verdict] or found, key=lambda v: v.effect)
-
-    @property
-    def verdicts_again(self) -> dict[str, str]:
-        """The verdict of each check and condition, by its words."""
-        return {words: _whole(outcomes) for words, outcomes in self.again.items()}
-
-    @property
-    def robust(self) -> bool:
-        """Whether every check and condition gives the same verdict."""
-        return set(self.verdicts_again.values()) <= {self.verdict}
-
-
-def _whole(outcomes: Iterable[Outcome]) -> str:
-    return halves(outcome.verdict for outcome in outcomes)
-
 
 # --- contrasts --------------------------------------------------------------------------------------------------
 
@@ -665,3 +506,33 @@ CLAIMS = {
     )
 }
 """C01 to C16 by id. C17 speaks of the final model, whose runs are others."""
+
+
+def experiments(ablations: Iterable[str] | None = None) -> list[Experiment]:
+    """Return every run that decides a claim, first time and again, each once.
+
+    Parameters
+    ----------
+    ablations : names of those to take; all, if None.
+
+    >>> len(experiments(["hidden_units"]))  # 4 widths: 8 seeds, and 3 at each of two other learning rates
+    56
+    """
+    return list(
+        dict.fromkeys(
+            experiment
+            for claim in CLAIMS.values()
+            for part in claim.parts
+            if ablations is None or part.ablation.name in ablations
+            for seeds, common in _conditions(claim)
+            for experiment in part.ablation.experiments(seeds, common)
+        )
+    )
+
+
+def _conditions(claim: Claim) -> Iterator[tuple[range | None, Mapping[str, object]]]:
+    """Seeds and common settings of the claim's runs: as stated first, then under its conditions."""
+    yield None, {}
+    for condition in claim.conditions:
+        for common in condition.alternatives:
+            yield condition.seeds, common

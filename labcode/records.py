@@ -98,6 +98,10 @@ class RecordError(RuntimeError):
     """A record is missing, damaged, or of another experiment than the one asked for."""
 
 
+class MissingRecordError(RecordError):
+    """There is no record of the experiment asked for: it was not run yet."""
+
+
 def path_of(experiment: Experiment, folder: Path = RECORDS) -> Path:
     """Return where the record of ``experiment`` lies, or would lie.
 
@@ -142,15 +146,42 @@ def read(experiment: Experiment, folder: Path = RECORDS) -> Record:
 
     Raises
     ------
-    RecordError : with a sentence: the record is missing, damaged, altered, or of another experiment.
+    MissingRecordError : there is none; the sentence says how to make it.
+    RecordError : with a sentence: the record is damaged, altered, or of another experiment.
     """
     path = path_of(experiment, folder)
-    try:
-        record = _record(json.loads(path.read_text()), path.name)
-    except FileNotFoundError:
-        raise RecordError(
+    if not path.exists():
+        raise MissingRecordError(
             f"There is no record {path.name} in {folder.name}; `python -m labcode run` trains what is missing."
-        ) from None
+        )
+    record = _read_file(path)
+    if record.experiment != experiment:
+        raise RecordError(
+            f"The record {path.name} is of another experiment: it holds {record.experiment}, and {experiment} was "
+            "asked for. Delete it and run it again."
+        )
+    return record
+
+
+def read_all(folder: Path = RECORDS) -> list[Record]:
+    """Read every record in ``folder``, in the order of their names.
+
+    Raises
+    ------
+    RecordError : one of them is damaged, altered, or not named after its experiment.
+    """
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        record = _read_file(path)
+        if path.name != path_of(record.experiment).name:
+            raise RecordError(f"The record {path.name} holds {record.experiment.name}; delete it and run it again.")
+        found.append(record)
+    return found
+
+
+def _read_file(path: Path) -> Record:
+    try:
+        return _record(json.loads(path.read_text()), path.name)
     except jsonschema.ValidationError as error:
         place = "/".join(map(str, error.absolute_path)) or "its top level"
         raise RecordError(
@@ -158,12 +189,6 @@ def read(experiment: Experiment, folder: Path = RECORDS) -> Record:
         ) from None
     except (KeyError, TypeError, ValueError) as error:
         raise RecordError(f"The record {path.name} is damaged ({error}); delete it and run it again.") from error
-    if record.experiment != experiment:
-        raise RecordError(
-            f"The record {path.name} is of another experiment: it holds {record.experiment}, and {experiment} was "
-            "asked for. Delete it and run it again."
-        )
-    return record
 
 
 def _record(content: dict, name: str) -> Record:

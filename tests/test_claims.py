@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from labcode.ablations import ABLATIONS, BATCH_SIZE, EVERY_SETTING, Ablation
-from labcode.claims import CLAIMS, OWN_RATES, Condition, Part
+from labcode.claims import CLAIMS, OWN_RATES
 from labcode.evidence import CONTRADICTED, NOT_DISTINGUISHABLE, PARTLY, REPRODUCED, decide
 from labcode.experiments import Experiment
 from labcode.measures import best, errors, settled
 from labcode.records import Record, RecordError, path_of, save
 from labcode.training import ErrorCurve, History
+from labcode.verdicts import Condition, Part
 
 RATE = Experiment(0).recipe.learning_rate
 

@@ -1,0 +1,103 @@
+"""Are two recordings of the same experiment the same? On equal machines exactly; elsewhere within the seeds' spread."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from labcode.experiments import Experiment
+from labcode.measures import errors, settled
+from labcode.records import Record
+
+SAME_MACHINE = ("engine", "code", "torch", "numpy", "processor")
+"""What must agree in the provenance of two records before their counts must be equal."""
+
+SPREADS = 3
+"""How many standard deviations over seeds a run on another machine may differ by: another order of summation starts
+another trajectory, which strays at most as far as another seed does."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two recordings of one experiment, compared.
+
+    Attributes
+    ----------
+    experiment : which.
+    equal : whether every count agrees.
+    must_be_equal : whether both were made by the same code, versions and kind of processor.
+    difference, tolerance : of the validation error over the last 3 epochs, in percentage points.
+    """
+
+    experiment: Experiment
+    equal: bool
+    must_be_equal: bool
+    difference: float
+    tolerance: float
+
+    @property
+    def passes(self) -> bool:
+        """Whether the second recording reproduces the first."""
+        return self.equal or (not self.must_be_equal and self.difference <= self.tolerance)
+
+    def __str__(self) -> str:
+        if self.equal:
+            return f"{self.experiment.name}: equal"
+        allowed = "must be equal" if self.must_be_equal else f"{self.tolerance:.2f} is allowed"
+        said = "differs" if self.passes else "DIFFERS TOO MUCH"
+        return f"{self.experiment.name}: {said} by {self.difference:.2f} percentage points ({allowed})"
+
+
+def compare(recorded: Record, again: Record, siblings: Iterable[Record]) -> Comparison:
+    """Compare two recordings of one experiment.
+
+    Parameters
+    ----------
+    recorded, again : of the same experiment.
+    siblings : records that differ from it in the seed only; their spread gives the tolerance. At least 3.
+
+    Raises
+    ------
+    ValueError : the experiments differ, or the siblings are too few or of other experiments.
+    """
+    if recorded.experiment != again.experiment:
+        raise ValueError(f"{recorded.experiment.name} and {again.experiment.name} are different experiments.")
+    family = list(siblings)
+    if any(replace(s.experiment, seed=0) != replace(recorded.experiment, seed=0) for s in family):
+        raise ValueError(f"A sibling of {recorded.experiment.name} differs from it in more than the seed.")
+    if len(family) < 3:
+        raise ValueError(f"{recorded.experiment.name} has {len(family)} recorded seeds; a spread takes at least 3.")
+    spread = np.std([_settled(record) for record in family], ddof=1)
+    return Comparison(
+        recorded.experiment,
+        equal=_counts(recorded) == _counts(again),
+        must_be_equal=all(recorded.provenance.get(k) == again.provenance.get(k) for k in SAME_MACHINE),
+        difference=abs(_settled(recorded) - _settled(again)),
+        tolerance=float(SPREADS * spread),
+    )
+
+
+def compare_with(recorded: Iterable[Record], again: Iterable[Record]) -> Iterator[Comparison]:
+    """Compare each of ``again`` with the recording of the same experiment, its siblings taken from ``recorded`` too.
+
+    Raises
+    ------
+    ValueError : an experiment was not recorded, or too few seeds of it.
+    """
+    families: dict[Experiment, dict[int, Record]] = {}
+    for record in recorded:
+        families.setdefault(replace(record.experiment, seed=0), {})[record.experiment.seed] = record
+    for record in again:
+        family = families.get(replace(record.experiment, seed=0), {})
+        if record.experiment.seed not in family:
+            raise ValueError(f"{record.experiment.name} is not among the records to compare with.")
+        yield compare(family[record.experiment.seed], record, family.values())
+
+
+def _settled(record: Record) -> float:
+    return settled(errors(record, "validation"))
+
+
+def _counts(record: Record) -> tuple:
+    history = record.history
+    return history.online, history.train, history.validation, history.diverged, history.gradients, record.test
