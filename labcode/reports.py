@@ -1,98 +1,168 @@
-"""What an ablation's page shows of its records: the learning curves and the table of errors."""
+"""What an ablation's page shows of its records: rules, learning curves, and the table of errors."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 from IPython.display import Markdown
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullLocator
+from matplotlib.ticker import NullLocator
 from tabulate import tabulate
 
 from labcode.ablations import Ablation
-from labcode.claims import best
+from labcode.claims import CLAIMS
 from labcode.evidence import t_interval
 from labcode.figures import DASHES, MARKERS, PALETTE, panels, show
-from labcode.runs import Record
+from labcode.measures import best, errors, final, of
+from labcode.records import Record
 
 ERROR_TICKS = (0, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
+PARTS = {"train": "training, dropout off", "validation": "validation"}
+COSTS = {"epochs": "epoch", "gradients": "minibatch gradients", "seconds": "processor seconds of training"}
 
 MEASURES: dict[str, Callable[[Record], float]] = {
-    "training error, last epoch": lambda record: record.history.train.percent[-1],
-    "validation error, last epoch": lambda record: record.history.validation.percent[-1],
-    "validation error, best epoch": lambda record: best(record.history.validation),
+    "training error, last epoch": of("train", final),
+    "validation error, last epoch": of("validation", final),
+    "validation error, best epoch": of("validation", best),
 }
 
 
-def learning_curves(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], levels_title: str) -> Figure:
-    """Draw training and validation error by epoch, a line a level: the mean over seeds, with their spread.
+def show_rules(*ids: str) -> Markdown:
+    """Return the lab's sentences and the rules that decide them, as they stand in `labcode.claims`.
+
+    >>> print(show_rules("C01").data.splitlines()[0])
+    **C01** (lab section 2.4.1). More hidden units converge faster on the training set.
+    """
+    return Markdown(
+        "\n\n".join(
+            "\n".join(
+                [
+                    f"**{claim.id}** (lab section {claim.section}). {claim.sentence}",
+                    "",
+                    *(f"- *{part.says}*: {part.rule}" for part in claim.parts),
+                ]
+            )
+            for claim in map(CLAIMS.get, ids)
+        )
+    )
+
+
+def epochs_of(record: Record) -> np.ndarray:
+    """Return the epochs after which the record's errors were measured, (measurements,)."""
+    recipe = record.experiment.recipe
+    return np.arange(recipe.measured_every, recipe.epochs + 1, recipe.measured_every)
+
+
+def draw_errors(ax: Axes, lines: Mapping[str, tuple[Sequence[float], np.ndarray]]) -> None:
+    """Draw errors in percent, a line a label: the mean over seeds, a band from the lowest to the highest seed.
+
+    The scale is logarithmic above 0.1% and linear below it, so that an error of 0 has its place.
 
     Parameters
     ----------
-    curves : for each level's label, (training, validation) errors in percent, each (seeds, epochs).
-    levels_title : what the levels are, above their legend.
+    ax : to draw on.
+    lines : for each label, the positions (measurements,) and the errors (seeds, measurements).
 
-    The band reaches from the lowest to the highest seed. The scale is logarithmic above 0.1% and linear below it, so
-    that a training error of 0 has its place.
-
-    >>> figure = learning_curves({"16": (np.ones((3, 5)), np.ones((3, 5)))}, "width")
-    >>> [ax.get_title() for ax in figure.axes]
-    ['training, dropout off', 'validation']
+    >>> (ax,) = panels(1)[1]
+    >>> draw_errors(ax, {"16": ([1, 2], np.array([[4.0, 2.0], [6.0, 4.0]]))})
+    >>> ax.get_lines()[0].get_ydata().tolist()
+    [5.0, 3.0]
     """
-    figure, axes = panels(2, height=3.8)
-    for part, (ax, title) in enumerate(zip(axes, ("training, dropout off", "validation"), strict=True)):
-        for (label, pair), color, marker, dashes in zip(curves.items(), PALETTE, MARKERS, DASHES, strict=False):
-            errors = pair[part]
-            epochs = np.arange(1, errors.shape[1] + 1)
-            style = {"color": color, "marker": marker, "linestyle": dashes, "markersize": 4, "markevery": 2}
-            ax.plot(epochs, errors.mean(axis=0), label=label, **style)
-            ax.fill_between(epochs, errors.min(axis=0), errors.max(axis=0), color=color, alpha=0.15, linewidth=0)
-        ax.set(title=title, xlabel="epoch")
-        ax.set_yscale("symlog", linthresh=0.1, linscale=0.4)
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        ax.set_ylim(bottom=0)
-        ax.set_yticks(ERROR_TICKS, [f"{tick:g}" for tick in ERROR_TICKS])
-        ax.yaxis.set_minor_locator(NullLocator())
-    highest = max(errors.max() for pair in curves.values() for errors in pair)
+    for (label, (positions, values)), color, marker, dashes in zip(
+        lines.items(), PALETTE, MARKERS, DASHES, strict=False
+    ):
+        style = {"color": color, "marker": marker, "linestyle": dashes, "markersize": 4, "markevery": 2}
+        ax.plot(positions, values.mean(axis=0), label=label, **style)
+        ax.fill_between(positions, values.min(axis=0), values.max(axis=0), color=color, alpha=0.15, linewidth=0)
+    ax.set_yscale("symlog", linthresh=0.1, linscale=0.4)
+    ax.set_ylim(0, 1.2 * max(values.max() for _, values in lines.values()))
+    ax.set_yticks(ERROR_TICKS, [f"{tick:g}" for tick in ERROR_TICKS])
+    ax.yaxis.set_minor_locator(NullLocator())
+
+
+def learning_curves(
+    by_seed: Sequence[Mapping[str, Record]], parts: Iterable[str], factor: str, cost: str = "epochs"
+) -> Figure:
+    """Draw the errors of ``parts`` side by side, a line a level, against what the training has cost so far.
+
+    Parameters
+    ----------
+    by_seed : for each seed, the records by level.
+    parts : of "train" and "validation".
+    factor : what the levels are, above their legend.
+    cost : "epochs", "gradients" or "seconds".
+    """
+    parts = list(parts)
+    figure, axes = panels(len(parts), height=3.8)
+    for ax, part in zip(axes, parts, strict=True):
+        draw_errors(
+            ax,
+            {
+                label: (
+                    _positions([r[label] for r in by_seed], cost),
+                    np.array([errors(r[label], part) for r in by_seed]),
+                )
+                for label in by_seed[0]
+            },
+        )
+        ax.set(title=PARTS[part], xlabel=COSTS[cost])
+        if cost != "epochs":
+            ax.set_xscale("log")
+    highest = max(ax.get_ylim()[1] for ax in axes)
     for ax in axes:
-        ax.set_ylim(top=1.2 * highest)
+        ax.set_ylim(top=highest)
     axes[0].set_ylabel("error (% of images)")
-    axes[1].legend(title=levels_title, frameon=False)
+    axes[-1].legend(title=factor, frameon=False)
     return figure
 
 
-def show_ablation(ablation: Ablation) -> None:
+def _positions(records: Sequence[Record], cost: str) -> np.ndarray:
+    if cost == "epochs":
+        return epochs_of(records[0])
+    return np.mean([getattr(record.history, cost) for record in records], axis=0)
+
+
+def show_ablation(ablation: Ablation, *parts: str, cost: str = "epochs") -> None:
     """Show an ablation's learning curves from the book's records, as the lab's figure of it would have been.
+
+    Parameters
+    ----------
+    ablation : which.
+    parts : "train", "validation", or both; both where none is named.
+    cost : "epochs", "gradients" or "seconds", along the horizontal axis.
 
     Raises
     ------
-    labcode.runs.RecordError : a record is missing or unsound.
+    labcode.records.RecordError : a record is missing or unsound.
 
     >>> from labcode.ablations import HIDDEN_UNITS
     >>> show_ablation(HIDDEN_UNITS)  # doctest: +SKIP
     """
+    parts = parts or tuple(PARTS)
     by_seed = ablation.records()
-    curves = {
-        str(level): tuple(
-            np.array([getattr(records[level].history, part).percent for records in by_seed])
-            for part in ("train", "validation")
-        )
-        for level in ablation.levels
-    }
-    epochs = next(iter(curves.values()))[0].shape[1]
-    ends = "; ".join(
-        f"{ablation.setting} {label}: training from {training[:, 0].mean():.2f}% to {training[:, -1].mean():.2f}%, "
-        f"validation from {validation[:, 0].mean():.2f}% to {validation[:, -1].mean():.2f}%"
-        for label, (training, validation) in curves.items()
-    )
+    name = "-".join(["fig", ablation.name.replace("_", "-"), *(parts if len(parts) < len(PARTS) else ())])
     show(
-        learning_curves(curves, ablation.setting),
-        alt=f"Two panels of error against epoch, training and validation, one line for each {ablation.setting}. "
-        f"Mean over {len(by_seed)} seeds at epoch 1 and epoch {epochs}: {ends}.",
-        caption=f"**Recorded**: {len(by_seed)} seeds, {epochs} epochs, 4 200 training and 1 800 validation images. "
-        "Lines are means over seeds, bands reach from the lowest to the highest seed. "
+        learning_curves(by_seed, parts, ablation.factor, cost),
+        alt=f"{'Two panels' if len(parts) == 2 else 'One panel'} of error against {COSTS[cost]}, "
+        f"{' and '.join(PARTS[part].split(',')[0] for part in parts)}, one line for each {ablation.factor}. "
+        f"Mean over {len(by_seed)} seeds, first and last measurement: {_ends(by_seed, parts)}.",
+        caption=f"**Recorded**: {len(by_seed)} seeds, {_epochs(by_seed)} epochs, 4 200 training and 1 800 validation "
+        "images. Lines are means over seeds, bands reach from the lowest to the highest seed. "
         f"Again: `python -m labcode run {ablation.name}`.",
-        name=f"fig-{ablation.name.replace('_', '-')}",
+        name=name if cost == "epochs" else f"{name}-{cost}",
     )
+
+
+def _ends(by_seed: Sequence[Mapping[str, Record]], parts: Iterable[str]) -> str:
+    def from_to(label: str, part: str) -> str:
+        mean = np.mean([errors(records[label], part) for records in by_seed], axis=0)
+        return f"{PARTS[part].split(',')[0]} from {mean[0]:.2f}% to {mean[-1]:.2f}%"
+
+    return "; ".join(f"{label}: {', '.join(from_to(label, part) for part in parts)}" for label in by_seed[0])
+
+
+def _epochs(by_seed: Sequence[Mapping[str, Record]]) -> str:
+    return " or ".join(map(str, sorted({record.experiment.recipe.epochs for record in by_seed[0].values()})))
 
 
 def error_table(ablation: Ablation) -> Markdown:
@@ -100,7 +170,7 @@ def error_table(ablation: Ablation) -> Markdown:
 
     Raises
     ------
-    labcode.runs.RecordError : a record is missing or unsound.
+    labcode.records.RecordError : a record is missing or unsound.
 
     >>> from labcode.ablations import HIDDEN_UNITS
     >>> error_table(HIDDEN_UNITS).data.splitlines()[0].count("|")  # doctest: +SKIP
@@ -109,14 +179,32 @@ def error_table(ablation: Ablation) -> Markdown:
     by_seed = ablation.records()
     rows = [
         [
-            level,
-            *(_mean_with_interval([measure(records[level]) for records in by_seed]) for measure in MEASURES.values()),
+            label,
+            *(_mean_with_interval([measure(records[label]) for records in by_seed]) for measure in MEASURES.values()),
         ]
-        for level in ablation.levels
+        for label in ablation.levels
     ]
-    return Markdown(tabulate(rows, headers=[ablation.setting, *MEASURES], tablefmt="pipe"))
+    return Markdown(tabulate(rows, headers=[ablation.factor, *MEASURES], tablefmt="pipe", disable_numparse=True))
 
 
-def _mean_with_interval(errors: list[float]) -> str:
-    low, high = t_interval(np.array(errors))
-    return f"{np.mean(errors):.2f} ({low:.2f}, {high:.2f})"
+def _mean_with_interval(values: list[float]) -> str:
+    low, high = t_interval(np.array(values))
+    return f"{np.mean(values):.2f} ({low:.2f}, {high:.2f})"
+
+
+def made_by(ablation: Ablation) -> Markdown:
+    """Return a sentence on what made an ablation's records: engine, version, processor, hours.
+
+    Raises
+    ------
+    labcode.records.RecordError : a record is missing or unsound.
+    """
+    records = [record for by_level in ablation.records() for record in by_level.values()]
+    engine, torch, processor = (
+        ", ".join(sorted({record.provenance[key] for record in records})) for key in ("engine", "torch", "processor")
+    )
+    hours = sum(record.history.total_seconds for record in records) / 3600
+    return Markdown(
+        f"These {len(records)} runs were made by the `{engine}` engine with PyTorch {torch} on {processor}. They took "
+        f"{hours:.1f} hours of one core."
+    )

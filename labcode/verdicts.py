@@ -11,7 +11,7 @@ from tabulate import tabulate
 from labcode.ablations import Ablation
 from labcode.evidence import Verdict, all_hold, decide, halves
 from labcode.measures import errors, settled
-from labcode.records import RECORDS, Record
+from labcode.records import RECORDS, MissingRecordError, Record
 
 CHECK_SEEDS = range(3)
 """The seeds of the runs that decide a claim again under other settings."""
@@ -119,19 +119,24 @@ class Claim:
     def decide(self, folder: Path = RECORDS) -> "Decision":
         """Decide the claim, and again by each check and under each condition, from the recorded runs.
 
+        A condition whose runs are not all recorded yet is left open.
+
         Raises
         ------
-        labcode.records.RecordError : a record is missing or unsound.
+        labcode.records.RecordError : a record of the claim's own runs is missing, or any record is unsound.
         """
         by_checks = {
             words: _outcomes(parts, lambda ablation: ablation.records(folder=folder))
             for words, parts in {"": self.parts, **self.checks}.items()
         }
-        under_conditions = {
-            condition.words: _outcomes(self.parts, partial(condition.records, folder=folder))
-            for condition in self.conditions
-        }
-        return Decision(self, by_checks.pop(""), by_checks | under_conditions)
+        again, still_open = by_checks, []
+        stated = again.pop("")
+        for condition in self.conditions:
+            try:
+                again[condition.words] = _outcomes(self.parts, partial(condition.records, folder=folder))
+            except MissingRecordError:
+                still_open.append(condition.words)
+        return Decision(self, stated, again, tuple(still_open))
 
 
 def _outcomes(parts: Iterable[Part], records_of: Callable[[Ablation], list[Records]]) -> tuple[Outcome, ...]:
@@ -140,11 +145,20 @@ def _outcomes(parts: Iterable[Part], records_of: Callable[[Ablation], list[Recor
 
 @dataclass(frozen=True)
 class Decision:
-    """A claim with its verdict, and with the verdicts of its checks and conditions by their words."""
+    """A claim with its verdict.
+
+    Attributes
+    ----------
+    claim : which.
+    outcomes : of its parts.
+    again : the same of each check and condition, by its words.
+    still_open : the conditions whose runs are not all recorded.
+    """
 
     claim: Claim
     outcomes: tuple[Outcome, ...]
     again: Mapping[str, tuple[Outcome, ...]]
+    still_open: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -163,36 +177,38 @@ class Decision:
         return {words: _whole(outcomes) for words, outcomes in self.again.items()}
 
     @property
-    def robust(self) -> bool:
-        """Whether every check and condition gives the same verdict."""
-        return set(self.verdicts_again.values()) <= {self.verdict}
+    def robust(self) -> bool | None:
+        """Whether every check and condition gives the same verdict; None while that is open."""
+        if set(self.verdicts_again.values()) - {self.verdict}:
+            return False
+        return None if self.still_open else True
 
     def __repr__(self) -> str:
         return self._repr_markdown_().replace("**", "")
 
     def _repr_markdown_(self) -> str:
         claim = self.claim
-        rules = "\n".join(f"- *{part.says}*: {part.rule}" for part in claim.parts)
         whole = f"**{claim.id}, lab section {claim.section}: {self.verdict}.** {claim.sentence}"
-        return "\n\n".join([whole, rules, self._effects(), self._again()])
-
-    def _effects(self) -> str:
-        rows = [
-            [name, f"{v.interval} {v.unit}", f"{v.agreeing} of {v.seeds}", v.verdict]
-            for outcome in self.outcomes
-            for name, v in outcome.verdicts.items()
-        ]
-        headers = ["contrast, positive where it agrees with the lab", "effect (95% interval)", "seeds that alone agree"]
-        return tabulate(rows, headers=[*headers, "verdict"], tablefmt="pipe")
-
-    def _again(self) -> str:
-        rows = [
-            [words, _whole(outcomes), (weakest := _weakest(_verdicts(outcomes))).interval, weakest.seeds]
-            for words, outcomes in self.again.items()
-        ]
-        headers = ["decided again", "verdict", "weakest effect (95% interval)", "seeds"]
-        survives = "every time: it is robust" if self.robust else "not every time: it is not robust"
-        return f"The verdict is the same {survives}.\n\n" + tabulate(rows, headers=headers, tablefmt="pipe")
+        contrasts = tabulate(
+            [
+                [name, f"{v.interval} {v.unit}", f"{v.agreeing} of {v.seeds}", v.verdict]
+                for outcome in self.outcomes
+                for name, v in outcome.verdicts.items()
+            ],
+            headers=["contrast", "effect (95% interval)", "seeds that alone agree", "verdict"],
+            tablefmt="pipe",
+        )
+        again = tabulate(
+            [
+                [words, _whole(outcomes), (weakest := _weakest(_verdicts(outcomes))).interval, weakest.seeds]
+                for words, outcomes in self.again.items()
+            ]
+            + [[words, "open: not all runs are recorded"] for words in self.still_open],
+            headers=["decided again with", "verdict", "weakest effect (95% interval)", "seeds"],
+            tablefmt="pipe",
+        )
+        survives = {True: "Robust: the verdict is the same each time.", False: "Not robust: the verdict changes."}
+        return "\n\n".join([whole, contrasts, survives.get(self.robust, "Not checked in full yet."), again])
 
 
 def _whole(outcomes: Iterable[Outcome]) -> str:

@@ -1,5 +1,6 @@
 """The command line: helpful, quick to answer, and a sentence where something is wrong."""
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -7,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from labcode import __main__ as cli
-from labcode import ablations, fetch, runs
+from labcode import ablations, claims, fetch, ledger, records, runs
 from labcode.ablations import Ablation
+from labcode.experiments import Experiment
 
 TINY = Ablation("tiny", "2.4.1", (1,), "width", {"1": {"width": 1}, "2": {"width": 2}}, seeds=range(1))
 SMALL = {"hidden": 4, "epochs": 1, "batch_size": 100}
@@ -20,6 +22,7 @@ def tiny_book(monkeypatch, tmp_path):
 
     tiny = replace(TINY, levels={label: SMALL | level for label, level in TINY.levels.items()})
     monkeypatch.setattr(ablations, "ABLATIONS", {"tiny": tiny})
+    monkeypatch.setattr(claims, "experiments", lambda names: [])
     return tmp_path
 
 
@@ -32,7 +35,7 @@ def test_help_names_the_commands_without_loading_the_framework():
         "assert 'torch' not in sys.modules\n"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    for command in ("fetch", "run", "bench"):
+    for command in ("fetch", "run", "claims", "verify", "compare", "bench"):
         assert command in shown
 
 
@@ -48,9 +51,11 @@ def test_run_trains_what_is_missing_and_says_so(tiny_book, capsys):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["run", "widths"], "Unknown ablation 'widths'; accepted are hidden_units"),
+        (["run", "widths"], "Unknown ablation 'widths'; accepted are learning_rates, hidden_units"),
         (["run", "--seeds", "0"], "--seeds is 0; it must be at least 1."),
         (["run", "--workers", "-1"], "--workers is -1; it must be at least 1."),
+        (["verify", "--sample", "0"], "--sample is 0; it must be at least 1."),
+        (["compare", "nowhere"], "There are no records in nowhere."),
     ],
 )
 def test_wrong_words_are_answered_with_a_sentence(arguments, sentence, capsys):
@@ -91,3 +96,61 @@ def test_fetch_without_any_source_is_one_sentence(monkeypatch, capsys):
     monkeypatch.setattr(fetch, "fetch", fail)
     assert cli.main(["fetch"]) == 1
     assert capsys.readouterr().err == "No source gave train-images.\n"
+
+
+def test_seeds_limits_and_never_adds(tiny_book, capsys):
+    arguments = ["run", "tiny", "--seeds", "5", "--workers", "1", "--records", str(tiny_book)]
+    assert cli.main(arguments) == 0
+    assert "2 runs:" in capsys.readouterr().out
+
+
+def test_all_that_decides_a_claim_is_run_by_default(tiny_book, monkeypatch, capsys):
+    again = Experiment(0).vary(width=3, **SMALL)
+    monkeypatch.setattr(claims, "experiments", lambda names: [again])
+    assert cli.main(["run", "--workers", "1", "--records", str(tiny_book)]) == 0
+    assert "3 runs: 0 were there, 3 trained" in capsys.readouterr().out
+
+
+def test_claims_prints_the_ledger(capsys):
+    assert cli.main(["claims", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["id"] for row in rows] == [entry.id for entry in ledger.entries()]
+    keys = {"id", "kind", "section", "verdict", "effect", "unit", "low", "high", "seeds", "robust", "rule"}
+    assert all(keys <= set(row) for row in rows)
+    assert cli.main(["claims"]) == 0
+    table = capsys.readouterr().out.splitlines()
+    assert len(table) == len(rows) + 2
+
+
+@pytest.fixture
+def recorded_thrice(tiny_book, monkeypatch):
+    """Three seeds of one tiny run, recorded, as the book's records."""
+    folder = tiny_book / "records"
+    made = list(runs.run_missing([Experiment(s).vary(width=1, **SMALL) for s in range(3)], folder, 1))
+    monkeypatch.setattr(records, "RECORDS", folder)
+    return folder, made
+
+
+def test_verify_trains_recorded_runs_again(recorded_thrice, capsys):
+    assert cli.main(["verify", "--sample", "2", "--workers", "1"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == 2
+    assert all(line.endswith(": equal") for line in printed)
+
+
+def test_verify_finds_a_record_that_training_does_not_give(recorded_thrice, capsys):
+    folder, made = recorded_thrice
+    for record in made:
+        curve = record.history.validation
+        wrong = replace(curve, errors=tuple(errors - 1 for errors in curve.errors))
+        records.save(replace(record, history=replace(record.history, validation=wrong)), folder)
+    assert cli.main(["verify", "--sample", "1", "--workers", "1"]) == 1
+    assert "DIFFERS TOO MUCH" in capsys.readouterr().out
+
+
+def test_compare_holds_records_and_verdicts_against_the_books(recorded_thrice, capsys):
+    folder, _ = recorded_thrice
+    assert cli.main(["compare", str(folder)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count(": equal") == 3
+    assert "Every verdict is the same." in printed

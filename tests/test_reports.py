@@ -1,48 +1,116 @@
 """What a page shows of the records is what the records say."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from labcode import figures, reports
-from labcode.ablations import HIDDEN_UNITS
+from labcode.ablations import LEARNING_RATES, THE_LABS, Ablation
+from labcode.claims import CLAIMS
+
+GRID = LEARNING_RATES  # complete since before the study
 
 
 @pytest.fixture(scope="module")
 def by_seed():
-    return HIDDEN_UNITS.records()
+    return GRID.records()
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    collected = []
+    monkeypatch.setattr(
+        figures, "display", lambda data, **options: collected.append((data, options["metadata"]["labcode"]))
+    )
+    return collected
+
+
+def percent(by_seed, label, part):
+    return np.array([np.array(getattr(r[label].history, part).errors) / 18 for r in by_seed])
 
 
 def test_the_table_holds_means_and_intervals(by_seed):
-    lines = reports.error_table(HIDDEN_UNITS).data.splitlines()
-    assert len(lines) == 2 + len(HIDDEN_UNITS.levels)
-    for line, level in zip(lines[2:], HIDDEN_UNITS.levels, strict=True):
+    lines = reports.error_table(GRID).data.splitlines()
+    assert len(lines) == 2 + len(GRID.levels)
+    for line, label in zip(lines[2:], GRID.levels, strict=True):
         shown = [float(number) for number in re.findall(r"-?\d+\.\d+", line)]
-        best = [100 * min(records[level].history.validation.errors) / 1_800 for records in by_seed]
+        best = percent(by_seed, label, "validation").min(axis=1)
         expected = stats.ttest_1samp(best, 0).confidence_interval(0.95)
+        assert shown[0] == float(label)
         assert shown[-3:] == pytest.approx([np.mean(best), expected.low, expected.high], abs=0.006)
 
 
 def test_the_curves_are_the_records(by_seed):
-    curves = {"128": tuple(np.array([r[128].history.train.percent for r in by_seed]) for _ in range(2))}
-    training, validation = reports.learning_curves(curves, "width").axes
-    (line,) = training.get_lines()
-    expected = np.mean([np.array(r[128].history.train.errors) / 18 for r in by_seed], axis=0)
-    np.testing.assert_allclose(line.get_ydata(), expected)
-    assert validation.get_legend().get_title().get_text() == "width"
+    training, validation = reports.learning_curves(by_seed, ("train", "validation"), "rate").axes
+    for ax, part in ((training, "train"), (validation, "validation")):
+        for line, label in zip(ax.get_lines(), GRID.levels, strict=True):
+            np.testing.assert_allclose(line.get_ydata(), percent(by_seed, label, part).mean(axis=0))
+            assert line.get_xdata().tolist() == list(range(1, 21))
+    assert validation.get_legend().get_title().get_text() == "rate"
     assert training.get_ylim() == validation.get_ylim()
 
 
-def test_an_ablation_is_shown_with_tier_seeds_and_command(monkeypatch, by_seed):
-    shown = []
-    monkeypatch.setattr(
-        figures, "display", lambda data, **options: shown.append((data, options["metadata"]["labcode"]))
-    )
-    reports.show_ablation(HIDDEN_UNITS)
+def test_curves_against_a_cost_stand_where_it_was_spent(by_seed):
+    (ax,) = reports.learning_curves(by_seed, ["train"], "rate", cost="gradients").axes
+    assert ax.get_lines()[0].get_xdata().tolist() == [4_200 * epoch for epoch in range(1, 21)]
+    assert ax.get_xscale() == "log"
+
+
+def test_curves_measured_seldom_stand_at_their_epochs(by_seed):
+    records = [
+        {"x": replace(r["0.003"], experiment=r["0.003"].experiment.vary(batch_size=100, epochs=200, measured_every=10))}
+        for r in by_seed
+    ]
+    (ax,) = reports.learning_curves(records, ["train"], "rate").axes
+    assert ax.get_lines()[0].get_xdata().tolist() == list(range(10, 201, 10))
+
+
+def test_an_ablation_is_shown_with_tier_seeds_and_command(shown, by_seed):
+    reports.show_ablation(GRID)
     ((_, text),) = shown
-    assert text["caption"].startswith(f"**Recorded**: {len(by_seed)} seeds, 15 epochs")
-    assert "`python -m labcode run hidden_units`" in text["caption"]
-    final = np.mean([records[16].history.validation.percent[-1] for records in by_seed])
-    assert f"to {final:.2f}%; width 32" in text["alt"]
+    assert text["caption"].startswith("**Recorded**: 3 seeds, 20 epochs")
+    assert "`python -m labcode run learning_rates`" in text["caption"]
+    mean = percent(by_seed, "0.001", "validation").mean(axis=0)
+    assert f"0.001: training from {percent(by_seed, '0.001', 'train').mean(axis=0)[0]:.2f}%" in text["alt"]
+    assert f"validation from {mean[0]:.2f}% to {mean[-1]:.2f}%; 0.003" in text["alt"]
+    assert text["name"] == "fig-learning-rates"
+
+
+def test_the_parts_of_a_figure_can_stand_apart(shown):
+    reports.show_ablation(GRID, "train")
+    reports.show_ablation(GRID, "validation")
+    reports.show_ablation(GRID, "train", cost="seconds")
+    assert [text["name"] for _, text in shown] == [
+        "fig-learning-rates-train",
+        "fig-learning-rates-validation",
+        "fig-learning-rates-train-seconds",
+    ]
+    assert "validation" not in shown[0][1]["alt"]
+
+
+def test_more_levels_than_colors_are_not_dropped_in_silence():
+    assert max(len(ablation.levels) for ablation in THE_LABS) <= len(figures.PALETTE)
+
+
+def test_rules_are_shown_as_they_decide():
+    text = reports.show_rules("C08", "C09").data
+    for claim in (CLAIMS["C08"], CLAIMS["C09"]):
+        assert claim.sentence in text
+        assert all(part.rule in text for part in claim.parts)
+
+
+def test_what_made_the_records(by_seed):
+    sentence = reports.made_by(GRID).data
+    hours = sum(r.history.total_seconds for records in by_seed for r in records.values()) / 3600
+    assert "12 runs" in sentence
+    assert "`hand`" in sentence
+    assert f"{hours:.1f} hours" in sentence
+
+
+def test_an_ablation_without_records_says_how_to_make_them():
+    unrun = Ablation("unrun", "0", (), "width", {"3": {"width": 3}}, seeds=range(2))
+    with pytest.raises(RuntimeError, match="no record width=3_seed=0"):
+        reports.error_table(unrun)

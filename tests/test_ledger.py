@@ -1,0 +1,57 @@
+"""The ledger holds everything that the lab asks and states, and says what the decisions say."""
+
+import pytest
+
+from labcode import ledger
+from labcode.ablations import ABLATIONS
+from labcode.claims import CLAIMS
+from labcode.evidence import VERDICTS
+from labcode.ledger import PENDING, entries, totals
+
+IDS = ["Q1", "Q2", "Q3", "D1", "D2", "M1", "M2", "T1", *(f"C{n:02}" for n in range(1, 17))]
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return entries()
+
+
+def test_nothing_that_the_lab_says_is_left_out(rows):
+    assert [row.id for row in rows] == IDS
+
+
+def test_kinds_and_verdicts(rows):
+    allowed = {"answer": {"derived"}, "setup": {"followed"}, "claim": {*VERDICTS, PENDING}}
+    for row in rows:
+        assert row.verdict in allowed[row.kind]
+        assert row.says.endswith(".")
+        assert (row.rule is None) == (row.kind != "claim")
+
+
+def test_a_decided_claim_has_effect_interval_and_seeds(rows):
+    for row in rows:
+        decided = row.kind == "claim" and row.verdict != PENDING
+        assert all((value is not None) == decided for value in (row.effect, row.low, row.high, row.unit, row.seeds))
+        if decided:
+            decision = CLAIMS[row.id].decide()
+            assert row.low <= row.effect <= row.high
+            assert (row.verdict, row.robust) == (decision.verdict, decision.robust)
+
+
+def test_every_ablation_of_the_lab_has_a_page_of_its_name():
+    assert set(ledger.PAGES.values()) >= {f"mnist/{name}" for name in ABLATIONS if ABLATIONS[name].figures}
+
+
+def test_totals_count_claims_only(rows):
+    assert sum(totals(rows).values()) == len(CLAIMS)
+
+
+def test_without_records_every_claim_is_pending(tmp_path):
+    assert totals(entries(tmp_path)) == {PENDING: len(CLAIMS)}
+
+
+def test_a_damaged_record_is_not_taken_for_a_missing_one(tmp_path):
+    path = tmp_path / f"{ABLATIONS['hidden_units'].experiment('16', 0).name}.json"
+    path.write_text("nonsense")
+    with pytest.raises(RuntimeError, match="is damaged"):
+        entries(tmp_path)
