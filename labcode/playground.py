@@ -1,8 +1,8 @@
-"""Figures that a reader moves: plain HTML and a few lines of script, no library, nothing from outside.
+"""A figure that a reader moves: plain HTML and a page of script, no library, nothing from outside.
 
-They work in the built site, in a notebook and from a file. They are made of the browser's own sliders, which the
-keyboard moves as the mouse does. What they show at first is computed here: a page without scripts still shows
-something true, and a test can compare text.
+The script and the style go along inside the HTML, so it works in the built site, in a notebook and from a file. It is
+made of the browser's own sliders, which the keyboard moves as the mouse does. What it shows at first is computed here:
+a page without scripts still shows something true, and a test can compare text.
 """
 
 from __future__ import annotations
@@ -11,29 +11,36 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp
+from pathlib import Path
 
 
 @dataclass(frozen=True)
 class SoftmaxPlayground:
-    """Bars of softmax probabilities, a slider for each input and one for β.
+    """Softmax probabilities as bars and their Jacobian as a heat map, with a slider for each input and one for β.
 
     The probabilities are exp(-βX_i) / Σ_k exp(-βX_k), the lab's sign (its question 2).
 
     Parameters
     ----------
-    inputs : X_1, X_2, ..., each from -4 to 4.
+    inputs : X_1, X_2, ..., at most nine, each from -4 to 4.
     beta : from -4 to 4.
 
+    Raises
+    ------
+    ValueError : a value that no slider can show, or more inputs than there are names for.
+
     >>> SoftmaxPlayground((0.0, 1.0), 1.0)
-    A slider for β, now 1, and for each input. Probabilities:
-      X_1 = 0: p_1 = 73.1%
-      X_2 = 1: p_2 = 26.9%
+    A slider for β, now 1, and for each input. Probabilities, and the Jacobian's rows:
+      X₁ is 0: p₁ is 73.11%   −0.1966 +0.1966
+      X₂ is 1: p₂ is 26.89%   +0.1966 −0.1966
     """
 
     inputs: Sequence[float]
     beta: float
 
     def __post_init__(self):
+        if not 2 <= len(self.inputs) <= len(_SUBSCRIPTS):
+            raise ValueError(f"There are {len(self.inputs)} inputs; the sliders are made for 2 to {len(_SUBSCRIPTS)}.")
         for value in (*self.inputs, self.beta):
             if not -4 <= value <= 4:
                 raise ValueError(f"The sliders reach from -4 to 4; {value!r} lies outside.")
@@ -45,79 +52,106 @@ class SoftmaxPlayground:
         weights = [exp(z - max(exponents)) for z in exponents]
         return [w / sum(weights) for w in weights]
 
+    @property
+    def jacobian(self) -> list[list[float]]:
+        """∂p_i/∂X_j, which is -β p_i (δ_ij - p_j): one row an output, one column an input."""
+        p = self.probabilities
+        return [[-self.beta * pi * ((i == j) - pj) for j, pj in enumerate(p)] for i, pi in enumerate(p)]
+
+    @property
+    def summary(self) -> str:
+        """What is announced when a slider comes to rest."""
+        shares = self.probabilities
+        top = max(shares)
+        winners = [f"p{_SUBSCRIPTS[i]}" for i, share in enumerate(shares) if top - share < 1e-9]
+        those = "all" if len(winners) == len(shares) else " and ".join(winners)
+        return f"β is {self.beta:g}. The largest probability is {top:.2%}, of {those}."
+
     def __repr__(self):
-        lines = [f"A slider for β, now {self.beta:g}, and for each input. Probabilities:"]
-        for number, (x, p) in enumerate(zip(self.inputs, self.probabilities, strict=True), 1):
-            lines.append(f"  X_{number} = {x:g}: p_{number} = {p:.1%}")
+        lines = [f"A slider for β, now {self.beta:g}, and for each input. Probabilities, and the Jacobian's rows:"]
+        for mark, x, p, row in zip(_SUBSCRIPTS, self.inputs, self.probabilities, self.jacobian, strict=False):
+            lines.append(f"  X{mark} is {x:g}: p{mark} is {p:.2%}   {' '.join(map(signed, row))}")
         return "\n".join(lines)
 
     def _repr_html_(self):
-        rows = []
-        for number, (x, p) in enumerate(zip(self.inputs, self.probabilities, strict=True), 1):
-            rows.append(
-                f'<div class="softmax-row"><label for="softmax-x{number}">X<sub>{number}</sub></label>'
-                f'<input id="softmax-x{number}" type="range" min="-4" max="4" step="0.1" value="{x:g}">'
-                f'<span class="softmax-value">{x:g}</span>'
-                f'<span class="softmax-track"><span class="softmax-bar" style="width:{p:.1%}"></span></span>'
-                f'<span class="softmax-share">{p:.1%}</span></div>'
+        marks = _SUBSCRIPTS[: len(self.inputs)]
+        largest = max(abs(entry) for row in self.jacobian for entry in row) or 1
+        sliders = [
+            f'<div class="softmax-row softmax-input"><label for="softmax-x{number}">X{mark}</label>'
+            f'<input id="softmax-x{number}" type="range" min="-4" max="4" step="0.1" value="{x:g}">'
+            f'<span class="softmax-value">{x:g}</span>'
+            f'<span class="softmax-track"><span class="softmax-bar" style="width:{p:.2%}"></span></span>'
+            f'<span class="softmax-share">{p:.2%}</span></div>'
+            for number, (mark, x, p) in enumerate(zip(marks, self.inputs, self.probabilities, strict=True), 1)
+        ]
+        heat = [
+            f'<tr><th scope="row">p{mark}</th>'
+            + "".join(
+                f'<td class="{"negative" if entry < 0 else "positive"}" style="--strength:{abs(entry) / largest:.2f}">'
+                f"{signed(entry)}</td>"
+                for entry in row
             )
-        return _PAGE.format(beta=f"{self.beta:g}", rows="\n".join(rows), summary=html.escape(self._summary()))
+            + "</tr>"
+            for mark, row in zip(marks, self.jacobian, strict=True)
+        ]
+        return _PAGE.format(
+            style=_HERE.with_suffix(".css").read_text(encoding="utf-8"),
+            script=_HERE.with_suffix(".js").read_text(encoding="utf-8"),
+            beta=f"{self.beta:g}",
+            sliders="\n".join(sliders),
+            columns="".join(f'<th scope="col">X{mark}</th>' for mark in marks),
+            heat="\n".join(heat),
+            summary=html.escape(self.summary),
+            unmoved=self._without_script(),
+        )
 
-    def _summary(self) -> str:
-        shares = self.probabilities
-        best = max(range(len(shares)), key=shares.__getitem__)
-        return f"β is {self.beta:g}: the largest probability is that of input {best + 1}, {shares[best]:.1%}."
+    def _without_script(self) -> str:
+        """A table of probabilities at five values of β, for browsers that run no script."""
+        marks = _SUBSCRIPTS[: len(self.inputs)]
+        rows = [
+            f'<tr><th scope="row">{beta:g}</th>'
+            + "".join(f"<td>{p:.2%}</td>" for p in SoftmaxPlayground(self.inputs, beta).probabilities)
+            + "</tr>"
+            for beta in (-4.0, -1.0, 0.0, 1.0, 4.0)
+        ]
+        head = "".join(f'<th scope="col">p{mark}</th>' for mark in marks)
+        return (
+            "<p>This browser runs no scripts, so the sliders change nothing. What they would show at other values of β:"
+            f'</p>\n<table><tr><th scope="col">β</th>{head}</tr>\n' + "\n".join(rows) + "\n</table>"
+        )
 
 
-# The theme's colours where there is a theme, the system's elsewhere. A change is announced once the slider rests.
+def signed(value: float) -> str:
+    """Four decimals, with a sign unless all of them are 0.
+
+    >>> signed(-0.25), signed(0.00001)
+    ('−0.2500', '0.0000')
+    """
+    digits = f"{abs(value):.4f}"
+    return digits if float(digits) == 0 else ("−" if value < 0 else "+") + digits
+
+
+_HERE = Path(__file__)
+_SUBSCRIPTS = "₁₂₃₄₅₆₇₈₉"
 _PAGE = """\
 <div class="softmax-playground" role="group" aria-label="Softmax, with sliders">
 <style>
-/* A dark theme puts HTML that knows no themes on a light ground; this knows. */
-html[data-theme="dark"] .bd-content div.cell_output .text_html:has(.softmax-playground):not(:has(table.dataframe)) {{
-  background: none; color: inherit; padding: 0; }}
-.softmax-playground {{ border: 1px solid var(--pst-color-border, #888); border-radius: .4rem; padding: .8rem 1rem;
-  color: var(--pst-color-text-base, inherit); max-width: 44rem; }}
-.softmax-playground .softmax-row {{ display: grid; grid-template-columns: 2rem minmax(5rem, 1fr) 2.6rem
-  minmax(4rem, 2fr) 3.6rem; gap: .5rem; align-items: center; margin: .35rem 0; }}
-.softmax-playground .softmax-beta {{ grid-template-columns: 2rem 1fr 2.6rem; margin-bottom: .8rem; }}
-.softmax-playground input {{ width: 100%; min-height: 1.6rem; accent-color: var(--pst-color-primary, #0072b2); }}
-.softmax-playground .softmax-value, .softmax-playground .softmax-share {{ text-align: right;
-  font-variant-numeric: tabular-nums; }}
-.softmax-playground .softmax-track {{ background: var(--pst-color-surface, #8883); height: 1.1rem; display: block; }}
-.softmax-playground .softmax-bar {{ background: var(--pst-color-primary, #0072b2); height: 100%; display: block; }}
-.softmax-playground p {{ margin: .6rem 0 0; }}
-</style>
+{style}</style>
 <div class="softmax-row softmax-beta"><label for="softmax-beta">β</label>
 <input id="softmax-beta" type="range" min="-4" max="4" step="0.1" value="{beta}">
 <span class="softmax-value">{beta}</span></div>
-{rows}
+{sliders}
+<table class="softmax-jacobian">
+<caption>Jacobian: how fast each p grows with each X. The tint is relative to the largest entry, blue for positive,
+orange for negative.</caption>
+<thead><tr><th scope="col">∂p by ∂X</th>{columns}</tr></thead>
+<tbody>{heat}</tbody>
+</table>
 <p role="status">{summary}</p>
+<noscript>
+{unmoved}
+</noscript>
 <script>
-(function () {{
-  var script = document.currentScript;
-  var box = script ? script.parentNode : document.querySelector(".softmax-playground");  // a notebook names no script
-  var rows = Array.from(box.querySelectorAll(".softmax-row:not(.softmax-beta)"));
-  var beta = box.querySelector("#softmax-beta"), status = box.querySelector("[role=status]"), rest;
-  function percent(p) {{ return (100 * p).toFixed(1) + "%"; }}
-  function draw() {{
-    var z = rows.map(function (row) {{ return -beta.value * row.querySelector("input").value; }});
-    var top = Math.max.apply(null, z), w = z.map(function (v) {{ return Math.exp(v - top); }});
-    var sum = w.reduce(function (a, b) {{ return a + b; }}, 0), best = w.indexOf(Math.max.apply(null, w));
-    rows.forEach(function (row, i) {{
-      row.querySelector(".softmax-value").textContent = row.querySelector("input").value;
-      row.querySelector(".softmax-bar").style.width = percent(w[i] / sum);
-      row.querySelector(".softmax-share").textContent = percent(w[i] / sum);
-    }});
-    beta.nextElementSibling.textContent = beta.value;
-    clearTimeout(rest);
-    rest = setTimeout(function () {{
-      status.textContent = "β is " + beta.value + ": the largest probability is that of input " + (best + 1) + ", " +
-        percent(w[best] / sum) + ".";
-    }}, 400);
-  }}
-  box.addEventListener("input", draw);
-}})();
-</script>
+{script}</script>
 </div>
 """
