@@ -1,19 +1,19 @@
 """A training's state between two epochs, kept in one file, so that a killed training goes on where it was.
 
-The file is in the safetensors format: the weights and the random streams as tensors, and in its header, as JSON, the
-curves so far and what is being trained. One file, so the two cannot disagree.
+The file is in the safetensors format: weights and random streams as tensors, and in its header, as JSON, the curves so
+far and what is being trained. One file, so the two cannot disagree.
 """
 
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor
 
 from labcode.data import Images
 
@@ -31,23 +31,21 @@ class Checkpoint:
     path : of the file.
     training : everything that decides the training's course, as JSON can hold it.
 
-    >>> import tempfile
-    >>> net, random = nn.Linear(2, 1), torch.Generator().manual_seed(5)
+    >>> import tempfile, torch
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     checkpoint = Checkpoint(Path(folder) / "small.safetensors", {"seed": 5})
-    ...     checkpoint.load(net, {"order": random})  # nothing there yet
-    ...     checkpoint.save(net, {"order": random}, {"epochs": 3})
-    ...     checkpoint.load(net, {"order": random})
-    {'epochs': 3}
+    ...     checkpoint.load()  # nothing there yet
+    ...     checkpoint.save({"weight": torch.ones(2)}, {"epochs": 3})
+    ...     checkpoint.load()
+    ({'weight': tensor([1., 1.])}, {'epochs': 3})
     """
 
     path: Path
     training: dict
 
-    def save(self, net: nn.Module, streams: dict[str, torch.Generator], progress: dict) -> None:
-        """Write the weights, the streams' states and ``progress`` (JSON), whole or not at all."""
-        tensors = {f"weights/{name}": value.contiguous() for name, value in net.state_dict().items()}
-        tensors |= {f"streams/{name}": generator.get_state() for name, generator in streams.items()}
+    def save(self, tensors: Mapping[str, Tensor], progress: dict) -> None:
+        """Write ``tensors`` and ``progress`` (JSON), whole or not at all."""
+        tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
         header = {"training": json.dumps(self.training), "progress": json.dumps(progress)}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
@@ -59,8 +57,8 @@ class Checkpoint:
         finally:
             beside.unlink(missing_ok=True)
 
-    def load(self, net: nn.Module, streams: dict[str, torch.Generator]) -> dict | None:
-        """Put the weights and the streams' states back and return ``progress``; None where there is no checkpoint.
+    def load(self) -> tuple[dict[str, Tensor], dict] | None:
+        """Return the tensors and ``progress`` as they were saved; None where there is no checkpoint.
 
         Raises
         ------
@@ -82,15 +80,13 @@ class Checkpoint:
                 f"The checkpoint {self.path.name} is of another training: {training}; asked for was {self.training}. "
                 "Delete it, and the training starts anew."
             )
-        net.load_state_dict({name: tensors[f"weights/{name}"] for name in net.state_dict()})
-        for name, generator in streams.items():
-            generator.set_state(tensors[f"streams/{name}"])
-        return progress
+        return tensors, progress
 
 
 def digest(*parts: Images) -> str:
     """Return the SHA-256 of images and labels: which data a training saw.
 
+    >>> import torch
     >>> images = Images(torch.zeros(1, 1, 32, 32), torch.tensor([7]))
     >>> digest(images) == digest(Images(images.pixels, torch.tensor([8])))
     False

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +24,8 @@ IMAGES_AHEAD = 32
 
 
 OPTIMIZERS = ("sgd", "cg")
+DECAYS = ("none", "cosine")
+CHOICES = ("last", "best")
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,10 @@ class Recipe:
     epochs : passes over the training images.
     measured_every : epochs from one measurement of the errors to the next; ``epochs`` is a multiple of it.
     optimizer : ``"sgd"``, plain gradient descent, or ``"cg"``, conjugate gradient on each minibatch.
+    decay : of the learning rate, ``"none"``, or ``"cosine"``: step by step along half a cosine from ``learning_rate``
+        at the first step to 0 after the last (Loshchilov and Hutter, ICLR 2017, without restarts).
+    choice : of the epoch whose weights the network ends with: the ``"last"`` one, or the ``"best"``, that with the
+        lowest validation error (the later one of equals).
     line_searches : of conjugate gradient on each minibatch; Torch7's tutorial takes 2. SGD has none, likewise.
 
     Raises
@@ -56,13 +62,16 @@ class Recipe:
     epochs: int = 20
     measured_every: int = 1
     optimizer: str = "sgd"
+    decay: str = "none"
+    choice: str = "last"
     line_searches: int = 2
 
     def __post_init__(self):
-        if self.optimizer not in OPTIMIZERS:
-            raise ValueError(
-                f"Unknown optimizer {self.optimizer!r}; accepted are {' and '.join(map(repr, OPTIMIZERS))}."
-            )
+        for name, accepted in (("optimizer", OPTIMIZERS), ("decay", DECAYS), ("choice", CHOICES)):
+            if (value := getattr(self, name)) not in accepted:
+                raise ValueError(f"Unknown {name} {value!r}; accepted are {' and '.join(map(repr, accepted))}.")
+        if self.optimizer == "cg" and self.decay != "none":
+            raise ValueError(f"decay is {self.decay!r}; conjugate gradient has no learning rate that could decay.")
         for name in ("batch_size", "epochs", "measured_every", "line_searches"):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
@@ -144,6 +153,7 @@ class AutogradSteps:
 
     def __init__(self, net: ConvNet, learning_rate: float):
         self.net = net
+        self.learning_rate = learning_rate
         self.optimizer = torch.optim.SGD(net.parameters(), lr=learning_rate)
         self.computed = 0
 
@@ -154,6 +164,7 @@ class AutogradSteps:
         """
         loss, errors = self.gradient(batch, masks)
         if math.isfinite(loss):
+            self.optimizer.param_groups[0]["lr"] = self.learning_rate
             self.optimizer.step()
         return loss, errors
 
@@ -274,15 +285,17 @@ def train(
     evaluation = HandProp(net)
     gradients = ENGINES[engine](net, recipe.learning_rate)
     steps = ConjugateGradientSteps(net, gradients, recipe.line_searches) if recipe.optimizer == "cg" else gradients
-    streams = {"order of images": orders, "dropout": masks}
+    state = _State(net, {"order of images": orders, "dropout": masks})
     kept = checkpoint and Checkpoint(checkpoint, _identity(net, mnist, recipe, seed, engine))
     curves = {"online": [], "train": [], "validation": [], "gradients": [], "seconds": []}
     total = 0.0  # processor seconds until the checkpoint
-    if kept and (progressed := kept.load(net, streams)):
-        curves, total = progressed["curves"], progressed["total_seconds"]
+    if kept and (found := kept.load()):
+        state.restore(found[0])
+        curves, total = found[1]["curves"], found[1]["total_seconds"]
     done = len(curves["online"]) * recipe.measured_every
     gradients.computed = curves["gradients"][-1] if done else 0
     training = curves["seconds"][-1] if done else 0.0
+    rates = _learning_rates(recipe, count, done)
     quiet = {} if progress else {"disable": True}  # left unset, the user's TQDM_DISABLE decides
     wrong: int | None = 0
     with (
@@ -291,7 +304,15 @@ def train(
     ):
         clock = _Clock()
         for epoch in range(done + 1, recipe.epochs + 1):
-            wrong = _train_epoch(steps, minibatches(net, mnist.train, recipe.batch_size, orders, masks), bar)
+            wrong = 0
+            for batch, drawn in minibatches(net, mnist.train, recipe.batch_size, orders, masks):
+                gradients.learning_rate = next(rates)
+                loss, misclassified = steps.step(batch, drawn)
+                if not math.isfinite(loss):
+                    wrong = None
+                    break
+                wrong += misclassified
+                bar.update(len(batch))
             training += (spent := clock.lap())
             total += spent
             if wrong is None:
@@ -303,10 +324,13 @@ def train(
             curves["validation"].append(_count_errors(evaluation, mnist.validation))
             curves["gradients"].append(gradients.computed)
             curves["seconds"].append(round(training, 2))
+            if recipe.choice == "best" and curves["validation"][-1] == min(curves["validation"]):
+                state.choose()
             bar.set_postfix_str(f"validation error {100 * curves['validation'][-1] / len(mnist.validation):.2f}%")
             total += clock.lap()
             if kept:
-                kept.save(net, streams, {"curves": curves, "total_seconds": total})
+                kept.save(state.tensors(), {"curves": curves, "total_seconds": total})
+    state.end_with_the_chosen()
     return History(
         online=ErrorCurve(tuple(curves["online"]), count),
         train=ErrorCurve(tuple(curves["train"]), len(measured)),
@@ -318,16 +342,48 @@ def train(
     )
 
 
-def _train_epoch(steps, epoch: Iterable[tuple[Images, Masks]], bar: tqdm) -> int | None:
-    """Step through one epoch; return its count of misclassified images, or None if a loss is not finite."""
-    wrong = 0
-    for batch, masks in epoch:
-        loss, misclassified = steps.step(batch, masks)
-        if not math.isfinite(loss):
-            return None
-        wrong += misclassified
-        bar.update(len(batch))
-    return wrong
+def _learning_rates(recipe: Recipe, count: int, done: int) -> Iterator[float]:
+    """Yield the learning rate of each step, from epoch ``done`` on."""
+    if recipe.decay == "none":
+        while True:
+            yield recipe.learning_rate
+    steps = -(-count // recipe.batch_size)
+    for step in range(done * steps, recipe.epochs * steps):
+        yield recipe.learning_rate * (1 + math.cos(math.pi * step / (recipe.epochs * steps))) / 2
+
+
+class _State:
+    """All that a training moves: the weights, the random streams, and the weights chosen so far."""
+
+    def __init__(self, net: ConvNet, streams: dict[str, torch.Generator]):
+        self.net, self.streams = net, streams
+        self.chosen: dict[str, torch.Tensor] = {}
+
+    def choose(self) -> None:
+        """Remember the weights as they are."""
+        self.chosen = {name: value.clone() for name, value in self.net.state_dict().items()}
+
+    def end_with_the_chosen(self) -> None:
+        """Put the chosen weights, if any were chosen, into the network."""
+        if self.chosen:
+            self.net.load_state_dict(self.chosen)
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Return everything as tensors, by name."""
+        weights = {f"weights/{name}": value for name, value in self.net.state_dict().items()}
+        chosen = {f"chosen/{name}": value for name, value in self.chosen.items()}
+        return weights | chosen | {f"streams/{name}": each.get_state() for name, each in self.streams.items()}
+
+    def restore(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Put everything back as `tensors` returned it."""
+
+        def part(name: str) -> dict[str, torch.Tensor]:
+            return {key.removeprefix(f"{name}/"): value for key, value in tensors.items() if key.startswith(f"{name}/")}
+
+        self.net.load_state_dict(part("weights"))
+        self.chosen = part("chosen")
+        for name, state in part("streams").items():
+            self.streams[name].set_state(state)
 
 
 class _Clock:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -62,18 +63,70 @@ def test_another_seed_gives_another_order(mnist):
 def test_one_epoch_is_plain_gradient_descent_on_the_mean_loss(mnist, batch_size):
     """The weights after one epoch, recomputed with torch.func and no optimizer; the last batch may be smaller."""
     net, _ = run(mnist, recipe=Recipe(learning_rate=0.01, batch_size=batch_size, epochs=1))
-    start = ConvNet(SMALL, stream(0, "initial weights"))
-    weights = {name: p.detach().clone() for name, p in start.named_parameters()}
+    expected = gradient_descent(mnist, [0.01] * -(-200 // batch_size), batch_size, epochs=1)
+    for name, parameter in net.named_parameters():
+        torch.testing.assert_close(parameter.detach(), expected[name], rtol=1e-3, atol=1e-5)
+
+
+def gradient_descent(mnist, rates, batch_size, epochs):
+    """One epoch after another, recomputed with torch.func and no optimizer; ``rates`` has a learning rate a step."""
+    net = ConvNet(SMALL, stream(0, "initial weights"))
+    weights = {name: p.detach().clone() for name, p in net.named_parameters()}
 
     def loss(weights, pixels, labels):
-        return F.nll_loss(torch.func.functional_call(start, weights, (pixels,)), labels)
+        return F.nll_loss(torch.func.functional_call(net, weights, (pixels,)), labels)
 
-    order = torch.randperm(200, generator=stream(0, "order of images"))
-    for places in order.split(batch_size):
-        gradient = torch.func.grad(loss)(weights, mnist.train.pixels[places], mnist.train.labels[places])
-        weights = {name: w - 0.01 * gradient[name] for name, w in weights.items()}
+    orders, rates = stream(0, "order of images"), iter(rates)
+    for _ in range(epochs):
+        for places in torch.randperm(200, generator=orders).split(batch_size):
+            gradient = torch.func.grad(loss)(weights, mnist.train.pixels[places], mnist.train.labels[places])
+            rate = next(rates)
+            weights = {name: w - rate * gradient[name] for name, w in weights.items()}
+    assert next(rates, None) is None
+    return weights
+
+
+@pytest.mark.parametrize("engine", ["hand", "autograd"])
+def test_the_cosine_falls_from_the_learning_rate_to_nothing_step_by_step(mnist, engine):
+    net = ConvNet(SMALL, stream(0, "initial weights"))
+    recipe = Recipe(learning_rate=0.02, batch_size=32, epochs=2, decay="cosine")
+    train(net, mnist, recipe, 0, progress=False, engine=engine)
+    steps = 2 * 7  # 200 images make 7 minibatches of 32, the last one smaller
+    expected = gradient_descent(mnist, 0.01 * (1 + np.cos(np.pi * np.arange(steps) / steps)), 32, epochs=2)
     for name, parameter in net.named_parameters():
-        torch.testing.assert_close(parameter.detach(), weights[name], rtol=1e-3, atol=1e-5)
+        torch.testing.assert_close(parameter.detach(), expected[name], rtol=1e-3, atol=1e-5)
+
+
+def test_the_network_ends_with_the_weights_of_the_best_epoch_where_that_is_asked_for(mnist):
+    last_net, last = run(mnist, recipe=Recipe(learning_rate=0.1, epochs=8))
+    best_net, best = run(mnist, recipe=Recipe(learning_rate=0.1, epochs=8, choice="best"))
+    assert best.validation == last.validation
+    lowest = min(last.validation.errors)
+    assert last.validation.errors[-1] > lowest  # or the test would show nothing
+    assert count_errors(best_net, mnist.validation) == lowest
+    assert count_errors(last_net, mnist.validation) == last.validation.errors[-1]
+
+
+def test_of_equally_good_epochs_the_later_is_chosen(mnist):
+    one_image = replace(mnist, validation=mnist.validation[:1])
+    recipes = [Recipe(learning_rate=0.01, epochs=2, choice=choice) for choice in ("last", "best")]
+    (last, history), (best, _) = (run(one_image, recipe=recipe) for recipe in recipes)
+    assert len(set(history.validation.errors)) == 1
+    assert torch.equal(last.hidden.weight, best.hidden.weight)
+
+
+def test_errors_are_measured_as_seldom_as_asked(mnist):
+    _, every = run(mnist, recipe=Recipe(learning_rate=0.01, epochs=6))
+    _, third = run(mnist, recipe=Recipe(learning_rate=0.01, epochs=6, measured_every=3))
+    for part in ("online", "train", "validation"):
+        assert getattr(third, part).errors == getattr(every, part).errors[2::3]
+    assert third.gradients == every.gradients[2::3] == (600, 1_200)
+    assert len(third.seconds) == 2
+
+
+def test_processor_time_is_told_apart(mnist):
+    _, history = run(mnist)
+    assert 0 < history.seconds[0] < history.seconds[1] < history.total_seconds + 0.1
 
 
 def test_training_lowers_the_error(mnist):
@@ -119,6 +172,11 @@ def test_a_loss_that_is_not_finite_ends_the_training_and_says_so(mnist):
         ({"learning_rate": float("nan")}, "learning_rate is nan"),
         ({"batch_size": 0}, "batch_size is 0"),
         ({"epochs": 1.5}, "epochs is 1.5; it must be a whole number"),
+        ({"epochs": 10, "measured_every": 3}, "measured_every is 3; 10 epochs must be a multiple of it"),
+        ({"optimizer": "adam"}, "Unknown optimizer 'adam'; accepted are 'sgd' and 'cg'"),
+        ({"decay": "linear"}, "Unknown decay 'linear'; accepted are 'none' and 'cosine'"),
+        ({"choice": "first"}, "Unknown choice 'first'; accepted are 'last' and 'best'"),
+        ({"optimizer": "cg", "decay": "cosine"}, "conjugate gradient has no learning rate that could decay"),
     ],
 )
 def test_bad_recipes_are_refused(settings, sentence):
