@@ -173,4 +173,29 @@ LEARNING_RATES = Ablation(
 Its seeds are apart from the study's, so that no run both chooses the rate and decides a claim.
 """
 
-ABLATIONS = {each.name: each for each in (LEARNING_RATES, *THE_LABS, EQUAL_UPDATES, SCALED_RATES)}
+FINAL = {
+    "scale": "full",
+    "width": 128,
+    "pool": 3,
+    "pool_stride": 2,
+    "hidden": 256,
+    "dropout": (0.5, 0.5, 0.5),
+    "decay": "cosine",
+    "choice": "best",
+}
+"""The final model (M2) on all the data, and what of its recipe was settled before the search."""
+
+FINAL_SEARCH = Ablation(
+    "final_search",
+    "2.5",
+    (),
+    "learning rate and epochs",
+    {
+        f"{rate:g}, {epochs} epochs": FINAL | {"learning_rate": rate, "epochs": epochs}
+        for rate, epochs in ((0.001, 12), (0.002, 12), (0.004, 12), (0.002, 30))
+    },
+    seeds=range(100, 101),
+)
+"""What the lab leaves open of the final model's recipe, chosen by validation error on a seed of its own."""
+
+ABLATIONS = {each.name: each for each in (LEARNING_RATES, *THE_LABS, EQUAL_UPDATES, SCALED_RATES, FINAL_SEARCH)}

@@ -6,6 +6,9 @@ from labcode.convnet import ConvNetConfig
 from labcode.data import SCALES
 from labcode.training import Recipe
 
+CHOOSING_SEEDS = 100
+"""Seeds from here on choose settings. Their runs never see the test images, and decide no claim."""
+
 
 @dataclass(frozen=True)
 class Experiment:
@@ -36,8 +39,13 @@ class Experiment:
         if self.scale not in SCALES:
             raise ValueError(f"Unknown data scale {self.scale!r}; accepted are {' and '.join(map(repr, SCALES))}.")
 
-    def vary(self, **settings) -> "Experiment":
-        """Return this experiment with settings of its network or recipe changed.
+    @property
+    def chooses(self) -> bool:
+        """Whether the run is made to choose settings by its validation error."""
+        return self.seed >= CHOOSING_SEEDS
+
+    def vary(self, scale: str | None = None, **settings) -> "Experiment":
+        """Return this experiment with its scale, or settings of its network or recipe, changed.
 
         Raises
         ------
@@ -46,13 +54,13 @@ class Experiment:
         parts = {part: _names(getattr(self, part)) for part in ("network", "recipe")}
         for setting in settings:
             if not any(setting in names for names in parts.values()):
-                known = ", ".join(name for names in parts.values() for name in names)
+                known = ", ".join(["scale", *(name for names in parts.values() for name in names)])
                 raise ValueError(f"Unknown setting {setting!r}; accepted are {known}.")
         changed = {
             part: replace(getattr(self, part), **{name: settings[name] for name in names if name in settings})
             for part, names in parts.items()
         }
-        return replace(self, **changed)
+        return replace(self, scale=scale or self.scale, **changed)
 
     @property
     def name(self) -> str:

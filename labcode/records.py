@@ -54,6 +54,11 @@ def _object(**properties) -> dict:
     }
 
 
+_AT_FULL_SCALE = {
+    "fitted": _CURVE,
+    "missed": {"type": "array", "items": {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2}},
+}
+
 SCHEMA = _object(
     schema={"const": 1},
     experiment={"type": "object"},  # checked by building it
@@ -62,7 +67,7 @@ SCHEMA = _object(
         online=_CURVE,
         train=_CURVE,
         validation=_CURVE,
-        test=_CURVE,
+        test={"anyOf": [_CURVE, {"type": "null"}]},
         diverged={"type": "boolean"},
         gradients={"type": "array", "items": {"type": "integer", "minimum": 1}},
     ),
@@ -73,6 +78,7 @@ SCHEMA = _object(
     provenance={"type": "object", "minProperties": 1, "additionalProperties": {"type": "string", "minLength": 1}},
     sha256=_DIGEST,
 )
+SCHEMA["properties"]["measured"]["properties"] |= _AT_FULL_SCALE
 """What a record's file holds, as a JSON schema. ``sha256`` is of everything else in it."""
 
 
@@ -84,14 +90,19 @@ class Record:
     ----------
     experiment : what was run.
     history : its curves; ``history.diverged`` marks a run whose loss ceased to be finite.
-    test : misclassified test images, once, at the end of the run. Nothing is chosen by it.
+    test : misclassified test images, once, at the end of the run. Nothing is chosen by it: a run that chooses
+        settings has none.
     provenance : when, with which versions, on which processor.
+    fitted : at full scale, misclassified training images, all of them, at the end of the run, dropout off.
+    missed : at full scale, the misclassified test images: their places, and the digits that they were taken for.
     """
 
     experiment: Experiment
     history: History
-    test: ErrorCurve
+    test: ErrorCurve | None
     provenance: dict[str, str]
+    fitted: ErrorCurve | None = None
+    missed: tuple[tuple[int, int], ...] | None = None
 
 
 class RecordError(RuntimeError):
@@ -122,9 +133,11 @@ def save(record: Record, folder: Path) -> Path:
             "online": asdict(history.online),
             "train": asdict(history.train),
             "validation": asdict(history.validation),
-            "test": asdict(record.test),
+            "test": record.test and asdict(record.test),
             "diverged": history.diverged,
             "gradients": history.gradients,
+            **({"fitted": asdict(record.fitted)} if record.fitted else {}),
+            **({"missed": record.missed} if record.missed is not None else {}),
         },
         "seconds": {"training": history.seconds, "total": history.total_seconds},
         "provenance": record.provenance,
@@ -204,7 +217,14 @@ def _record(content: dict, name: str) -> Record:
         seconds=tuple(seconds["training"]),
         total_seconds=seconds["total"],
     )
-    return Record(from_dict(content["experiment"]), history, _curve(measured["test"]), content["provenance"])
+    return Record(
+        from_dict(content["experiment"]),
+        history,
+        _curve(measured["test"]),
+        content["provenance"],
+        _curve(measured.get("fitted")),
+        tuple(map(tuple, measured["missed"])) if "missed" in measured else None,
+    )
 
 
 @cache
@@ -212,7 +232,9 @@ def _validator() -> jsonschema.protocols.Validator:
     return jsonschema.Draft202012Validator(SCHEMA)
 
 
-def _curve(stored: dict) -> ErrorCurve:
+def _curve(stored: dict | None) -> ErrorCurve | None:
+    if stored is None:
+        return None
     errors, images = tuple(stored["errors"]), stored["images"]
     if max(errors, default=0) > images:
         raise ValueError(f"{max(errors)} errors of {images} images")

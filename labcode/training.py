@@ -423,6 +423,18 @@ def count_errors(net: ConvNet, images: Images) -> int:
     return _count_errors(HandProp(net), images)
 
 
+def predict(net: ConvNet, images: Images) -> torch.Tensor:
+    """Return the digits (N,) that ``net`` takes the images for, with dropout off.
+
+    >>> from labcode.convnet import ConvNetConfig
+    >>> from labcode.data import load
+    >>> net = ConvNet(ConvNetConfig(width=2), stream(0, "initial weights"))
+    >>> tuple(predict(net, load("tenth", seed=0).validation[:50]).shape)
+    (50,)
+    """
+    return HandProp(net).log_probabilities(images.pixels).argmax(dim=1)
+
+
 def _count_errors(evaluation: HandProp, images: Images) -> int:
     return _misclassified(evaluation.log_probabilities(images.pixels), images)
 

@@ -69,6 +69,7 @@ def save(path: Path, trained: TrainedNet) -> None:
     tensors = {name: value.contiguous() for name, value in trained.net.state_dict().items()}
     network, pixels = asdict(trained.net.config), {"mean": trained.mean, "deviation": trained.deviation}
     header = {"network": json.dumps(network), "pixels": json.dumps(pixels), "sha256": digest(tensors)}
+    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         save_file(tensors, beside, metadata=header)

@@ -15,7 +15,7 @@ def test_names_say_what_differs_from_the_baseline():
 
 
 def test_bad_experiments_are_refused():
-    with pytest.raises(ValueError, match="Unknown setting 'depth'; accepted are width, stages"):
+    with pytest.raises(ValueError, match="Unknown setting 'depth'; accepted are scale, width, stages"):
         Experiment(0).vary(depth=3)
     with pytest.raises(ValueError, match="Unknown data scale 'half'"):
         Experiment(0, scale="half")
@@ -44,3 +44,12 @@ def test_work_is_counted_in_multiply_adds():
     assert one.multiply_adds == 3 * one.network.multiply_adds * 4_200
     assert Experiment(0, scale="full").vary(epochs=1).multiply_adds == 10 * one.multiply_adds
     assert one.vary(optimizer="cg").multiply_adds == 20 * one.multiply_adds
+
+
+def test_the_scale_varies_like_a_setting():
+    assert Experiment(0).vary(scale="full", width=8).name == "scale=full_width=8_seed=0"
+    assert Experiment(0, scale="full").vary(width=8).scale == "full"
+
+
+def test_seeds_that_choose_are_apart():
+    assert [Experiment(seed).chooses for seed in (0, 99, 100, 102)] == [False, False, True, True]

@@ -8,7 +8,10 @@ import time
 from dataclasses import replace
 
 import pytest
+import torch
 
+from labcode import fetch, runs, weights
+from labcode.data import load
 from labcode.experiments import Experiment
 from labcode.records import RecordError, read, save
 from labcode.runs import missing, run, run_missing
@@ -78,3 +81,37 @@ def test_a_killed_command_started_again_trains_only_what_is_missing(tmp_path):
     assert int(again.stdout) == 3 - len(kept)
     assert all(path.read_bytes() == content for path, content in kept.items())
     assert len(list(tmp_path.glob("*.json"))) == 3
+
+
+def test_a_run_that_chooses_never_sees_the_test_images(tmp_path):
+    chooses = replace(TINY, seed=100)
+    save(run(chooses, progress=False), tmp_path)
+    assert read(chooses, tmp_path).test is None
+
+
+def test_a_run_at_full_scale_tells_what_it_missed_and_keeps_its_network(tmp_path, monkeypatch):
+    """The full set is not on every machine: a tenth of it stands in, which the run cannot know."""
+    full = replace(TINY, scale="full")
+    monkeypatch.setattr(runs, "load", lambda scale, seed: load("tenth", seed))
+    monkeypatch.setattr(fetch, "require", lambda root: None)
+    runs._load.cache_clear()
+    (record,) = run_missing([full], tmp_path, workers=1)
+    runs._load.cache_clear()
+    assert read(full, tmp_path) == record
+    trained = weights.load(tmp_path / runs.WEIGHTS / f"{full.name}.safetensors")
+    tenth = load("tenth", seed=0)
+    with torch.no_grad():
+        predicted = trained.net(tenth.test.pixels).argmax(dim=1)
+        fitted = trained.net(tenth.train.pixels).argmax(dim=1)
+    wrong = predicted != tenth.test.labels
+    assert record.missed == tuple((int(p), int(predicted[p])) for p in torch.nonzero(wrong).flatten())
+    assert record.test == ErrorCurve((int(wrong.sum()),), 10_000)
+    assert record.fitted == ErrorCurve((int((fitted != tenth.train.labels).sum()),), 4_200)
+    assert (trained.mean, trained.deviation) == (tenth.mean, tenth.deviation)
+
+
+def test_without_the_full_set_nothing_is_trained_but_a_sentence_given(tmp_path, monkeypatch):
+    monkeypatch.setattr(fetch, "cache_root", lambda: tmp_path / "empty")
+    monkeypatch.setattr(runs, "run", lambda *_, **__: pytest.fail("it trained"))
+    with pytest.raises(fetch.MnistUnavailableError, match="python -m labcode fetch"):
+        list(run_missing([TINY, replace(TINY, scale="full")], tmp_path, workers=1))
