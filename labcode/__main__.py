@@ -18,6 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     run.add_argument("ablations", nargs="*", metavar="ABLATION", help="which ones (default: all)")
     run.add_argument("--seeds", type=int, metavar="N", help="only seeds 0 to N-1 (default: all that were fixed)")
     _add_workers(run)
+    run.add_argument("--cluster", metavar="ADDRESS", help="use a Dask cluster's workers, such as tcp://10.0.0.1:8786")
     run.add_argument("--records", type=Path, metavar="FOLDER", help="where the records lie (default: the book's)")
     run.set_defaults(act=_run)
 
@@ -65,7 +66,7 @@ def _run(options: argparse.Namespace) -> int:
     from labcode.ablations import ABLATIONS
     from labcode.claims import experiments
     from labcode.records import RECORDS
-    from labcode.runs import missing, run_missing
+    from labcode.sweep import missing, run_missing
 
     if unknown := [name for name in options.ablations if name not in ABLATIONS]:
         raise ValueError(f"Unknown ablation {unknown[0]!r}; accepted are {', '.join(ABLATIONS)}.")
@@ -76,7 +77,7 @@ def _run(options: argparse.Namespace) -> int:
     folder = options.records or RECORDS
     kept = len(wanted) - len(missing(wanted, folder))
     seconds = trained = 0
-    for record in run_missing(wanted, folder, options.workers):
+    for record in run_missing(wanted, folder, options.workers, options.cluster):
         trained += 1
         seconds += record.history.total_seconds
     print(f"{len(wanted)} runs: {kept} were there, {trained} trained ({seconds:.0f} seconds of training) in {folder}.")
@@ -106,7 +107,7 @@ def _verify(options: argparse.Namespace) -> int:
 
     from labcode.records import RECORDS, read_all
     from labcode.reproduction import compare_with
-    from labcode.runs import run_missing
+    from labcode.sweep import run_missing
 
     _require_at_least_1(options, "sample", "workers")
     recorded = read_all(RECORDS)

@@ -18,6 +18,7 @@ from labcode.convnet import ConvNet, ConvNetConfig
 from labcode.data import load
 from labcode.experiments import Experiment
 from labcode.seeds import stream
+from labcode.sweep import UNFINISHED, run_missing
 from labcode.training import Recipe, minibatches, train
 
 NET = ConvNetConfig(width=2, hidden=4, dropout=(0.5, 0.25, 0.5))
@@ -179,7 +180,7 @@ def test_a_training_without_a_checkpoint_writes_nothing(mnist, tmp_path, monkeyp
 def test_a_recorded_run_goes_on_from_its_checkpoint_and_then_clears_it(mnist, tmp_path, monkeypatch):
     experiment = Experiment(seed=0, network=NET, recipe=RECIPE)
     monkeypatch.setattr(runs, "_load", lambda *_: mnist)
-    whole = runs.run(experiment, progress=False)
+    whole = runs.run(experiment, progress=False).record
     epochs = 0
 
     def killed_in_the_last_epoch(*arguments):
@@ -191,14 +192,14 @@ def test_a_recorded_run_goes_on_from_its_checkpoint_and_then_clears_it(mnist, tm
 
     monkeypatch.setattr("labcode.training.minibatches", killed_in_the_last_epoch)
     with pytest.raises(KeyboardInterrupt):
-        runs._run_and_save(experiment, tmp_path)
-    assert [file.name for file in (tmp_path / runs.UNFINISHED).iterdir()] == [f"{experiment.name}.safetensors"]
+        list(run_missing([experiment], tmp_path, workers=1))
+    assert [file.name for file in (tmp_path / UNFINISHED).iterdir()] == [f"{experiment.name}.safetensors"]
     epochs = RECIPE.epochs + 1
-    record = runs._run_and_save(experiment, tmp_path)
+    (record,) = run_missing([experiment], tmp_path, workers=1)
     assert epochs == RECIPE.epochs + 2  # one epoch was left to train
     assert record.test == whole.test
     assert record.history.validation == whole.history.validation
-    assert list((tmp_path / runs.UNFINISHED).iterdir()) == []
+    assert list((tmp_path / UNFINISHED).iterdir()) == []
 
 
 @pytest.mark.parametrize(

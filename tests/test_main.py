@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from labcode import __main__ as cli
-from labcode import ablations, claims, fetch, ledger, records, runs
+from labcode import ablations, claims, fetch, ledger, records, sweep
 from labcode.ablations import Ablation
 from labcode.experiments import Experiment
 
@@ -78,7 +78,7 @@ def test_an_unsound_record_is_named_and_kept(tiny_book, capsys):
 
 def test_a_folder_that_cannot_be_made_is_named_before_any_training(tiny_book, monkeypatch, capsys):
     (tiny_book / "file").write_text("in the way")
-    monkeypatch.setattr(runs, "run", lambda *_, **__: pytest.fail("it trained"))
+    monkeypatch.setattr(sweep, "run", lambda *_, **__: pytest.fail("it trained"))
     assert cli.main(["run", "--seeds", "1", "--workers", "1", "--records", str(tiny_book / "file" / "records")]) == 1
     assert "file" in capsys.readouterr().err
 
@@ -126,7 +126,7 @@ def test_claims_prints_the_ledger(capsys):
 def recorded_thrice(tiny_book, monkeypatch):
     """Three seeds of one tiny run, recorded, as the book's records."""
     folder = tiny_book / "records"
-    made = list(runs.run_missing([Experiment(s).vary(width=1, **SMALL) for s in range(3)], folder, 1))
+    made = list(sweep.run_missing([Experiment(s).vary(width=1, **SMALL) for s in range(3)], folder, 1))
     monkeypatch.setattr(records, "RECORDS", folder)
     return folder, made
 

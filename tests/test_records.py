@@ -18,7 +18,7 @@ TINY = Experiment(seed=0).vary(width=1, hidden=4, epochs=1, batch_size=100)
 
 @pytest.fixture(scope="module")
 def record():
-    return run(TINY, progress=False)
+    return run(TINY, progress=False).record
 
 
 @pytest.fixture

@@ -71,7 +71,9 @@ def test_each_is_compared_with_its_own_recording(family):
 def test_a_recorded_run_trained_again_gives_its_curve(family):
     """The first epoch of a recorded run, for real: it does not depend on how many follow."""
     recorded = read(Experiment(100))
-    again = run(replace(recorded.experiment, recipe=replace(recorded.experiment.recipe, epochs=1)), progress=False)
+    again = run(
+        replace(recorded.experiment, recipe=replace(recorded.experiment.recipe, epochs=1)), progress=False
+    ).record
     first = {
         part: replace(getattr(recorded.history, part), errors=getattr(recorded.history, part).errors[:1])
         for part in ("online", "train", "validation")

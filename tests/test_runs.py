@@ -1,95 +1,44 @@
-"""Runs: trained once, kept as soon as they are finished, carried on where they were killed."""
+"""A run: what it measures, at either scale, and what it must not look at."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 
 import pytest
 import torch
 
-from labcode import fetch, runs, weights
+from labcode import fetch, runs, sweep, weights
 from labcode.data import load
 from labcode.experiments import Experiment
-from labcode.records import RecordError, read, save
-from labcode.runs import missing, run, run_missing
-from labcode.training import ErrorCurve
+from labcode.records import read
+from labcode.runs import run
+from labcode.sweep import run_missing
+from labcode.training import ErrorCurve, count_errors
 
 TINY = Experiment(seed=0).vary(width=1, hidden=4, epochs=1, batch_size=100)
 
 
 @pytest.fixture(scope="module")
-def record():
-    return run(TINY, progress=False)
+def tenth():
+    return load("tenth", seed=0)
 
 
-@pytest.fixture
-def stored(record, tmp_path):
-    return save(record, tmp_path)
+def test_a_run_tests_the_network_that_it_ends_with(tenth):
+    done = run(TINY, progress=False)
+    assert done.record.test == ErrorCurve((count_errors(done.trained.net, tenth.test),), 10_000)
+    assert (done.trained.mean, done.trained.deviation) == (tenth.mean, tenth.deviation)
+    assert done.record.fitted is done.record.missed is None
 
 
-def test_divergence_is_a_kind_of_record(record, tmp_path):
-    short = ErrorCurve((), 1_800)
-    history = replace(record.history, diverged=True, online=short, train=short, validation=short)
-    save(replace(record, history=history), tmp_path)
-    assert read(TINY, tmp_path).history.diverged
+def test_a_run_that_chooses_never_sees_the_test_images():
+    assert run(replace(TINY, seed=100), progress=False).record.test is None
 
 
-def test_only_what_is_missing_is_wanted_once_and_longest_first(stored):
-    longer, longest = TINY.vary(epochs=2), TINY.vary(epochs=3)
-    assert missing([TINY, longer, longest, longer], stored.parent) == [longest, longer]
+def test_a_diverging_run_is_a_record_that_says_so(tenth):
+    record = run(TINY.vary(activation="relu", learning_rate=1e30, batch_size=1), progress=False).record
+    assert record.history.diverged
+    assert record.history.validation.errors == ()
 
 
-def test_an_unsound_record_is_not_replaced_unasked(stored):
-    stored.write_text(stored.read_text().replace('"total": ', '"total": 1'))
-    with pytest.raises(RecordError, match="was altered"):
-        missing([TINY], stored.parent)
-
-
-def test_the_number_of_workers_does_not_change_a_record(record, tmp_path):
-    experiments = [TINY, TINY.vary(activation="relu")]
-    found = {}
-    for workers in (1, 2):
-        for made in run_missing(experiments, tmp_path / str(workers), workers):
-            found.setdefault(made.experiment, []).append((made.history.online, made.history.validation, made.test))
-    assert all(one == two for one, two in found.values())
-    assert found[TINY][0] == (record.history.online, record.history.validation, record.test)
-
-
-def test_a_killed_command_started_again_trains_only_what_is_missing(tmp_path):
-    """Kill -9 after the first record; the second start keeps it, byte for byte, and adds the others."""
-    code = (
-        "from pathlib import Path\n"
-        "from labcode.experiments import Experiment\n"
-        "from labcode.runs import run_missing\n"
-        "tiny = Experiment(0).vary(width=1, hidden=4, batch_size=50)\n"
-        "wanted = [tiny.vary(epochs=epochs) for epochs in (1, 2, 3)]\n"
-        f"print(sum(1 for _ in run_missing(wanted, Path({str(tmp_path)!r}), 1)))\n"
-    )
-    command = [sys.executable, "-c", code]
-    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.glob("*.json")) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    os.kill(first.pid, signal.SIGKILL)
-    first.wait()
-    kept = {path: path.read_bytes() for path in tmp_path.glob("*.json")}
-    assert 1 <= len(kept) <= 3
-    again = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert int(again.stdout) == 3 - len(kept)
-    assert all(path.read_bytes() == content for path, content in kept.items())
-    assert len(list(tmp_path.glob("*.json"))) == 3
-
-
-def test_a_run_that_chooses_never_sees_the_test_images(tmp_path):
-    chooses = replace(TINY, seed=100)
-    save(run(chooses, progress=False), tmp_path)
-    assert read(chooses, tmp_path).test is None
-
-
-def test_a_run_at_full_scale_tells_what_it_missed_and_keeps_its_network(tmp_path, monkeypatch):
+def test_a_run_at_full_scale_tells_what_it_missed_and_keeps_its_network(tenth, tmp_path, monkeypatch):
     """The full set is not on every machine: a tenth of it stands in, which the run cannot know."""
     full = replace(TINY, scale="full")
     monkeypatch.setattr(runs, "load", lambda scale, seed: load("tenth", seed))
@@ -98,8 +47,7 @@ def test_a_run_at_full_scale_tells_what_it_missed_and_keeps_its_network(tmp_path
     (record,) = run_missing([full], tmp_path, workers=1)
     runs._load.cache_clear()
     assert read(full, tmp_path) == record
-    trained = weights.load(tmp_path / runs.WEIGHTS / f"{full.name}.safetensors")
-    tenth = load("tenth", seed=0)
+    trained = weights.load(tmp_path / sweep.WEIGHTS / f"{full.name}.safetensors")
     with torch.no_grad():
         predicted = trained.net(tenth.test.pixels).argmax(dim=1)
         fitted = trained.net(tenth.train.pixels).argmax(dim=1)
@@ -108,10 +56,3 @@ def test_a_run_at_full_scale_tells_what_it_missed_and_keeps_its_network(tmp_path
     assert record.test == ErrorCurve((int(wrong.sum()),), 10_000)
     assert record.fitted == ErrorCurve((int((fitted != tenth.train.labels).sum()),), 4_200)
     assert (trained.mean, trained.deviation) == (tenth.mean, tenth.deviation)
-
-
-def test_without_the_full_set_nothing_is_trained_but_a_sentence_given(tmp_path, monkeypatch):
-    monkeypatch.setattr(fetch, "cache_root", lambda: tmp_path / "empty")
-    monkeypatch.setattr(runs, "run", lambda *_, **__: pytest.fail("it trained"))
-    with pytest.raises(fetch.MnistUnavailableError, match="python -m labcode fetch"):
-        list(run_missing([TINY, replace(TINY, scale="full")], tmp_path, workers=1))

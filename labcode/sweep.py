@@ -1,0 +1,159 @@
+"""A sweep: many runs side by side, on this machine's cores or on a cluster's, each kept as soon as it is finished."""
+
+import hashlib
+import socket
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import joblib
+from tqdm import tqdm
+
+from labcode import fetch, weights
+from labcode.data import TENTH_FILE
+from labcode.experiments import Experiment
+from labcode.records import RECORDS, Record, code_digest, path_of, read, save
+from labcode.runs import Run, run
+
+UNFINISHED = ".unfinished"
+"""Folder, within that of the records, where runs on this machine keep their checkpoints until they are recorded."""
+
+WEIGHTS = ".weights"
+"""Folder, within that of the records, where the trained networks of runs at full scale are kept."""
+
+
+class SweepError(RuntimeError):
+    """A cluster cannot be used: it does not answer, or one of its workers would not give the same results."""
+
+
+def missing(experiments: Iterable[Experiment], folder: Path = RECORDS) -> list[Experiment]:
+    """Return those experiments that ``folder`` has no record of, each once, longest first.
+
+    Raises
+    ------
+    labcode.records.RecordError : a record that is there is unsound. It is not replaced unasked: somebody's hours may be
+        in it.
+    """
+    absent = []
+    for experiment in dict.fromkeys(experiments):
+        if path_of(experiment, folder).exists():
+            read(experiment, folder)
+        else:
+            absent.append(experiment)
+    # Longest first: the last runs to finish are then short, and no core waits long for another.
+    return sorted(absent, key=lambda e: -e.multiply_adds)
+
+
+def run_missing(
+    experiments: Iterable[Experiment], folder: Path, workers: int, cluster: str | None = None
+) -> Iterator[Record]:
+    """Train what ``folder`` lacks and yield each record once it is written there.
+
+    A run is one thread's work. Here, ``workers`` processes run side by side, and each keeps a checkpoint after every
+    epoch: whatever is killed, finished runs are kept, and unfinished ones go on the next time. On a cluster, a run
+    whose worker died starts again on another; workers need nothing but the package, and the records come back here.
+
+    The bar counts multiply-adds, so that its estimate of the time left is fair to long runs.
+
+    Parameters
+    ----------
+    experiments : what is wanted; each is run once, and only if ``folder`` has no record of it.
+    folder : of the records.
+    workers : processes on this machine.
+    cluster : address of a Dask scheduler, such as ``tcp://10.0.0.1:8786``; its workers are then used in place of this
+        machine's.
+
+    Raises
+    ------
+    labcode.records.RecordError : a record that is there is unsound.
+    labcode.fetch.MnistUnavailableError : a run needs the full set, and it was not fetched. Nothing was trained then.
+    SweepError : the cluster does not answer, or a worker of it has other code or other data.
+    """
+    todo = missing(experiments, folder)
+    if any(experiment.scale == "full" for experiment in todo):
+        fetch.require(fetch.cache_root())
+    folder.mkdir(parents=True, exist_ok=True)  # a place that cannot be written to is found out before any training
+    checkpoints = None if cluster else folder / UNFINISHED
+    expected = fingerprint()
+    with (
+        _parallel(workers, cluster) as parallel,
+        tqdm(total=sum(e.multiply_adds for e in todo), unit="MAC", unit_scale=True, desc="training") as bar,
+    ):
+        for done in parallel(joblib.delayed(_work)(experiment, checkpoints, expected) for experiment in todo):
+            _keep(done, folder)
+            bar.update(done.record.experiment.multiply_adds)
+            yield done.record
+
+
+def _work(experiment: Experiment, checkpoints: Path | None, expected: dict[str, str]) -> Run:
+    """Run ``experiment`` in a worker, wherever that is."""
+    _require_same(expected, fingerprint(), f"A worker on {socket.gethostname()}")
+    return run(experiment, progress=False, checkpoint=checkpoints and _checkpoint(experiment, checkpoints))
+
+
+def _keep(done: Run, folder: Path) -> None:
+    """Write the record, and at full scale the network before it; then the checkpoint has had its day."""
+    experiment = done.record.experiment
+    if experiment.scale == "full":
+        weights.save(folder / WEIGHTS / f"{experiment.name}.safetensors", done.trained)
+    save(done.record, folder)
+    _checkpoint(experiment, folder / UNFINISHED).unlink(missing_ok=True)
+
+
+def _checkpoint(experiment: Experiment, folder: Path) -> Path:
+    return folder / f"{experiment.name}.safetensors"
+
+
+def fingerprint() -> dict[str, str]:
+    """Return what two machines must share to give the same results: code, versions, data.
+
+    >>> sorted(fingerprint())
+    ['code', 'data', 'labcode', 'torch']
+    """
+    return {
+        "labcode": version("labcode"),
+        "code": code_digest(),
+        "torch": version("torch"),
+        "data": hashlib.sha256(TENTH_FILE.read_bytes()).hexdigest()[:16],
+    }
+
+
+def _require_same(expected: dict[str, str], found: dict[str, str], who: str) -> None:
+    if differing := [name for name in expected if found.get(name) != expected[name]]:
+        listed = ", ".join(f"{name} {found.get(name)} in place of {expected[name]}" for name in differing)
+        raise SweepError(f"{who} would not give the same results: it has {listed}.")
+
+
+@contextmanager
+def _parallel(workers: int, cluster: str | None) -> Iterator[joblib.Parallel]:
+    """Yield what runs jobs and returns their results as they come: processes here, or the workers of a cluster."""
+    unordered = {"return_as": "generator_unordered"}
+    if cluster is None:
+        yield joblib.Parallel(n_jobs=workers, pre_dispatch=workers, **unordered)
+        return
+    with _connect(cluster) as client, joblib.parallel_config(backend="dask", client=client):
+        yield joblib.Parallel(pre_dispatch="all", **unordered)
+
+
+@contextmanager
+def _connect(address: str) -> Iterator:
+    try:
+        from distributed import Client
+    except ImportError:
+        raise SweepError("A cluster needs Dask: pip install 'labcode[cluster]'.") from None
+    try:
+        client = Client(address, timeout=10)
+    except (OSError, ValueError) as error:
+        raise SweepError(f"There is no scheduler at {address} ({error}).") from None
+    with client:
+        if not (threads := client.nthreads()):
+            raise SweepError(f"The scheduler at {address} has no workers.")
+        if several := [worker for worker, count in threads.items() if count != 1]:
+            raise SweepError(
+                f"The worker {several[0]} has {threads[several[0]]} threads, and a run takes one: start it with "
+                "--nthreads 1."
+            )
+        for worker, found in client.run(fingerprint).items():
+            _require_same(fingerprint(), found, f"The worker {worker}")
+        yield client

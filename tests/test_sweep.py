@@ -1,0 +1,89 @@
+"""A sweep: what is missing is trained once, kept as soon as it is finished, carried on where it was killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+
+from labcode import fetch, sweep
+from labcode.experiments import Experiment
+from labcode.records import RecordError, read, save
+from labcode.runs import run
+from labcode.sweep import missing, run_missing
+from labcode.training import ErrorCurve
+
+TINY = Experiment(seed=0).vary(width=1, hidden=4, epochs=1, batch_size=100)
+
+
+@pytest.fixture(scope="module")
+def record():
+    return run(TINY, progress=False).record
+
+
+@pytest.fixture
+def stored(record, tmp_path):
+    return save(record, tmp_path)
+
+
+def test_divergence_survives_the_file(record, tmp_path):
+    short = ErrorCurve((), 1_800)
+    history = replace(record.history, diverged=True, online=short, train=short, validation=short)
+    save(replace(record, history=history), tmp_path)
+    assert read(TINY, tmp_path).history.diverged
+
+
+def test_only_what_is_missing_is_wanted_once_and_longest_first(stored):
+    longer, longest = TINY.vary(epochs=2), TINY.vary(epochs=3)
+    assert missing([TINY, longer, longest, longer], stored.parent) == [longest, longer]
+
+
+def test_an_unsound_record_is_not_replaced_unasked(stored):
+    stored.write_text(stored.read_text().replace('"total": ', '"total": 1'))
+    with pytest.raises(RecordError, match="was altered"):
+        missing([TINY], stored.parent)
+
+
+def test_the_number_of_workers_does_not_change_a_record(record, tmp_path):
+    experiments = [TINY, TINY.vary(activation="relu")]
+    found = {}
+    for workers in (1, 2):
+        for made in run_missing(experiments, tmp_path / str(workers), workers):
+            found.setdefault(made.experiment, []).append((made.history.online, made.history.validation, made.test))
+    assert all(one == two for one, two in found.values())
+    assert found[TINY][0] == (record.history.online, record.history.validation, record.test)
+
+
+def test_a_killed_command_started_again_trains_only_what_is_missing(tmp_path):
+    """Kill -9 after the first record; the second start keeps it, byte for byte, and adds the others."""
+    code = (
+        "from pathlib import Path\n"
+        "from labcode.experiments import Experiment\n"
+        "from labcode.sweep import run_missing\n"
+        "tiny = Experiment(0).vary(width=1, hidden=4, batch_size=50)\n"
+        "wanted = [tiny.vary(epochs=epochs) for epochs in (1, 2, 3)]\n"
+        f"print(sum(1 for _ in run_missing(wanted, Path({str(tmp_path)!r}), 1)))\n"
+    )
+    command = [sys.executable, "-c", code]
+    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("*.json")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    kept = {path: path.read_bytes() for path in tmp_path.glob("*.json")}
+    assert 1 <= len(kept) <= 3
+    again = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(again.stdout) == 3 - len(kept)
+    assert all(path.read_bytes() == content for path, content in kept.items())
+    assert len(list(tmp_path.glob("*.json"))) == 3
+
+
+def test_without_the_full_set_nothing_is_trained_but_a_sentence_given(tmp_path, monkeypatch):
+    monkeypatch.setattr(fetch, "cache_root", lambda: tmp_path / "empty")
+    monkeypatch.setattr(sweep, "run", lambda *_, **__: pytest.fail("it trained"))
+    with pytest.raises(fetch.MnistUnavailableError, match="python -m labcode fetch"):
+        list(run_missing([TINY, replace(TINY, scale="full")], tmp_path, workers=1))
