@@ -51,7 +51,6 @@ KILLER = textwrap.dedent(
     import torch
     from labcode.convnet import ConvNet, ConvNetConfig
     from labcode.data import load
-from labcode.experiments import Experiment
     from labcode.seeds import stream
     from labcode.training import Recipe, train
 
