@@ -81,6 +81,42 @@ def judge_chain(
     return chain
 
 
+def judge_value(answer, truth, tolerance: float = 0.0) -> None:
+    """Compare a number with the truth, or a sequence of numbers entry by entry.
+
+    ``tolerance`` bounds each absolute error. The message says which value is wrong and in which direction, not the
+    right one.
+
+    >>> judge_value([2, 3, 5], [2, 3, 5])
+    Right: 2, 3, 5.
+    >>> judge_value(0.25, 0.2501, tolerance=0.001)
+    Right, within 0.001.
+    >>> judge_value(541, 540)
+    Traceback (most recent call last):
+        ...
+    labcode.answers.WrongAnswer: Wrong: 541 is too large.
+    >>> judge_value([1, 2], [1, 2, 3])
+    Traceback (most recent call last):
+        ...
+    labcode.answers.WrongAnswer: Wrong: you give 2 values, wanted are 3.
+    """
+    _answered(answer)
+    values = list(answer) if hasattr(answer, "__iter__") else [answer]
+    right = list(truth) if hasattr(truth, "__iter__") else [truth]
+    _answered(*values)
+    if any(value is None for value in values):
+        raise WrongAnswer("Wrong: a value is None. Does your function return its result?")
+    if len(values) != len(right):
+        raise WrongAnswer(f"Wrong: you give {len(values)} values, wanted are {len(right)}.")
+    for place, (value, entry) in enumerate(zip(values, right, strict=True), 1):
+        if not abs(value - entry) <= tolerance:
+            wrong = f"{value} is too {'small' if value < entry else 'large'}"
+            raise WrongAnswer(
+                f"Wrong: {wrong}." if len(right) == 1 else f"Wrong: of your values, number {place}, {wrong}."
+            )
+    print(f"Right, within {tolerance:g}." if tolerance else f"Right: {', '.join(map(str, values)) or 'none'}.")
+
+
 def judge_function(answer: Callable, truth: Callable, points: Sequence, tolerance: float) -> None:
     """Compare a function with the truth at points, each a float or a list of floats, as are the values.
 

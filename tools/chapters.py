@@ -6,7 +6,8 @@ One file, four faces:
   chapters and writes their snapshots;
 * a Sphinx extension does the same before a build reads them, so that no build shows an old result
   in silence, and brings MathJax into the site from an installed package;
-* `--student` writes copies of the chapters to work in, with their solutions left blank;
+* `--student` writes copies of the chapters to work in, with their solutions left blank, and a build offers them
+  all as one zip;
 * functions that the tests of the chapters use.
 
 A snapshot keeps in its own metadata what it was made from: digests of its source, of the
@@ -21,11 +22,13 @@ import asyncio
 import hashlib
 import importlib.util
 import inspect
+import io
 import json
 import os
 import re
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 
 import jupytext
@@ -321,9 +324,9 @@ def make_snapshot(source: Path) -> str:
     return nbformat.writes(notebook, sort_keys=True) + "\n"
 
 
-def write_whole(path: Path, text: str) -> bool:
-    """Replace a file in one step, or leave it untouched if it holds this text already."""
-    data = text.encode("utf-8")
+def write_whole(path: Path, content: str | bytes) -> bool:
+    """Replace a file in one step, or leave it untouched if it holds this content already."""
+    data = content.encode("utf-8") if isinstance(content, str) else content
     if path.exists() and path.read_bytes() == data:
         return False
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
@@ -374,7 +377,7 @@ def student_copy(source: Path) -> nbformat.NotebookNode:
     """
     notebook = notebook_from(source)
     cells, within = [], False
-    for cell in notebook.cells:
+    for number, cell in enumerate(notebook.cells):
         if cell.cell_type == "markdown":
             text, start = "", 0
             for directive in SOLUTION.finditer(cell.source):
@@ -384,7 +387,8 @@ def student_copy(source: Path) -> nbformat.NotebookNode:
             if text.strip():
                 cells.append({**cell, "source": text.strip()})
         elif within and "solution" in cell.metadata.get("tags", []):
-            cells.append({**cell, "source": blank(cell.source), "metadata": {"tags": ["answer"]}})
+            judged = next((c.source for c in notebook.cells[number:] if "check" in c.metadata.get("tags", [])), "")
+            cells.append({**cell, "source": blank(cell.source, judged), "metadata": {"tags": ["answer"]}})
         elif not within or "check" in cell.metadata.get("tags", []):
             cells.append(cell)
     if within:
@@ -393,36 +397,88 @@ def student_copy(source: Path) -> nbformat.NotebookNode:
     return notebook
 
 
-def blank(solution: str) -> str:
-    """The names that a solution defines, each left open: `answer = ...`.
+def blank(solution: str, check: str) -> str:
+    """The names that a solution defines and its check reads, each left open: `answer = ...`.
 
-    >>> print(blank("from math import pi\\nanswer = 2 * pi"))
+    >>> print(blank("from math import pi\\nhalf = pi\\nanswer = 2 * half", "judge(answer, 6.28)"))
     # Your answer: replace the dots.
     answer = ...
-    >>> print(blank("def area(r):\\n    return pi * r * r"))
+    >>> print(blank("def area(r):\\n    return pi * r * r", "judge(area(1), 3.14)"))
     # Your answer: replace the dots.
     def area(r):
         ...
     """
+    read = {node.id for node in ast.walk(ast.parse(check)) if isinstance(node, ast.Name)}
     lines = ["# Your answer: replace the dots."]
     for node in ast.parse(solution).body:
         if isinstance(node, ast.Assign):
-            lines += [f"{ast.unparse(target)} = ..." for target in node.targets]
-        elif isinstance(node, ast.FunctionDef):
+            names = [n.id for target in node.targets for n in ast.walk(target) if isinstance(n, ast.Name)]
+            lines += [f"{name} = ..." for name in names if name in read]
+        elif isinstance(node, ast.FunctionDef) and node.name in read:
             node.body = [ast.Expr(ast.Constant(...))]
             lines.append(ast.unparse(node))
     return "\n".join(lines)
 
 
+def student_copies(sources: list[Path]) -> dict[str, str]:
+    """The copies of those chapters that have exercises, by name, each as the text of a notebook."""
+    copies = {name_of(source): student_copy(source) for source in sources}
+    return {
+        name: nbformat.writes(copy, sort_keys=True) + "\n"
+        for name, copy in copies.items()
+        if any("answer" in cell.metadata.get("tags", []) for cell in copy.cells)
+    }
+
+
 def write_student_copies(sources: list[Path], say=print) -> None:
-    """Write the copies of those chapters that have exercises below `_build/student`."""
-    for source in sources:
-        notebook = student_copy(source)
-        if any("answer" in cell.metadata.get("tags", []) for cell in notebook.cells):
-            place = STUDENT / f"{name_of(source)}.ipynb"
-            place.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(place, nbformat.writes(notebook, sort_keys=True) + "\n")
-            say(f"{place.relative_to(ROOT)}: ready to work in")
+    """Write the copies below `_build/student`."""
+    for name, text in student_copies(sources).items():
+        place = STUDENT / f"{name}.ipynb"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(place, text)
+        say(f"{place.relative_to(ROOT)}: ready to work in")
+
+
+STUDENT_README = """\
+# Backpropagation, derived and rerun: student edition
+
+The chapters of the book with the solutions of their exercises left blank. Replace the dots in a cell
+that begins "Your answer"; the cell below it says right or wrong.
+
+With Python 3.11 or newer, in this folder:
+
+    python -m venv .venv
+    source .venv/bin/activate        (on Windows: .venv\\Scripts\\activate)
+    pip install -e . jupyterlab jupyterlab-myst
+    jupyter lab book
+
+Every chapter runs without a network once this is installed. The folder `labcode` is the code that the
+chapters import, and it brings the digits along. `jupyterlab-myst` sets the exercises and the references
+between formulas as in the book; without it they run as well, and read a little less well.
+"""
+
+
+def student_edition() -> bytes:
+    """All copies as one zip, with the package that they import: the same bytes every time.
+
+    Files stand where they stand in the repository, so the package finds the records.
+    """
+    files = {"README.md": STUDENT_README.encode()}
+    files |= {f"book/{name}.ipynb": text.encode() for name, text in student_copies(chapters()).items()}
+    places = [ROOT / "pyproject.toml", ROOT / "LICENSE", BOOK / "LICENSE"]
+    places += [path for folder in (ROOT / "labcode", BOOK / "records") for path in folder.rglob("*") if path.is_file()]
+    for path in places:
+        name = path.relative_to(ROOT)
+        if not any(is_private(part) for part in name.parts):
+            files[name.as_posix()] = path.read_bytes()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in sorted(files.items()):
+            # A fixed time, or the same edition would look new after every build.
+            entry = zipfile.ZipInfo(f"student-edition/{name}", date_time=(2026, 1, 1, 0, 0, 0))
+            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+            archive.writestr(entry, data)
+    return buffer.getvalue()
 
 
 # The Sphinx extension
@@ -456,9 +512,16 @@ def bring_mathjax(app, config) -> None:
     config.mathjax_path = script.name
 
 
+def offer_student_edition(app, exception) -> None:
+    """Put the student edition into the site, to be downloaded (on `build-finished`)."""
+    if exception is None and app.builder.format == "html":
+        write_whole(Path(app.outdir) / "student-edition.zip", student_edition())
+
+
 def setup(app):
     app.connect("config-inited", bring_mathjax)
     app.connect("builder-inited", refresh_before_build)
+    app.connect("build-finished", offer_student_edition)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
