@@ -3,6 +3,7 @@
 import hashlib
 import socket
 from collections.abc import Iterable, Iterator
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -68,7 +69,8 @@ def run_missing(
     ------
     labcode.records.RecordError : a record that is there is unsound.
     labcode.fetch.MnistUnavailableError : a run needs the full set, and it was not fetched. Nothing was trained then.
-    SweepError : the cluster does not answer, or a worker of it has other code or other data.
+    SweepError : a worker on this machine died; or the cluster does not answer, or a worker of it has other code or
+        other data. What was finished by then is kept.
     """
     todo = missing(experiments, folder)
     if any(experiment.scale == "full" for experiment in todo):
@@ -80,10 +82,16 @@ def run_missing(
         _parallel(workers, cluster) as parallel,
         tqdm(total=sum(e.multiply_adds for e in todo), unit="MAC", unit_scale=True, desc="training") as bar,
     ):
-        for done in parallel(joblib.delayed(_work)(experiment, checkpoints, expected) for experiment in todo):
-            _keep(done, folder)
-            bar.update(done.record.experiment.multiply_adds)
-            yield done.record
+        try:
+            for done in parallel(joblib.delayed(_work)(experiment, checkpoints, expected) for experiment in todo):
+                _keep(done, folder)
+                bar.update(done.record.experiment.multiply_adds)
+                yield done.record
+        except BrokenExecutor as error:
+            raise SweepError(
+                "A worker was killed, perhaps for want of memory. Finished runs are kept, and the same command goes on "
+                "where this one stopped."
+            ) from error
 
 
 def _work(experiment: Experiment, checkpoints: Path | None, expected: dict[str, str]) -> Run:

@@ -23,13 +23,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 import chapters  # noqa: E402  (found by the line above)
 
-#: Chapters whose exercises are not judged yet.
-WITHOUT = {"mnist/hidden_units", "mnist/learning_rate"}
-PART = [
-    page
-    for page in chapters.chapters()
-    if page.parent.name in ("backprop", "mnist") and chapters.name_of(page) not in WITHOUT
-]
+PART = [page for page in chapters.chapters() if page.parent.name in ("backprop", "mnist")]
 every_chapter = pytest.mark.parametrize("source", PART, ids=chapters.name_of)
 
 
