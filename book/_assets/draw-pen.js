@@ -1,0 +1,101 @@
+"use strict";
+
+/* From strokes to an image as MNIST's. The same as labcode/drawing.py, number for number. */
+
+drawDigit.SIDE = 280; // of the drawing, in pixels: ten for one of MNIST's
+drawDigit.IMAGE = 28;
+
+/* Ink along the straight line between two points, 0 to 255, soft over one pixel at the edge of the pen. */
+drawDigit.addInk = function addInk(ink, [x0, y0], [x1, y1]) {
+  const SIDE = drawDigit.SIDE, PEN = 12, reach = PEN + 1;
+  const dx = x1 - x0, dy = y1 - y0, length2 = dx * dx + dy * dy || 1;
+  const clip = (value, low, high) => Math.min(Math.max(value, low), high);
+  const top = clip(Math.floor(Math.min(y0, y1) - reach), 0, SIDE), bottom = clip(Math.max(y0, y1) + reach, 0, SIDE);
+  const left = clip(Math.floor(Math.min(x0, x1) - reach), 0, SIDE), right = clip(Math.max(x0, x1) + reach, 0, SIDE);
+  for (let row = top; row < bottom; row++) {
+    for (let column = left; column < right; column++) {
+      const x = column + 0.5 - x0, y = row + 0.5 - y0;
+      const share = clip((x * dx + y * dy) / length2, 0, 1); // of the way, where the line comes nearest
+      const distance = Math.hypot(x - share * dx, y - share * dy);
+      const value = Math.floor(255 * clip(PEN + 0.5 - distance, 0, 1) + 0.5);
+      ink[row * SIDE + column] = Math.max(ink[row * SIDE + column], value);
+    }
+  }
+};
+
+/* The smallest upright box with all the ink, or null where there is none. */
+drawDigit.inkBox = function inkBox(ink) {
+  const SIDE = drawDigit.SIDE;
+  let top = SIDE, bottom = 0, left = SIDE, right = 0;
+  for (let row = 0; row < SIDE; row++) {
+    for (let column = 0; column < SIDE; column++) {
+      if (ink[row * SIDE + column]) {
+        top = Math.min(top, row);
+        bottom = Math.max(bottom, row + 1);
+        left = Math.min(left, column);
+        right = Math.max(right, column + 1);
+      }
+    }
+  }
+  return bottom ? { top, left, height: bottom - top, width: right - left } : null;
+};
+
+/* The drawing as MNIST's makers would have stored it, 28 x 28 bytes: fitted into 20 by 20 with its proportions kept,
+   each cell the mean of the pixels under it; then moved so that its centre of mass, rounded, is at (14, 14). */
+drawDigit.place = function place(ink) {
+  const SIDE = drawDigit.SIDE, IMAGE = drawDigit.IMAGE, BOX = 20, CENTRE = 14;
+  const image = new Uint8Array(IMAGE * IMAGE), found = drawDigit.inkBox(ink);
+  if (!found) {
+    return image;
+  }
+  // In twentieths of a pixel, so that all is whole numbers: a cell is `longer` wide, a pixel BOX.
+  const longer = Math.max(found.height, found.width), box = new Uint8Array(BOX * BOX);
+  let mass = 0, rows = 0, columns = 0;
+  for (let i = 0; i < BOX; i++) {
+    for (let j = 0; j < BOX; j++) {
+      const value = rounded(sumOfCell(i * longer, j * longer), longer * longer);
+      box[i * BOX + j] = value;
+      mass += value;
+      rows += i * value;
+      columns += j * value;
+    }
+  }
+  const down = CENTRE - rounded(rows, mass), right = CENTRE - rounded(columns, mass);
+  for (let i = 0; i < BOX; i++) {
+    for (let j = 0; j < BOX; j++) {
+      const y = i + down, x = j + right;
+      if (y >= 0 && y < IMAGE && x >= 0 && x < IMAGE) {
+        image[y * IMAGE + x] = box[i * BOX + j];
+      }
+    }
+  }
+  return image;
+
+  /* A cell's edges may cut through pixels: each counts as far as it lies inside. */
+  function sumOfCell(top, left) {
+    let sum = 0;
+    const bottom = Math.min(top + longer, found.height * BOX), right = Math.min(left + longer, found.width * BOX);
+    for (let y = Math.floor(top / BOX); y * BOX < bottom; y++) {
+      const high = Math.min((y + 1) * BOX, bottom) - Math.max(y * BOX, top);
+      for (let x = Math.floor(left / BOX); x * BOX < right; x++) {
+        const wide = Math.min((x + 1) * BOX, right) - Math.max(x * BOX, left);
+        sum += high * wide * ink[(found.top + y) * SIDE + found.left + x];
+      }
+    }
+    return sum;
+  }
+
+  /* The nearest whole number to a quotient; a half goes upwards. */
+  function rounded(dividend, divisor) {
+    return Math.floor((2 * dividend + divisor) / (2 * divisor));
+  }
+};
+
+/* A test digit as a drawing: each of its pixels becomes a square of ten by ten. */
+drawDigit.enlarge = function enlarge(image) {
+  const SIDE = drawDigit.SIDE, IMAGE = drawDigit.IMAGE, times = SIDE / IMAGE;
+  return Uint8Array.from({ length: SIDE * SIDE }, (_, place) => {
+    const row = Math.floor(place / SIDE / times), column = Math.floor((place % SIDE) / times);
+    return image[row * IMAGE + column];
+  });
+};
