@@ -73,6 +73,7 @@ def save(path: Path, trained: TrainedNet) -> None:
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         save_file(tensors, beside, metadata=header)
+        beside.chmod(0o644)  # the library makes a file for its owner alone; an installed package is for all
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)

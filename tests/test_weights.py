@@ -58,6 +58,11 @@ def test_the_final_model_takes_less_than_four_megabytes(path):
     assert 940_170 * 4 < path.stat().st_size < 4e6
 
 
+def test_the_file_is_readable_by_all(path):
+    save(path, trained())
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
 def test_images_are_prepared_as_for_the_training():
     mnist, (_, test) = load_mnist("tenth", seed=0), read_tenth()
     net = TrainedNet(trained().net, mnist.mean, mnist.deviation)
