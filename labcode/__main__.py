@@ -38,6 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     bench = commands.add_parser("bench", help="measure what a training step costs on this machine")
     bench.add_argument("--json", action="store_true", help="print JSON in place of a table")
+    bench.add_argument("--suite", action="store_true", help="measure one seed of every ablation (half an hour)")
+    _add_workers(bench)
     bench.set_defaults(act=_bench)
 
     options = parser.parse_args(arguments)
@@ -152,9 +154,23 @@ def _require_at_least_1(options: argparse.Namespace, *names: str) -> None:
 
 
 def _bench(options: argparse.Namespace) -> int:
+    if options.suite:
+        return _bench_suite(options)
     from labcode.bench import main as bench
 
     return bench(as_json=options.json)
+
+
+def _bench_suite(options: argparse.Namespace) -> int:
+    import json
+
+    from labcode.ablations import THE_LABS
+    from labcode.suite import as_json, describe, measure_suite
+
+    _require_at_least_1(options, "workers")
+    measured = measure_suite(THE_LABS, options.workers)
+    print(json.dumps(as_json(measured), indent=1) if options.json else describe(measured))
+    return 0
 
 
 if __name__ == "__main__":

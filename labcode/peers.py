@@ -39,7 +39,7 @@ def idiomatic_net(net: ConvNet) -> nn.Sequential:
     layers: list[nn.Module] = []
     channels = 1
     for shape, rate in zip(config.shapes, rates[:-1], strict=True):
-        layers += [nn.Conv2d(channels, config.width, config.filter), activation()]
+        layers += [nn.Conv2d(channels, config.width, config.filter, padding=config.padding), activation()]
         if shape.convolved > 1:
             layers.append(LpPool2d(config.exponent, config.pool, config.pool_stride))
         if config.normalize:
