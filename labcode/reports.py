@@ -6,7 +6,7 @@ import numpy as np
 from IPython.display import Markdown
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 from tabulate import tabulate
 
 from labcode.ablations import Ablation
@@ -17,6 +17,7 @@ from labcode.measures import best, errors, final, of
 from labcode.records import Record
 
 ERROR_TICKS = (0, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
+FINE_ERROR_TICKS = (0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 70, 100)
 PARTS = {"train": "training, dropout off", "validation": "validation"}
 COSTS = {"epochs": "epoch", "gradients": "minibatch gradients", "seconds": "processor seconds of training"}
 
@@ -56,7 +57,8 @@ def epochs_of(record: Record) -> np.ndarray:
 def draw_errors(ax: Axes, lines: Mapping[str, tuple[Sequence[float], np.ndarray]]) -> None:
     """Draw errors in percent, a line a label: the mean over seeds, a band from the lowest to the highest seed.
 
-    The scale is logarithmic above 0.1% and linear below it, so that an error of 0 has its place.
+    The scale is logarithmic above 0.1% and linear below it, so that an error of 0 has its place. Where no error comes
+    near 0 it begins below the lowest.
 
     Parameters
     ----------
@@ -75,9 +77,17 @@ def draw_errors(ax: Axes, lines: Mapping[str, tuple[Sequence[float], np.ndarray]
         ax.plot(positions, values.mean(axis=0), label=label, **style)
         ax.fill_between(positions, values.min(axis=0), values.max(axis=0), color=color, alpha=0.15, linewidth=0)
     ax.set_yscale("symlog", linthresh=0.1, linscale=0.4)
-    ax.set_ylim(0, 1.2 * max(values.max() for _, values in lines.values()))
-    ax.set_yticks(ERROR_TICKS, [f"{tick:g}" for tick in ERROR_TICKS])
+    lowest = min(values.min() for _, values in lines.values())
+    _set_errors_shown(ax, lowest / 1.2 if lowest > 0.5 else 0, 1.2 * max(values.max() for _, values in lines.values()))
+
+
+def _set_errors_shown(ax: Axes, lowest: float, highest: float) -> None:
+    """Show errors from ``lowest`` to ``highest``, with ticks within: one beyond them would widen the axis."""
+    every_tick = FINE_ERROR_TICKS if lowest and highest < 10 * lowest else ERROR_TICKS
+    ticks = [tick for tick in every_tick if lowest <= tick <= highest]
+    ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     ax.yaxis.set_minor_locator(NullLocator())
+    ax.set_ylim(lowest, highest)
 
 
 def learning_curves(
@@ -106,11 +116,13 @@ def learning_curves(
             },
         )
         ax.set(title=PARTS[part], xlabel=COSTS[cost])
-        if cost != "epochs":
+        if cost == "epochs":
+            ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+        else:
             ax.set_xscale("log")
-    highest = max(ax.get_ylim()[1] for ax in axes)
+    lowest, highest = min(ax.get_ylim()[0] for ax in axes), max(ax.get_ylim()[1] for ax in axes)
     for ax in axes:
-        ax.set_ylim(top=highest)
+        _set_errors_shown(ax, lowest, highest)
     axes[0].set_ylabel("error (% of images)")
     axes[-1].legend(title=factor, frameon=False)
     return figure
@@ -144,7 +156,8 @@ def show_ablation(ablation: Ablation, *parts: str, cost: str = "epochs") -> None
     show(
         learning_curves(by_seed, parts, ablation.factor, cost),
         alt=f"{'Two panels' if len(parts) == 2 else 'One panel'} of error against {COSTS[cost]}, "
-        f"{' and '.join(PARTS[part].split(',')[0] for part in parts)}, one line for each {ablation.factor}. "
+        f"{' and '.join(PARTS[part].split(',')[0] for part in parts)}, one line a level: "
+        f"{ablation.factor} {', '.join(ablation.levels)}. "
         f"Mean over {len(by_seed)} seeds, first and last measurement: {_ends(by_seed, parts)}.",
         caption=f"**Recorded**: {len(by_seed)} seeds, {_epochs(by_seed)} epochs, 4 200 training and 1 800 validation "
         "images. Lines are means over seeds, bands reach from the lowest to the highest seed. "

@@ -53,6 +53,25 @@ def test_the_curves_are_the_records(by_seed):
     assert training.get_ylim() == validation.get_ylim()
 
 
+def test_the_scale_spends_no_room_on_errors_that_nobody_makes(by_seed):
+    both = reports.learning_curves(by_seed, ("train", "validation"), "rate").axes
+    (alone,) = reports.learning_curves(by_seed, ["validation"], "rate").axes
+    highest, lowest = (
+        extreme(getattr(r.history, part).percent for by_level in by_seed for r in by_level.values() for part in parts)
+        for extreme, parts in (
+            (lambda curves: max(map(max, curves)), ("train", "validation")),
+            (lambda curves: min(map(min, curves)), ("validation",)),
+        )
+    )
+    for ax in both:
+        assert ax.get_ylim() == pytest.approx((0, 1.2 * highest))
+    assert lowest / 1.3 < alone.get_ylim()[0] < lowest
+    for ax in (*both, alone):
+        assert len(ax.get_yticks()) >= 4
+        assert ax.get_ylim()[0] <= min(ax.get_yticks()) < max(ax.get_yticks()) <= ax.get_ylim()[1]
+        assert all(tick == round(tick) for tick in ax.get_xticks())
+
+
 def test_curves_against_a_cost_stand_where_it_was_spent(by_seed):
     (ax,) = reports.learning_curves(by_seed, ["train"], "rate", cost="gradients").axes
     assert ax.get_lines()[0].get_xdata().tolist() == [4_200 * epoch for epoch in range(1, 21)]
@@ -73,6 +92,7 @@ def test_an_ablation_is_shown_with_tier_seeds_and_command(shown, by_seed):
     ((_, text),) = shown
     assert text["caption"].startswith("**Recorded**: 3 seeds, 20 epochs")
     assert "`python -m labcode run learning_rates`" in text["caption"]
+    assert "one line a level: learning rate 0.0003, 0.001, 0.003, 0.01. " in text["alt"]
     mean = percent(by_seed, "0.001", "validation").mean(axis=0)
     assert f"0.001: training from {percent(by_seed, '0.001', 'train').mean(axis=0)[0]:.2f}%" in text["alt"]
     assert f"validation from {mean[0]:.2f}% to {mean[-1]:.2f}%; 0.003" in text["alt"]
