@@ -88,8 +88,12 @@ def load(path: Path = FINAL_FILE) -> TrainedNet:
     ------
     WeightsError : the file is missing or damaged, or is no file that `save` wrote.
     """
-    if not path.is_file():
-        raise WeightsError(f"There is no file {path.name} in {path.parent}; labcode.weights.save writes one.")
+    try:
+        # The library maps the file into memory, unseen. Opened here too, so that a snapshot of a chapter knows of it.
+        path.open("rb").close()
+    except FileNotFoundError as error:
+        message = f"There is no file {path.name} in {path.parent}; labcode.weights.save writes one."
+        raise WeightsError(message) from error
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}

@@ -3,6 +3,8 @@
 import json
 import os
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -86,6 +88,15 @@ def test_a_write_that_is_broken_off_leaves_the_old_file(path, monkeypatch):
 def test_a_file_from_before_a_setting_existed_still_loads(path):
     rewrite(path, lambda header: without(header, "normalize"))
     assert load(path).net.config == CONFIG
+
+
+def test_whoever_watches_what_is_opened_sees_the_file(path):
+    """Else no chapter would become stale with new weights."""
+    save(path, trained())
+    watch = "import sys, pathlib; sys.addaudithook(lambda event, a: event == 'open' and print(a[0]))"
+    command = f"from labcode.weights import load; {watch}; load(pathlib.Path({str(path)!r}))"
+    seen = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True).stdout
+    assert str(path) in seen.splitlines()
 
 
 def test_a_missing_file_is_named(path):
