@@ -3,7 +3,12 @@
 import argparse
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from labcode.reproduction import Comparison
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -78,7 +83,7 @@ def _run(options: argparse.Namespace) -> int:
     wanted = [e for e in dict.fromkeys(wanted) if options.seeds is None or e.seed < options.seeds]
     folder = options.records or RECORDS
     kept = len(wanted) - len(missing(wanted, folder))
-    seconds = trained = 0
+    seconds, trained = 0.0, 0
     for record in run_missing(wanted, folder, options.workers, options.cluster):
         trained += 1
         seconds += record.history.total_seconds
@@ -139,7 +144,7 @@ def _compare(options: argparse.Namespace) -> int:
     return failed or bool(differing)
 
 
-def _print_comparisons(comparisons) -> int:
+def _print_comparisons(comparisons: "Iterable[Comparison]") -> int:
     failed = 0
     for comparison in comparisons:
         print(comparison)

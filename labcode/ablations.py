@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from labcode.experiments import Experiment
 from labcode.records import RECORDS, Record, read
@@ -13,7 +14,7 @@ SEEDS = range(8)
 MORE_SEEDS = range(16)
 """The seeds where the lab's claim is of a small difference (C09, C11, C12, C13), fixed before the first run too."""
 
-SINGLE = {}  # the baseline itself: a level that changes nothing
+SINGLE: Mapping[str, Any] = {}  # the baseline itself: a level that changes nothing
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,10 @@ class Ablation:
     section: str
     figures: tuple[int, ...]
     factor: str
-    levels: Mapping[str, Mapping[str, object]]
+    levels: Mapping[str, Mapping[str, Any]]
     seeds: range = SEEDS
 
-    def experiment(self, label: str, seed: int, common: Mapping[str, object] = SINGLE) -> Experiment:
+    def experiment(self, label: str, seed: int, common: Mapping[str, Any] = SINGLE) -> Experiment:
         """Return the run at one level and seed, under settings ``common`` to all levels.
 
         >>> BATCH_SIZE.experiment("10", 0, {"padding": 2}).name
@@ -55,9 +56,7 @@ class Ablation:
         # Three digits, so that a third of 0.001 has a short name.
         return experiment.vary(learning_rate=float(f"{experiment.recipe.learning_rate * factor:.3g}"))
 
-    def experiments(
-        self, seeds: Iterable[int] | None = None, common: Mapping[str, object] = SINGLE
-    ) -> list[Experiment]:
+    def experiments(self, seeds: Iterable[int] | None = None, common: Mapping[str, Any] = SINGLE) -> list[Experiment]:
         """Return the runs at every level and seed, seed by seed."""
         return [
             self.experiment(label, seed, common)
@@ -66,7 +65,7 @@ class Ablation:
         ]
 
     def records(
-        self, seeds: Iterable[int] | None = None, folder: Path = RECORDS, common: Mapping[str, object] = SINGLE
+        self, seeds: Iterable[int] | None = None, folder: Path = RECORDS, common: Mapping[str, Any] = SINGLE
     ) -> list[dict[str, Record]]:
         """Return, for each seed, the records by level. Runs of one seed are paired: same split, same streams.
 
@@ -136,14 +135,14 @@ EQUAL_UPDATES = Ablation(
     "2.4.3",
     (),
     "batch size",
-    BATCH_SIZE.levels | {f"{size}, longer": _as_many_updates(size) for size in (30, 100)},
+    {**BATCH_SIZE.levels} | {f"{size}, longer": _as_many_updates(size) for size in (30, 100)},
 )
 SCALED_RATES = Ablation(
     "scaled_rates",
     "2.4.3",
     (),
     "batch size",
-    BATCH_SIZE.levels
+    {**BATCH_SIZE.levels}
     | {f"{size}, scaled": {"batch_size": size, "learning_rate_times": size} for size in (10, 30, 100)},
 )
 

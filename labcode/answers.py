@@ -7,6 +7,7 @@ right and raises :class:`WrongAnswer` if it is not.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import mpmath
 from sympy import Expr, sympify
@@ -16,15 +17,17 @@ from labcode.notation import text
 from labcode.proof import prove_equal
 from labcode.sampling import sample
 
+Value: TypeAlias = Any  # a number of any kind, or several of them, or something that is neither
+
 
 class WrongAnswer(AssertionError):  # noqa: N818  (this is what the student reads)
     """The answer is not the right one; the message says where it differs."""
 
-    def _render_traceback_(self):
+    def _render_traceback_(self) -> list[str]:
         return [str(self)]
 
 
-def judge(answer: Expr, truth: Expr, definitions: Mapping | None = None, **confined) -> None:
+def judge(answer: Expr, truth: Expr, definitions: Mapping | None = None, **confined: Any) -> None:
     """Compare an expression with the truth, whatever form either has.
 
     ``confined`` is passed on: ``domain``, ``distinct``, ``case``, as in
@@ -60,7 +63,7 @@ def judge(answer: Expr, truth: Expr, definitions: Mapping | None = None, **confi
 
 
 def judge_chain(
-    name: str, start: Expr, steps: Sequence[Step], end: Expr, definitions: Mapping | None = None, **confined
+    name: str, start: Expr, steps: Sequence[Step], end: Expr, definitions: Mapping | None = None, **confined: Any
 ) -> Derivation:
     """Check a chain of steps that leads from ``start`` to ``end``, written exactly like that.
 
@@ -81,7 +84,7 @@ def judge_chain(
     return chain
 
 
-def judge_value(answer, truth, tolerance: float = 0.0) -> None:
+def judge_value(answer: Value, truth: Value, tolerance: float = 0.0) -> None:
     """Compare a number with the truth, or a sequence of numbers entry by entry.
 
     ``tolerance`` bounds each absolute error. The message says which value is wrong and in which direction, not the
@@ -146,12 +149,12 @@ def judge_function(answer: Callable, truth: Callable, points: Sequence, toleranc
     print(f"Right at {len(points)} points: error below {tolerance:.0e}.")
 
 
-def _entries(value) -> list:
+def _entries(value: Value | None) -> list[mpmath.mpf]:
     if value is None:
         return []
     return [mpmath.mpmathify(v) for v in value] if hasattr(value, "__iter__") else [mpmath.mpmathify(value)]
 
 
-def _answered(*parts) -> None:
+def _answered(*parts: object) -> None:
     if any(part is ... for part in parts):
         raise WrongAnswer("Not answered yet: replace the ... by your answer.")

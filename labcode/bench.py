@@ -12,7 +12,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
 
 import torch
 from tqdm import tqdm
@@ -115,13 +117,13 @@ def take_turns(engines: dict[str, Steps], rounds: int, seconds: float) -> dict[s
     counts = {}
     for name, steps in engines.items():
         next(steps), next(steps)
-        counts[name] = max(1, round(seconds / _seconds(lambda steps=steps: next(steps))))
+        counts[name] = max(1, round(seconds / _seconds(partial(next, steps))))
     names = list(engines)
-    times = {name: [] for name in names}
+    times: dict[str, list[float]] = {name: [] for name in names}
     for turn in range(rounds):
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
             steps, count = engines[name], counts[name]
-            elapsed = _seconds(lambda steps=steps, count=count: [next(steps) for _ in range(count)])
+            elapsed = _seconds(partial(list, islice(steps, count)))
             times[name].append(1e3 * elapsed / count)
     return times
 

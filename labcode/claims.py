@@ -118,7 +118,13 @@ def _failing(records: Records) -> int:
 
 def _test_above_validation(records: Records) -> float:
     kept = [record for record in records.values() if not record.history.diverged]
-    return float(np.mean([record.test.percent[0] - final(errors(record, "validation")) for record in kept]))
+    return float(np.mean([_test_error(record) - final(errors(record, "validation")) for record in kept]))
+
+
+def _test_error(record: Record) -> float:
+    if record.test is None:
+        raise ValueError(f"{record.experiment.name} never saw the test images: it was run to choose settings.")
+    return record.test.percent[0]
 
 
 # --- conditions and checks --------------------------------------------------------------------------------------

@@ -54,7 +54,7 @@ __all__ = [
 class DerivationError(ArithmeticError):
     """A step is false, or could not be proved."""
 
-    def _render_traceback_(self):
+    def _render_traceback_(self) -> list[str]:
         # In a notebook the sentence is what the reader needs; the call stack is not.
         return [f"{type(self).__name__}: {self}"]
 
@@ -87,7 +87,7 @@ class Derivation:
         """The last expression, as it is written."""
         return self.steps[-1].expression
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         count = len(self.steps)
         lines = [
             f"{self.name}: {count} step{'s' if count > 1 else ''}, each proved, then compared "
@@ -100,7 +100,7 @@ class Derivation:
             lines.append(f"({number}) = {right:<{width}}{step.rule}")
         return "\n".join(lines)
 
-    def _repr_markdown_(self):
+    def _repr_markdown_(self) -> str:
         """MyST: one numbered equation a step, labelled ``name-1``, ``name-2``, ..."""
         blocks = [f"$$\n{latex_lines(self.start)}\n$$ ({self.name}-0)"]
         for number, step in enumerate(self.steps, 1):
@@ -151,14 +151,15 @@ def derive(
     before = start
     for number, step in enumerate(steps, 1):
         after = step.expression
-        shared = {"definitions": definitions, "distinct": distinct, "case": case}
-        count, difference = sample(before, after, domain=domain, seed=seed + number, **shared)
+        count, difference = sample(
+            before, after, definitions, domain=domain, distinct=distinct, case=case, seed=seed + number
+        )
         if difference is not None:
             raise DerivationError(
                 _broken(name, number, step) + f" is not an equality.\n"
                 f"  before: {text(before)}\n  after:  {text(after)}\n{difference}"
             )
-        proof = prove_equal(before, after, **shared)
+        proof = prove_equal(before, after, definitions, distinct=distinct, case=case)
         if proof is None:
             raise DerivationError(
                 _broken(name, number, step) + f" could not be proved.\n"

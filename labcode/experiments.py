@@ -1,6 +1,7 @@
 """An experiment said in full: data, network, recipe and seed. What it differs from the baseline in is its name."""
 
 from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 from labcode.convnet import ConvNetConfig
 from labcode.data import SCALES
@@ -33,7 +34,7 @@ class Experiment:
     network: ConvNetConfig = field(default_factory=ConvNetConfig)
     recipe: Recipe = field(default_factory=Recipe)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not isinstance(self.seed, int) or isinstance(self.seed, bool):
             raise ValueError(f"seed is {self.seed!r}; it must be a whole number.")
         if self.scale not in SCALES:
@@ -44,7 +45,7 @@ class Experiment:
         """Whether the run is made to choose settings by its validation error."""
         return self.seed >= CHOOSING_SEEDS
 
-    def vary(self, scale: str | None = None, **settings) -> "Experiment":
+    def vary(self, scale: str | None = None, **settings: Any) -> "Experiment":
         """Return this experiment with its scale, or settings of its network or recipe, changed.
 
         Raises
@@ -89,11 +90,11 @@ class Experiment:
         return 3 * self.network.multiply_adds * images * recipe.epochs * gradients
 
 
-def _names(config) -> list[str]:
+def _names(config: ConvNetConfig | Recipe) -> list[str]:
     return [f.name for f in fields(config)]
 
 
-def _spell(value) -> str:
+def _spell(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 

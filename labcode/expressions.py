@@ -7,7 +7,7 @@ derivative, until only plain SymPy is left.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import sympy
 from sympy import Expr, Indexed, KroneckerDelta, Symbol
@@ -30,7 +30,7 @@ class Partial(Expr):
 
     precedence = PRECEDENCE["Mul"]
 
-    def __new__(cls, function, variable):
+    def __new__(cls, function: Expr, variable: Expr) -> Partial:
         if not isinstance(variable, Symbol | Indexed):
             raise TypeError(
                 f"A partial derivative is taken with respect to a symbol or an indexed symbol, not {variable!r}."
@@ -43,7 +43,7 @@ class Product(Expr):
 
     precedence = PRECEDENCE["Mul"]
 
-    def __new__(cls, *factors):
+    def __new__(cls, *factors: Expr) -> Product:
         return Expr.__new__(cls, *map(sympy.sympify, factors))
 
 
@@ -52,7 +52,7 @@ class Total(Expr):
 
     precedence = PRECEDENCE["Add"]
 
-    def __new__(cls, *terms):
+    def __new__(cls, *terms: Expr) -> Total:
         return Expr.__new__(cls, *map(sympy.sympify, terms))
 
 
@@ -61,7 +61,7 @@ class Ratio(Expr):
 
     precedence = PRECEDENCE["Mul"]
 
-    def __new__(cls, numerator, denominator):
+    def __new__(cls, numerator: Expr, denominator: Expr) -> Ratio:
         return Expr.__new__(cls, sympy.sympify(numerator), sympy.sympify(denominator))
 
 
@@ -72,7 +72,7 @@ _WRITTEN = {
 }
 
 
-def unfold(expression, definitions: Mapping | None = None, held: frozenset = frozenset()) -> Expr:
+def unfold(expression: Expr, definitions: Mapping | None = None, held: frozenset = frozenset()) -> Expr:
     """Write an expression out until no defined name and no :class:`Partial` is left in it.
 
     ``definitions`` maps a symbol to its expression, and a function or an indexed base to a
@@ -118,7 +118,7 @@ def _terms(node: sympy.Sum) -> list[Expr]:
     return terms
 
 
-def _name(expression):
+def _name(expression: Expr) -> Expr | None:
     """What ``definitions`` and ``held`` know an expression by, or None."""
     if isinstance(expression, Indexed):
         return expression.base
@@ -127,7 +127,7 @@ def _name(expression):
     return expression if isinstance(expression, Symbol) else None
 
 
-def differentiate(expression: Expr, variable) -> Expr:
+def differentiate(expression: Expr, variable: Expr) -> Expr:
     """Differentiate, sums over an index included.
 
     An index that is named in ``variable`` is taken to lie within every sum's limits, so that a
@@ -148,7 +148,7 @@ def _detach(expression: Expr) -> Expr:
     The point can then be written out further, which the variable of a derivative cannot.
     """
 
-    def detach(node):
+    def detach(node: sympy.Derivative) -> sympy.Subs:
         variable, place = node.variables[0], sympy.Dummy("xi", real=True)
         return sympy.Subs(node.xreplace({variable: place}), place, variable)
 
@@ -166,8 +166,8 @@ def without_max(expression: Expr) -> Expr:
     Its derivative is then a sign, which says nothing at a tie, as it must be.
     """
 
-    def rewrite(direction):
-        def pairwise(*arguments):
+    def rewrite(direction: int) -> Callable[..., Expr]:
+        def pairwise(*arguments: Expr) -> Expr:
             first, *rest = arguments
             for other in rest:
                 first = (first + other + direction * sympy.Abs(first - other)) / 2

@@ -32,13 +32,13 @@ class Gallery:
     digits: RawImages
     probabilities: np.ndarray
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "\n".join(
             f"test image {place}, label {label}: {', '.join(_answers(row))}"
             for place, label, row in zip(self.places, self.digits.labels, self.probabilities, strict=True)
         )
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         items = [
             f'<li><img src="data:image/png;base64,{_png(pixels)}" width="56" height="56" alt="Test image {place}">'
             f"<strong>label {label}</strong>{''.join(f'<span>{answer}</span>' for answer in _answers(row))}</li>"

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn
 
 import mpmath
 import numpy as np
 import sympy
-from sympy import Expr
+from numpy.typing import ArrayLike
+from sympy import Expr, Symbol
 
 from labcode.expressions import unfold
 from labcode.notation import text
+
+if TYPE_CHECKING:
+    import torch
 
 #: Tolerance, and why: float64 rounds to eps = 2.2e-16, and a formula of a few operations on numbers
 #: of ordinary size stays within some thousand of those.
@@ -27,7 +32,7 @@ AUTOGRAD = (1e-12, "rounding alone, some thousand times 2e-16")
 class GradientError(ArithmeticError):
     """A formula and a computed derivative differ by more than rounding explains."""
 
-    def _render_traceback_(self):
+    def _render_traceback_(self) -> list[str]:
         # In a notebook the sentence is what the reader needs; the call stack is not.
         return [f"{type(self).__name__}: {self}"]
 
@@ -53,13 +58,13 @@ class ResidualTable:
     title: str
     rows: tuple[Row, ...]
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         cells = [(r.compared, f"below {r.tolerance:.0e}", r.reason) for r in self.rows]
         widths = [max(len(row[column]) for row in cells) for column in (0, 1)]
         lines = [f"  {a:<{widths[0]}}  {b:<{widths[1]}}  {c}".rstrip() for a, b, c in cells]
         return "\n".join([self.title, *lines])
 
-    def _repr_markdown_(self):
+    def _repr_markdown_(self) -> str:
         lines = [
             f"{self.title}\n",
             "| compared with | largest relative residual | why this tolerance |",
@@ -92,7 +97,7 @@ def tabulate(title: str, rows: Sequence[Row]) -> ResidualTable:
     return ResidualTable(title, tuple(rows))
 
 
-def residual(value, reference) -> float:
+def residual(value: ArrayLike, reference: ArrayLike) -> float:
     """Largest difference of two arrays, relative to the larger of their largest entries.
 
     Infinite where the shapes differ or an entry is not a number, so that no comparison passes.
@@ -195,11 +200,13 @@ def check_gradient(
     )
 
 
-def _refuse(name, way, variables, point, formula, found):
+def _refuse(
+    name: str, way: str, variables: Sequence[Symbol], point: np.ndarray, formula: np.ndarray, found: np.ndarray
+) -> NoReturn:
     where = ", ".join(f"{text(v)} = {x:.4g}" for v, x in zip(variables, point, strict=True))
     entry = ""
     if formula.shape == np.shape(found):
-        row, column = np.unravel_index(np.argmax(np.abs(formula - found)), formula.shape)
+        row, column = map(int, np.unravel_index(np.argmax(np.abs(formula - found)), formula.shape))
         formula, found = formula[row, column], found[row, column]
         if (row, column) != (0, 0) or len(variables) > 1:
             entry = f", output {row + 1} by {text(variables[column])}"
@@ -259,7 +266,7 @@ def _autograd(framework: Callable, point: np.ndarray) -> np.ndarray:
 
 
 def check_backward(
-    title: str, layer: Callable, hand: Callable, inputs: Mapping[str, object], *, seed: int = 0
+    title: str, layer: Callable, hand: Callable, inputs: Mapping[str, torch.Tensor], *, seed: int = 0
 ) -> ResidualTable:
     """Compare a backward pass written by hand with autograd of the layer itself, in float64.
 

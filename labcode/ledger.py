@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from labcode.claims import CLAIMS
 from labcode.evidence import VERDICTS
@@ -138,7 +139,7 @@ def entries(folder: Path = RECORDS) -> list[Entry]:
 
 def _entry(claim: Claim, folder: Path) -> Entry:
     rule = " ".join(part.rule for part in claim.parts)
-    row = {
+    row: dict[str, Any] = {
         "kind": "claim",
         "section": claim.section,
         "says": claim.sentence,

@@ -20,7 +20,7 @@ from labcode.expressions import Product, Ratio, Total
 _GREEK = {"sigma": "σ", "beta": "β", "delta": "δ", "eta": "η", "epsilon": "ε"}
 
 
-def _ordered_terms(printer, expr, order=None):
+def _ordered_terms(printer: StrPrinter | LatexPrinter, expr: Expr, order: str | None = None) -> list[Expr]:
     """Terms as they are spoken: what is subtracted comes last, otherwise a number first."""
     return sorted(
         super(type(printer), printer)._as_ordered_terms(expr, order="lex"),
@@ -33,22 +33,22 @@ class _Latex(LatexPrinter):
 
     _as_ordered_terms = _ordered_terms
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__({"mul_symbol": r"\,"})
 
-    def _print_Symbol(self, expr, style="plain"):
+    def _print_Symbol(self, expr: Expr, style: str = "plain") -> str:
         head, _, tail = expr.name.partition("_")
         if len(tail) > 1 and tail.isalpha():
             return rf"{super()._print_Symbol(sympy.Symbol(head))}_{{\mathrm{{{tail}}}}}"
         return super()._print_Symbol(expr)
 
-    def _print_Partial(self, expr):
+    def _print_Partial(self, expr: Expr) -> str:
         function, variable = map(self._print, expr.args)
         if expr.args[0].is_Symbol or isinstance(expr.args[0], Indexed):
             return rf"\frac{{\partial {function}}}{{\partial {variable}}}"
         return rf"\frac{{\partial}}{{\partial {variable}}} {self._factor(expr.args[0])}"
 
-    def parts(self, expr) -> list[str]:
+    def parts(self, expr: Expr) -> list[str]:
         """The terms of a Total, each after the first with its sign; the factors of a Product, with their dots."""
         if isinstance(expr, Total):
             terms = [
@@ -63,29 +63,29 @@ class _Latex(LatexPrinter):
         first, *rest = [*shown, self._factor(last)]
         return [first, *(rf"\cdot {factor}" for factor in rest)]
 
-    def _print_Product(self, expr):
+    def _print_Product(self, expr: Expr) -> str:
         return " ".join(self.parts(expr))
 
     _print_Total = _print_Product
 
-    def _print_Ratio(self, expr):
+    def _print_Ratio(self, expr: Expr) -> str:
         return rf"\frac{{{self._print(expr.args[0])}}}{{{self._print(expr.args[1])}}}"
 
-    def _factor(self, expr, loose=False):
+    def _factor(self, expr: Expr, loose: bool = False) -> str:
         written = self._print(expr)
         loose = loose or expr.is_Add or isinstance(expr, Total) or written.startswith("-")
         return rf"\left[{written}\right]" if loose else written
 
     # SymPy hands the exponent of a function's power to the function.
-    def _print_AppliedUndef(self, expr, exp=None):
+    def _print_AppliedUndef(self, expr: Expr, exp: str | None = None) -> str:
         name = self._print(sympy.Symbol(expr.func.__name__))
         power = "" if exp is None else f"^{{{exp}}}"
         return f"{name}{power}({', '.join(map(self._print, expr.args))})"
 
-    def _print_KroneckerDelta(self, expr):
+    def _print_KroneckerDelta(self, expr: Expr) -> str:
         return rf"\delta_{{{''.join(map(self._print, expr.args))}}}"
 
-    def _print_Indexed(self, expr):
+    def _print_Indexed(self, expr: Expr) -> str:
         indices = [self._print(index) for index in expr.indices]
         # W_ik needs no comma; x_{u+1,v} does.
         separator = "" if all(index.is_Atom for index in expr.indices) else ",\\,"
@@ -95,39 +95,39 @@ class _Latex(LatexPrinter):
 class _Text(StrPrinter):
     _as_ordered_terms = _ordered_terms
 
-    def _print_Symbol(self, expr):
+    def _print_Symbol(self, expr: Expr) -> str:
         return _GREEK.get(expr.name, expr.name)
 
-    def _print_Partial(self, expr):
+    def _print_Partial(self, expr: Expr) -> str:
         function, variable = map(self._print, expr.args)
         named = expr.args[0].is_Symbol or isinstance(expr.args[0], Indexed | AppliedUndef)
         return f"∂{function}/∂{variable}" if named else f"∂[{function}]/∂{variable}"
 
-    def _print_Product(self, expr):
+    def _print_Product(self, expr: Expr) -> str:
         first, *rest = (self._factor(factor) for factor in expr.args)
         return "·".join([first, *(f"({f})" if f.startswith("-") else f for f in rest)])
 
-    def _print_Total(self, expr):
+    def _print_Total(self, expr: Expr) -> str:
         terms = [f"({self._print(term)})" if isinstance(term, Total) else self._print(term) for term in expr.args]
         return " + ".join(terms).replace("+ -", "- ")
 
-    def _print_Ratio(self, expr):
+    def _print_Ratio(self, expr: Expr) -> str:
         numerator, denominator = map(self._factor, expr.args)
         loose = isinstance(expr.args[1], Product) or expr.args[1].is_Mul
         return f"{numerator}/({denominator})" if loose else f"{numerator}/{denominator}"
 
-    def _factor(self, expr):
+    def _factor(self, expr: Expr) -> str:
         written = self._print(expr)
         return f"({written})" if expr.is_Add or isinstance(expr, Total | Ratio) else written
 
-    def _print_Function(self, expr):
+    def _print_Function(self, expr: Expr) -> str:
         name = expr.func.__name__
         return f"{_GREEK.get(name, name)}({', '.join(map(self._print, expr.args))})"
 
-    def _print_Indexed(self, expr):
+    def _print_Indexed(self, expr: Expr) -> str:
         return f"{self._print(expr.base.label)}[{','.join(map(self._print, expr.indices))}]"
 
-    def _print_KroneckerDelta(self, expr):
+    def _print_KroneckerDelta(self, expr: Expr) -> str:
         return f"δ[{','.join(map(self._print, expr.args))}]"
 
 
@@ -198,7 +198,7 @@ def width(tex: str) -> float:
     while position < len(tex):
         character = tex[position]
         if character == "\\":
-            command = _COMMAND.match(tex, position)[0]
+            command = _COMMAND.match(tex, position)[0]  # type: ignore[index]  # a backslash always begins a command
             position += len(command)
             if command == r"\frac":
                 above, position = _braced(tex, position)

@@ -7,17 +7,20 @@ SGD on the next minibatch of shuffled images, and yields that minibatch's mean l
 from collections.abc import Iterator
 from importlib.util import find_spec
 from shutil import which
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from labcode.convnet import NORM_SIZE, ConvNet
+from labcode.convnet import NORM_SIZE, ConvNet, Stage
 from labcode.data import Images
 from labcode.layers import LpPool2d, SubtractiveNorm2d, gaussian_window
 
-MODULES = {"tanh": nn.Tanh, "relu": nn.ReLU, "sigmoid": nn.Sigmoid}
+Array = Any  # JAX's and TensorFlow's own; neither need be installed
+
+MODULES: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU, "sigmoid": nn.Sigmoid}
 
 
 def available() -> list[str]:
@@ -72,7 +75,9 @@ def idiomatic(net: ConvNet, images: Images, batch_size: int, learning_rate: floa
 def compiled(net: ConvNet, images: Images, batch_size: int, learning_rate: float) -> Iterator[float]:
     """Train as `idiomatic`, the network passed through ``torch.compile``."""
     torch.compiler.reset()
-    return _torch_steps(torch.compile(idiomatic_net(net), dynamic=False), images, batch_size, learning_rate)
+    # A compiled module is a module, though `torch.compile` promises no more than something to call.
+    model = cast(nn.Module, torch.compile(idiomatic_net(net), dynamic=False))
+    return _torch_steps(model, images, batch_size, learning_rate)
 
 
 def _torch_steps(model: nn.Module, images: Images, batch_size: int, learning_rate: float) -> Iterator[float]:
@@ -99,7 +104,8 @@ def jax(net: ConvNet, images: Images, batch_size: int, learning_rate: float) -> 
     rates = config.dropout or (0.0,) * (config.stages + 1)
     activation = {"tanh": jnp.tanh, "relu": jax.nn.relu, "sigmoid": jax.nn.sigmoid}[config.activation]
     filters = [
-        (_numpy(s.convolution.weight.permute(2, 3, 1, 0).flatten(0, 2)), _numpy(s.convolution.bias)) for s in net.stages
+        (_numpy(s.convolution.weight.permute(2, 3, 1, 0).flatten(0, 2)), _numpy(s.convolution.bias))
+        for s in _stages(net)
     ]
     linears = [
         (_numpy(_channels_last_columns(net)).T, _numpy(net.hidden.bias)),
@@ -107,14 +113,14 @@ def jax(net: ConvNet, images: Images, batch_size: int, learning_rate: float) -> 
     ]
     averages = [jnp.asarray(_local_average(shape.pooled)) for shape in config.shapes]
 
-    def windows(x, size, stride, side):
+    def windows(x: Array, size: int, stride: int, side: int) -> list[Array]:
         end = stride * (side - 1) + 1
         return [x[:, r : r + end : stride, c : c + end : stride] for r in range(size) for c in range(size)]
 
-    def drop(x, rate, key):
+    def drop(x: Array, rate: float, key: Array) -> Array:
         return jnp.where(jax.random.bernoulli(key, 1 - rate, x.shape), x / (1 - rate), 0) if rate else x
 
-    def loss_of(weights, pixels, labels, key):
+    def loss_of(weights: Array, pixels: Array, labels: Array, key: Array) -> Array:
         filters, linears = weights
         keys = jax.random.split(key, len(rates))
         x = pixels
@@ -134,7 +140,7 @@ def jax(net: ConvNet, images: Images, batch_size: int, learning_rate: float) -> 
         scores = jax.nn.log_softmax(x @ w_out + b_out)
         return -jnp.take_along_axis(scores, labels[:, None], axis=1).mean()
 
-    def step(weights, pixels, labels, key):
+    def step(weights: Array, pixels: Array, labels: Array, key: Array) -> tuple[Array, Array]:
         loss, gradient = jax.value_and_grad(loss_of)(weights, pixels, labels, key)
         return jax.tree.map(lambda w, g: w - learning_rate * g, weights, gradient), loss
 
@@ -156,7 +162,7 @@ def tensorflow(net: ConvNet, images: Images, batch_size: int, learning_rate: flo
     activation = {"tanh": tf.tanh, "relu": tf.nn.relu, "sigmoid": tf.sigmoid}[config.activation]
     variables = [
         tf.Variable(_numpy(tensor))
-        for s in net.stages
+        for s in _stages(net)
         for tensor in (s.convolution.weight.permute(2, 3, 1, 0), s.convolution.bias)
     ] + [
         tf.Variable(array)
@@ -169,7 +175,7 @@ def tensorflow(net: ConvNet, images: Images, batch_size: int, learning_rate: flo
     ]
     averages = [tf.constant(_local_average(shape.pooled).T) for shape in config.shapes]
 
-    def outputs(x):
+    def outputs(x: Array) -> Array:
         parameters = iter(variables)
         for shape, average, rate in zip(config.shapes, averages, rates, strict=False):
             x = activation(tf.nn.bias_add(tf.nn.conv2d(x, next(parameters), 1, "VALID"), next(parameters)))
@@ -188,7 +194,7 @@ def tensorflow(net: ConvNet, images: Images, batch_size: int, learning_rate: flo
         return x @ next(parameters) + next(parameters)
 
     @tf.function
-    def step(pixels, labels):
+    def step(pixels: Array, labels: Array) -> Array:
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, outputs(pixels)))
         for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
@@ -197,6 +203,10 @@ def tensorflow(net: ConvNet, images: Images, batch_size: int, learning_rate: flo
 
     for pixels, labels in _numpy_batches(images, batch_size):
         yield float(step(tf.constant(pixels), tf.constant(labels)))
+
+
+def _stages(net: ConvNet) -> list[Stage]:
+    return [stage for stage in net.stages if isinstance(stage, Stage)]  # all of them; a ModuleList does not say so
 
 
 def _numpy(tensor: Tensor) -> np.ndarray:

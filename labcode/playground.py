@@ -38,7 +38,7 @@ class SoftmaxPlayground:
     inputs: Sequence[float]
     beta: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 2 <= len(self.inputs) <= len(_SUBSCRIPTS):
             raise ValueError(f"There are {len(self.inputs)} inputs; the sliders are made for 2 to {len(_SUBSCRIPTS)}.")
         for value in (*self.inputs, self.beta):
@@ -67,13 +67,13 @@ class SoftmaxPlayground:
         those = "all" if len(winners) == len(shares) else " and ".join(winners)
         return f"β is {self.beta:g}. The largest probability is {top:.2%}, of {those}."
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         lines = [f"A slider for β, now {self.beta:g}, and for each input. Probabilities, and the Jacobian's rows:"]
         for mark, x, p, row in zip(_SUBSCRIPTS, self.inputs, self.probabilities, self.jacobian, strict=False):
             lines.append(f"  X{mark} is {x:g}: p{mark} is {p:.2%}   {' '.join(map(signed, row))}")
         return "\n".join(lines)
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         marks = _SUBSCRIPTS[: len(self.inputs)]
         largest = max(abs(entry) for row in self.jacobian for entry in row) or 1
         sliders = [

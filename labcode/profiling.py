@@ -2,6 +2,7 @@
 
 import time
 from collections import defaultdict
+from collections.abc import Callable
 
 from labcode.convnet import ConvNet, ConvNetConfig
 from labcode.data import Images
@@ -30,12 +31,12 @@ def profile(config: ConvNetConfig, images: Images, steps: int) -> list[dict]:
     net = ConvNet(config, stream(0, "initial weights"))
     engine = HandSteps(net, LEARNING_RATE)
     layers = engine.hand.pass_for(1).named_layers
-    spent = defaultdict(float)
+    spent: dict[tuple[str, str], float] = defaultdict(float)
     for name, layer in layers.items():
         for way in ("forward", "backward"):
             setattr(layer, way, _timed(getattr(layer, way), spent, (name, way)))
     orders, masks = stream(0, "order of images"), stream(0, "dropout")
-    begun = taken = 0
+    begun, taken = 0.0, 0
     while taken < WARM_UP + steps:
         for batch, drawn in minibatches(net, images, 1, orders, masks):
             if taken == WARM_UP:
@@ -53,8 +54,8 @@ def profile(config: ConvNetConfig, images: Images, steps: int) -> list[dict]:
     return [*rows, {"part": ELSE, "forward_ms": 1e3 * (total - sum(spent.values())) / steps, "backward_ms": 0.0}]
 
 
-def _timed(method, spent: dict, key: tuple[str, str]):
-    def timed(*arguments, **options):
+def _timed(method: Callable, spent: dict[tuple[str, str], float], key: tuple[str, str]) -> Callable:
+    def timed(*arguments: object, **options: object) -> object:
         start = time.perf_counter()
         result = method(*arguments, **options)
         spent[key] += time.perf_counter() - start

@@ -11,8 +11,8 @@ from labcode.expressions import confine, tidy_sums, unfold, without_max
 
 
 def prove_equal(
-    left,
-    right,
+    left: Expr,
+    right: Expr,
     definitions: Mapping | None = None,
     *,
     distinct: Iterable[tuple] = (),

@@ -10,6 +10,7 @@ from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 
@@ -45,7 +46,7 @@ _CURVE = {
 _DIGEST = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 
 
-def _object(**properties) -> dict:
+def _object(**properties: dict) -> dict:
     return {
         "type": "object",
         "required": list(properties),
@@ -204,14 +205,14 @@ def _read_file(path: Path) -> Record:
         raise RecordError(f"The record {path.name} is damaged ({error}); delete it and run it again.") from error
 
 
-def _record(content: dict, name: str) -> Record:
+def _record(content: dict[str, Any], name: str) -> Record:
     _validator().validate(content)
     digest = content.pop("sha256")
     if digest != _digest(content):
         raise RecordError(f"The record {name} was altered: its contents no longer match its SHA-256.")
     measured, seconds = content["measured"], content["seconds"]
     history = History(
-        **{part: _curve(measured[part]) for part in ("online", "train", "validation")},
+        **{part: _measured(measured[part]) for part in ("online", "train", "validation")},
         diverged=measured["diverged"],
         gradients=tuple(measured["gradients"]),
         seconds=tuple(seconds["training"]),
@@ -233,8 +234,10 @@ def _validator() -> jsonschema.protocols.Validator:
 
 
 def _curve(stored: dict | None) -> ErrorCurve | None:
-    if stored is None:
-        return None
+    return None if stored is None else _measured(stored)
+
+
+def _measured(stored: dict) -> ErrorCurve:
     errors, images = tuple(stored["errors"]), stored["images"]
     if max(errors, default=0) > images:
         raise ValueError(f"{max(errors)} errors of {images} images")
@@ -245,7 +248,7 @@ def _digest(content: dict) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _layout(value, depth: int = 0) -> str:
+def _layout(value: object, depth: int = 0) -> str:
     """Lay JSON out with one line for each innermost object, so that differences between records read well."""
     if not isinstance(value, dict) or (depth and not any(isinstance(v, dict) for v in value.values())):
         return json.dumps(value)

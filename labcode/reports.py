@@ -43,7 +43,7 @@ def show_rules(*ids: str) -> Markdown:
                     *(f"- *{part.says}*: {part.rule}" for part in claim.parts),
                 ]
             )
-            for claim in map(CLAIMS.get, ids)
+            for claim in (CLAIMS[name] for name in ids)
         )
     )
 
@@ -54,7 +54,7 @@ def epochs_of(record: Record) -> np.ndarray:
     return np.arange(recipe.measured_every, recipe.epochs + 1, recipe.measured_every)
 
 
-def draw_errors(ax: Axes, lines: Mapping[str, tuple[Sequence[float], np.ndarray]]) -> None:
+def draw_errors(ax: Axes, lines: Mapping[str, tuple[Sequence[float] | np.ndarray, np.ndarray]]) -> None:
     """Draw errors in percent, a line a label: the mean over seeds, a band from the lowest to the highest seed.
 
     The scale is logarithmic above 0.1% and linear below it, so that an error of 0 has its place. Where no error comes
@@ -73,8 +73,16 @@ def draw_errors(ax: Axes, lines: Mapping[str, tuple[Sequence[float], np.ndarray]
     for (label, (positions, values)), color, marker, dashes in zip(
         lines.items(), PALETTE, MARKERS, DASHES, strict=False
     ):
-        style = {"color": color, "marker": marker, "linestyle": dashes, "markersize": 4, "markevery": 2}
-        ax.plot(positions, values.mean(axis=0), label=label, **style)
+        ax.plot(
+            positions,
+            values.mean(axis=0),
+            label=label,
+            color=color,
+            marker=marker,
+            linestyle=dashes,
+            markersize=4,
+            markevery=2,
+        )
         ax.fill_between(positions, values.min(axis=0), values.max(axis=0), color=color, alpha=0.15, linewidth=0)
     ax.set_yscale("symlog", linthresh=0.1, linscale=0.4)
     lowest = min(values.min() for _, values in lines.values())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import mpmath
@@ -45,17 +45,17 @@ class Difference:
         values = ", ".join(f"{name} = {_digits(value)}" for name, value in self.point.items())
         return f"at {values or 'every point'}"
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"A{self.where[1:]} the left side is {_digits(self.left)}, the right side {_digits(self.right)}."
 
 
-def _digits(value) -> str:
+def _digits(value: int | mpmath.mpf) -> str:
     return str(value) if isinstance(value, int) else mpmath.nstr(value, 6)
 
 
 def sample(
-    left,
-    right,
+    left: Expr,
+    right: Expr,
     definitions: Mapping | None = None,
     *,
     domain: Mapping | None = None,
@@ -88,8 +88,8 @@ def sample(
         # Numbers first, then the writing out: sums are added up term by term and differentiated
         # by concrete variables, so nothing here rests on how the proof treats a symbolic sum.
         concrete = {name: _with_numbers(meaning, numbers) for name, meaning in (definitions or {}).items()}
-        pair = [confine(unfold(sympy.sympify(side).subs(numbers), concrete), (), case) for side in (left, right)]
-        pair = [_index_free(side) for side in _same_functions(*pair, chance)]
+        first, second = (confine(unfold(sympy.sympify(s).subs(numbers), concrete), (), case) for s in (left, right))
+        pair = [_index_free(side) for side in _same_functions(first, second, chance)]
         variables = sorted(set().union(*(side.free_symbols for side in pair)), key=str)
         functions = [sympy.lambdify(variables, side, modules="mpmath", cse=True) for side in pair]
         ends = [_ends(variable, domain) for variable in variables]
@@ -109,7 +109,7 @@ def sample(
     return tried, None
 
 
-def _choices(left, right, definitions, distinct) -> Iterator[dict]:
+def _choices(left: Expr, right: Expr, definitions: Mapping, distinct: Iterable[tuple]) -> Iterator[dict[Symbol, int]]:
     """Numbers for every symbolic size and index: each size with its first and last index."""
     expressions = [sympy.sympify(side) for side in (left, right)]
     everything = [*expressions, *map(sympy.sympify, definitions.values())]
@@ -129,7 +129,7 @@ def _choices(left, right, definitions, distinct) -> Iterator[dict]:
                 yield numbers
 
 
-def _with_numbers(meaning, numbers):
+def _with_numbers(meaning: Expr | Lambda, numbers: Mapping[Symbol, int]) -> Expr | Lambda:
     if not isinstance(meaning, Lambda):
         return sympy.sympify(meaning).subs(numbers)
     inside = {s: value for s, value in numbers.items() if s not in meaning.variables}
@@ -145,7 +145,7 @@ def _index_free(expression: Expr) -> Expr:
     return expression.xreplace(names)
 
 
-def _same_functions(left, right, chance):
+def _same_functions(left: Expr, right: Expr, chance: random.Random) -> tuple[Expr, Expr]:
     """Replace each unknown function by one random smooth function, the same on both sides."""
     unknown = sorted({node.func for side in (left, right) for node in side.atoms(AppliedUndef)}, key=str)
     for function in unknown:
@@ -178,7 +178,7 @@ def _points(ends: list[tuple], count: int, chance: random.Random) -> Iterator[li
     """Random points, then each variable at each of its edges, then the common corners."""
     far = FAR if len(ends) <= 2 else FAR_OF_MANY
 
-    def inside(low, high):
+    def inside(low: Expr, high: Expr) -> mpmath.mpf:
         if low == -sympy.oo and high == sympy.oo:
             return mpmath.mpf(chance.choice((1, 1, 10)) * chance.gauss(0, 2))
         if high == sympy.oo:
@@ -188,7 +188,7 @@ def _points(ends: list[tuple], count: int, chance: random.Random) -> Iterator[li
         low, high = mpmath.mpf(str(low)), mpmath.mpf(str(high))
         return low + (high - low) * mpmath.mpf(chance.uniform(0.01, 0.99))
 
-    def edges(low, high):
+    def edges(low: Expr, high: Expr) -> list[mpmath.mpf]:
         with mpmath.workdps(DIGITS):
             near = mpmath.mpf(10) ** -20
             lower = [-f for f in far] if low == -sympy.oo else [mpmath.mpf(str(low)) + near]
@@ -207,7 +207,7 @@ def _points(ends: list[tuple], count: int, chance: random.Random) -> Iterator[li
         yield [edges(*pair)[-1] for pair in ends]
 
 
-def _digits_needed(pair: list[Expr], variables: list[Symbol]):
+def _digits_needed(pair: list[Expr], variables: list[Symbol]) -> Callable[[Sequence[mpmath.mpf]], int]:
     """A function of the point: working digits in which no exponential drowns beside 1.
 
     An exponent of size m makes factors down to exp(-m), 10^(-0.43 m); products of three of them must
@@ -217,7 +217,7 @@ def _digits_needed(pair: list[Expr], variables: list[Symbol]):
     exponents = [node.args[0] for side in pair for node in side.atoms(*growing)]
     sizes = sympy.lambdify(variables, exponents, modules="mpmath")
 
-    def needed(values) -> int:
+    def needed(values: Sequence[mpmath.mpf]) -> int:
         with mpmath.workdps(15):
             try:
                 return 120 + int(1.5 * max((abs(size) for size in sizes(*values)), default=0))
@@ -227,7 +227,7 @@ def _digits_needed(pair: list[Expr], variables: list[Symbol]):
     return needed
 
 
-def _value(function, values, digits: int):
+def _value(function: Callable, values: Sequence[mpmath.mpf], digits: int) -> mpmath.mpf:
     """The value to 50 correct digits: two working precisions agree on it, or both only see noise.
 
     NaN where it has no value.
@@ -246,7 +246,7 @@ def _value(function, values, digits: int):
     return fine if _agree(coarse, fine, DIGITS) else mpmath.nan
 
 
-def _agree(first, second, digits: int = AGREE) -> bool:
+def _agree(first: mpmath.mpf, second: mpmath.mpf, digits: int = AGREE) -> bool:
     if not (mpmath.isfinite(first) and mpmath.isfinite(second)):
         return False
     with mpmath.workdps(2 * DIGITS):

@@ -42,7 +42,10 @@ class Backpropagation:
 
 
 def backpropagate(
-    graph: Mapping[Symbol, Expr], point: Mapping[Symbol, Expr], definitions: Mapping | None = None, share=sympy.S.Half
+    graph: Mapping[Symbol, Expr],
+    point: Mapping[Symbol, Expr],
+    definitions: Mapping | None = None,
+    share: Expr = sympy.S.Half,
 ) -> Backpropagation:
     """Go through a graph forwards and backwards.
 
@@ -66,7 +69,8 @@ def backpropagate(
     if not 0 <= share <= 1:
         raise ValueError(f"The share of the first argument at a tie is {share}; it must lie between 0 and 1.")
     values = {name: sympy.N(value, DIGITS) for name, value in point.items()}
-    slopes, ties = {}, []
+    slopes: dict[tuple[Symbol, Symbol], Expr] = {}
+    ties: list[Symbol] = []
     for name, expression in graph.items():
         missing = sorted(expression.free_symbols - values.keys(), key=str)
         if missing:
@@ -125,7 +129,7 @@ class Stepper:
     definitions: Mapping | None = None
     share: Expr = sympy.S.Half
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         missing = sorted({*self.point, *self.graph} - self.places.keys(), key=str)
         if missing:
             raise ValueError(f"The node {missing[0]} has no place in the drawing.")
@@ -182,10 +186,10 @@ class Stepper:
         got = " and ".join(f"{_named(name)} got {number(done.gradients[name])}" for name in wrong)
         return f"By the formula {shown}. But {got}."
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "\n".join([self.title, *(f"  {step}. {sentence}" for step, sentence in enumerate(self.sentences))])
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         here = Path(__file__)
         return _PAGE.format(
             title=html.escape(self.title),
@@ -236,7 +240,7 @@ class Stepper:
         )
 
 
-def number(value) -> str:
+def number(value: Expr | float) -> str:
     """Three significant digits, with a true minus sign.
 
     >>> number(-0.12345), number(sympy.Integer(1))

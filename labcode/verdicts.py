@@ -1,6 +1,6 @@
 """A claim with its rule, and the decision that recorded runs lead to: as stated, and again under other settings."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -40,7 +40,7 @@ class Part:
     contrasts: Mapping[str, Contrast]
     rule_of_decision: Callable[[list[float]], Verdict] = decide
 
-    def decide(self, by_seed: list[Records]) -> "Outcome":
+    def decide(self, by_seed: Sequence[Records]) -> "Outcome":
         """Decide this part from the records of several seeds."""
         verdicts = {
             name: self.rule_of_decision([contrast(records) for records in by_seed])
@@ -139,7 +139,7 @@ class Claim:
         return Decision(self, stated, again, tuple(still_open))
 
 
-def _outcomes(parts: Iterable[Part], records_of: Callable[[Ablation], list[Records]]) -> tuple[Outcome, ...]:
+def _outcomes(parts: Iterable[Part], records_of: Callable[[Ablation], Sequence[Records]]) -> tuple[Outcome, ...]:
     return tuple(part.decide(records_of(part.ablation)) for part in parts)
 
 
@@ -207,8 +207,12 @@ class Decision:
             headers=["decided again with", "verdict", "weakest effect (95% interval)", "seeds"],
             tablefmt="pipe",
         )
-        survives = {True: "Robust: the verdict is the same each time.", False: "Not robust: the verdict changes."}
-        return "\n\n".join([whole, contrasts, survives.get(self.robust, "Not checked in full yet."), again])
+        survives = {
+            True: "Robust: the verdict is the same each time.",
+            False: "Not robust: the verdict changes.",
+            None: "Not checked in full yet.",
+        }
+        return "\n\n".join([whole, contrasts, survives[self.robust], again])
 
 
 def _whole(outcomes: Iterable[Outcome]) -> str:

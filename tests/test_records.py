@@ -61,7 +61,7 @@ def resign(content):
         lambda c: c["measured"]["test"]["errors"].__setitem__(0, 46),
         lambda c: c["experiment"]["network"].__setitem__("width", 2),
         lambda c: c["measured"].__setitem__("diverged", True),
-        lambda c: c["seconds"].__setitem__("total", 0.5),
+        lambda c: c["seconds"].__setitem__("total", 1e6),
         lambda c: c["provenance"].__setitem__("torch", "2.0.0"),
         lambda c: c.__setitem__("sha256", "0" * 64),
     ],
