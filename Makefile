@@ -12,7 +12,7 @@ BIN := .venv/bin
 READY := .venv/ready
 BUILD := $(BIN)/jupyter-book build book -W --keep-going
 
-.PHONY: help book test chapters browser lint clean
+.PHONY: help book test chapters reproduce browser lint clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -30,6 +30,11 @@ test: $(READY) browser ## check the code, every chapter and the built site
 
 chapters: $(READY) ## execute stale chapters (ALL=1: all; CHAPTER=mnist/data: that one)
 	$(BIN)/python tools/chapters.py $(if $(ALL),--all) $(CHAPTER)
+
+reproduce: $(READY) ## train every recorded run from nothing, and compare
+	$(BIN)/python -m labcode fetch
+	$(BIN)/python -m labcode run --records _build/reproduced
+	$(BIN)/python -m labcode compare _build/reproduced
 
 browser: ## install Debian's Chromium for the browser tests, where that is allowed
 	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then \
