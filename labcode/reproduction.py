@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from labcode.evidence import SMALLEST_DIFFERENCE
 from labcode.experiments import Experiment
 from labcode.measures import errors, settled
 from labcode.records import Record
@@ -54,27 +55,31 @@ def compare(recorded: Record, again: Record, siblings: Iterable[Record]) -> Comp
     Parameters
     ----------
     recorded, again : of the same experiment.
-    siblings : records that differ from it in the seed only; their spread gives the tolerance. At least 3.
+    siblings : records that differ from it in the seed only; their spread gives the tolerance. With fewer
+        than 3 there is no spread to speak of, and the smallest difference that matters takes its place.
 
     Raises
     ------
-    ValueError : the experiments differ, or the siblings are too few or of other experiments.
+    ValueError : the experiments differ, or a sibling is of another experiment.
     """
     if recorded.experiment != again.experiment:
         raise ValueError(f"{recorded.experiment.name} and {again.experiment.name} are different experiments.")
     family = list(siblings)
     if any(replace(s.experiment, seed=0) != replace(recorded.experiment, seed=0) for s in family):
         raise ValueError(f"A sibling of {recorded.experiment.name} differs from it in more than the seed.")
-    if len(family) < 3:
-        raise ValueError(f"{recorded.experiment.name} has {len(family)} recorded seeds; a spread takes at least 3.")
-    spread = np.std([_settled(record) for record in family], ddof=1)
     return Comparison(
         recorded.experiment,
         equal=_counts(recorded) == _counts(again),
         must_be_equal=all(recorded.provenance.get(k) == again.provenance.get(k) for k in SAME_MACHINE),
         difference=abs(_settled(recorded) - _settled(again)),
-        tolerance=float(SPREADS * spread),
+        tolerance=_tolerance(family),
     )
+
+
+def _tolerance(family: list[Record]) -> float:
+    if len(family) < 3:
+        return SMALLEST_DIFFERENCE
+    return float(SPREADS * np.std([_settled(record) for record in family], ddof=1))
 
 
 def compare_with(recorded: Iterable[Record], again: Iterable[Record]) -> Iterator[Comparison]:
@@ -82,7 +87,7 @@ def compare_with(recorded: Iterable[Record], again: Iterable[Record]) -> Iterato
 
     Raises
     ------
-    ValueError : an experiment was not recorded, or too few seeds of it.
+    ValueError : an experiment was not recorded.
     """
     families: dict[Experiment, dict[int, Record]] = {}
     for record in recorded:
