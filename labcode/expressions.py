@@ -161,7 +161,7 @@ def _detach(expression: Expr) -> Expr:
 
 
 def without_max(expression: Expr) -> Expr:
-    """Write max(a, b) as (a + b + |a - b|) / 2, and min(a, b) likewise, for real numbers.
+    """Write ``max(a, b)`` as ``(a + b + |a - b|) / 2``, and ``min(a, b)`` likewise, for real numbers.
 
     Its derivative is then a sign, which says nothing at a tie, as it must be.
     """

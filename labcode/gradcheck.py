@@ -239,7 +239,7 @@ def complex_step(function: Callable, point: np.ndarray) -> np.ndarray:
 
 
 def central_differences(function: Callable, point: np.ndarray) -> np.ndarray:
-    """The Jacobian (m, n) by central differences, with the step eps^(1/3) max(1, |x|).
+    """The Jacobian (m, n) by central differences, with the step ``eps^(1/3) max(1, |x|)``.
 
     >>> abs(central_differences(lambda x: [x[0] ** 3], np.array([2.0]))[0, 0] - 12) < 1e-8
     np.True_
