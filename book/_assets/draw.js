@@ -138,6 +138,7 @@ drawDigit.page = (function () {
       loadWeights();
     }
     repaint();
+    announceSoon();
   }
 
   function ask() {
@@ -230,7 +231,9 @@ drawDigit.page = (function () {
   function announceSoon() {
     clearTimeout(rest);
     rest = setTimeout(() => {
-      status.textContent = `${whereThePenIs()}${whatTheNetworkSays()}`;
+      if (!worker || !(changed || busy)) { // else an answer is on its way, and is announced in its turn
+        status.textContent = `${whereThePenIs()}${whatTheNetworkSays()}`;
+      }
     }, REST);
   }
 
