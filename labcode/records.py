@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -124,7 +125,12 @@ def path_of(experiment: Experiment, folder: Path = RECORDS) -> Path:
 
 
 def save(record: Record, folder: Path) -> Path:
-    """Write ``record`` into ``folder``, whole or not at all, and return the file's path."""
+    """Write ``record`` into ``folder``, whole or not at all, and return the file's path.
+
+    Raises
+    ------
+    RecordError : the folder or the file cannot be written; what was there before is as it was.
+    """
     history, experiment = record.history, asdict(record.experiment)
     content = {
         "schema": 1,
@@ -145,13 +151,16 @@ def save(record: Record, folder: Path) -> Path:
     }
     content["sha256"] = _digest(content)
     path = path_of(record.experiment, folder)
-    folder.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         beside.write_text(_layout(content) + "\n")
         os.replace(beside, path)
+    except OSError as error:
+        raise RecordError(f"The record {path.name} cannot be written to {folder}: {error.strerror}.") from error
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink()
     return path
 
 
