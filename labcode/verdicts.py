@@ -191,11 +191,11 @@ class Decision:
         whole = f"**{claim.id}, lab section {claim.section}: {self.verdict}.** {claim.sentence}"
         contrasts = tabulate(
             [
-                [name, f"{v.interval} {v.unit}", f"{v.agreeing} of {v.seeds}", v.verdict]
+                [outcome.part.says, name, f"{v.interval} {v.unit}", f"{v.agreeing} of {v.seeds}", v.verdict]
                 for outcome in self.outcomes
                 for name, v in outcome.verdicts.items()
             ],
-            headers=["contrast", "effect (95% interval)", "seeds that alone agree", "verdict"],
+            headers=["the lab", "contrast", "effect (95% interval)", "seeds that alone agree", "verdict"],
             tablefmt="pipe",
         )
         again = tabulate(
