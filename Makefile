@@ -12,7 +12,7 @@ BIN := .venv/bin
 READY := .venv/ready
 BUILD := $(BIN)/jupyter-book build book -W --keep-going
 
-.PHONY: help book test chapters reproduce browser lint clean
+.PHONY: help book test chapters reproduce browser coverage lint clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -47,6 +47,9 @@ browser: ## install Debian's Chromium for the browser tests, where that is allow
 	else \
 		echo "The browser tests will be skipped: they need chromium and chromedriver."; \
 	fi
+
+coverage: $(READY) ## measure which lines and branches of labcode the tests and the chapters reach
+	$(BIN)/pytest --nbval --cov=labcode --cov-branch --cov-report=term-missing:skip-covered
 
 lint: $(READY) ## check style
 	$(BIN)/ruff check .
