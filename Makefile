@@ -12,7 +12,7 @@ BIN := .venv/bin
 READY := .venv/ready
 BUILD := $(BIN)/jupyter-book build book -W --keep-going
 
-.PHONY: help book test chapters reproduce browser coverage lint clean
+.PHONY: help book test chapters reproduce print paint links browser coverage lint clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -36,6 +36,15 @@ reproduce: $(READY) ## train every recorded run from nothing, and compare
 	$(BIN)/python -m labcode run --records _build/reproduced
 	$(BIN)/python -m labcode compare _build/reproduced
 
+print: book browser ## print the whole book as one PDF: _build/book.pdf
+	$(BIN)/python tools/print_edition.py
+
+paint: book browser ## measure how soon each page shows itself on a slow processor
+	$(BIN)/python tools/paint.py
+
+links: $(READY) ## look up every link that leads out of the book (needs a network)
+	$(BIN)/jupyter-book build book --builder linkcheck
+
 browser: ## install Debian's Chromium for the browser tests, where that is allowed
 	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then \
 		exit 0; \
@@ -54,11 +63,12 @@ coverage: $(READY) ## measure which lines and branches of labcode the tests and 
 lint: $(READY) ## check style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 
 clean: ## remove the built site (the environment stays)
 	rm -rf _build
 
-$(READY): requirements.txt constraints.txt pyproject.toml
+$(READY): requirements.txt constraints.txt tests/site/requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("The book needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + ": name another with PYTHON=...")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r requirements.txt

@@ -1,14 +1,16 @@
 """What the checks of the built site share. `make test` builds the site, then runs them."""
 
-import functools
-import threading
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+import sys
 from pathlib import Path
 
-import chromium
 import pytest
+from bs4 import BeautifulSoup
 
-HTML = Path(__file__).resolve().parents[2] / "_build" / "html"
+ROOT = Path(__file__).resolve().parents[2]
+HTML = ROOT / "_build" / "html"
+sys.path.insert(0, str(ROOT / "tools"))
+
+import chromium  # noqa: E402  (found by the line above)
 
 
 @pytest.fixture(scope="session")
@@ -26,23 +28,27 @@ def pages(site):
     return sorted(path.as_posix() for path in paths if path.parts[0] != "_static")
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *arguments):
-        """Say nothing: the requests are read from the browser's own log."""
+@pytest.fixture(scope="session")
+def chapters(pages):
+    """The pages that are made of a source, unlike the search and the page for a wrong address."""
+    return [page for page in pages if page not in ("404.html", "search.html")]
+
+
+@pytest.fixture(scope="session")
+def soups(site, pages):
+    return {page: BeautifulSoup((site / page).read_text(encoding="utf-8"), "html.parser") for page in pages}
 
 
 @pytest.fixture(scope="session")
 def address(site):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
+    with chromium.serve(site) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory):
     browser = chromium.start(tmp_path_factory.mktemp("profile"))
     if browser is None:
-        pytest.skip("The browser tests need chromium and chromedriver (`make browser`).")
+        pytest.skip("The browser tests need Chromium, Chrome or Edge, and its driver (`make browser`).")
     yield browser
     browser.quit()

@@ -1,12 +1,14 @@
 """The built pages in a real browser that can reach nothing but the site itself."""
 
 import json
+import re
 
-from chromium import visit
+import pytest
+from chromium import UNFOLD, own_screen, screen, visit
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+PHONE, TABLET, DESK = 360, 768, 1920
 # Formulas that MathJax left alone, and the messages of those that it could not read.
 FORMULAS = """
 const all = [...document.querySelectorAll('article .math')];
@@ -16,16 +18,12 @@ return {
     .map(e => e.getAttribute('data-mjx-error') || e.textContent),
 };
 """
-UNFOLD = """
-document.querySelectorAll('details').forEach(e => { e.open = true; });
-document.querySelectorAll('.toggle-hidden').forEach(e => e.classList.remove('toggle-hidden'));
-"""
 # What sticks out of the page to the right and cannot be scrolled to within a box of its own.
 STICKING_OUT = """
 const scrolls = e => e && e !== document.body
   && (['auto', 'scroll'].includes(getComputedStyle(e).overflowX) || scrolls(e.parentElement));
 return [...document.querySelectorAll('article, article *, footer, footer *')]
-  .filter(e => e.getBoundingClientRect().right > innerWidth + 1 && !scrolls(e.parentElement))
+  .filter(e => e.getBoundingClientRect().right > arguments[0] + 1 && !scrolls(e.parentElement))
   .map(e => e.tagName + '.' + e.getAttribute('class') + ': ' + e.textContent.trim().slice(0, 40));
 """
 
@@ -46,10 +44,26 @@ def test_network_is_refused_and_a_request_is_seen(browser, address):
 
 def test_pages_load_without_a_complaint_and_without_the_network(browser, address, pages):
     for page in pages:
+        # As on a first visit: the page finds nothing that an earlier one left.
+        browser.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": address, "storageTypes": "all"})
         complaints, requests = visit(browser, address + page)
         assert address + page in requests
         assert not complaints, page
         assert not outside(requests, address), page
+
+
+def test_pages_load_from_files_too(browser, site, pages):
+    for page in pages:
+        complaints, requests = visit(browser, (site / page).as_uri())
+        assert not complaints, page
+        assert not outside(requests, site.as_uri()), page
+
+
+def test_complaint_is_noticed(browser, address):
+    visit(browser, address)
+    browser.execute_script("setTimeout(() => { throw Error('wrong on purpose'); })")
+    browser.execute_async_script("setTimeout(arguments[0], 50)")
+    assert "wrong on purpose" in json.dumps(browser.get_log("browser"))
 
 
 def test_formulas_are_typeset(browser, address, pages):
@@ -58,19 +72,31 @@ def test_formulas_are_typeset(browser, address, pages):
         assert browser.execute_script(FORMULAS) == {"untouched": [], "wrong": []}, page
 
 
-def test_no_page_is_wider_than_a_phone_in_light_and_dark(browser, address, pages):
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+def test_no_page_is_wider_than_its_screen(browser, address, pages):
+    """Wide formulas, tables and code scroll in a box of their own; the page does not."""
     try:
         for page in pages:
             visit(browser, address + page)
             browser.execute_script(UNFOLD)
-            for theme in ("light", "dark"):
-                browser.execute_script("document.documentElement.dataset.theme = arguments[0]", theme)
-                width = browser.execute_script("return document.documentElement.scrollWidth")
-                assert width <= PHONE["width"], f"{page}, {theme}"
-                assert browser.execute_script(STICKING_OUT) == [], f"{page}, {theme}"
+            for width in (PHONE, TABLET, DESK):
+                screen(browser, width)
+                for theme in ("light", "dark"):
+                    browser.execute_script("document.documentElement.dataset.theme = arguments[0]", theme)
+                    found = browser.execute_script("return document.documentElement.scrollWidth")
+                    assert found <= width, f"{page}, {width}, {theme}"
+                    assert browser.execute_script(STICKING_OUT, width) == [], f"{page}, {width}, {theme}"
     finally:
-        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        own_screen(browser)
+
+
+def test_what_sticks_out_is_noticed(browser, address):
+    try:
+        screen(browser, PHONE)
+        visit(browser, address + "index.html")
+        browser.execute_script("document.querySelector('article p').style.width = '400px'")
+        assert browser.execute_script(STICKING_OUT, PHONE) != []
+    finally:
+        own_screen(browser)
 
 
 def test_dark_page_is_dark_and_its_figures_stay_on_white(browser, address, pages):
@@ -90,17 +116,42 @@ def test_dark_page_is_dark_and_its_figures_stay_on_white(browser, address, pages
         browser.execute_script("localStorage.clear()")
 
 
-def test_search_finds_a_page_by_a_word_of_its_title(browser, address, site):
-    visit(browser, address + "index.html")
+def search(browser, start, words):
+    """The pages that the site's own search finds, as a reader would see them."""
+    complaints, _ = visit(browser, f"{start}search.html?q={words}")
+    assert not complaints
+    done = "return /finished|did not match/.test(document.querySelector('#search-results').textContent)"
+    WebDriverWait(browser, 20).until(lambda browser: browser.execute_script(done))
+    results = browser.find_elements(By.CSS_SELECTOR, "#search-results ul.search a")
+    complaints = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    assert not complaints
+    return {result.get_attribute("href").split("?")[0].split("#")[0].removeprefix(start) for result in results}
+
+
+@pytest.fixture(params=["http", "file"])
+def start(request, site, address):
+    return address if request.param == "http" else site.as_uri() + "/"
+
+
+def test_search_finds_a_page_by_a_word_of_its_title(browser, start):
+    visit(browser, start + "index.html")
     link = browser.find_element(By.CSS_SELECTOR, "nav.bd-links li.toctree-l1:not(.current) a")
     title, page = link.get_attribute("textContent"), link.get_attribute("href")
     word = max((part for part in title.split() if part.isalpha()), key=len)
-    visit(browser, f"{address}search.html?q={word}")
-    results = WebDriverWait(browser, 20).until(
-        lambda browser: browser.find_elements(By.CSS_SELECTOR, "#search-results ul.search a")
-    )
-    found = [result.get_attribute("href").split("?")[0].split("#")[0] for result in results]
-    assert page in found
+    assert page.removeprefix(start) in search(browser, start, word)
+    assert search(browser, start, "xylophone") == set()
+
+
+def test_search_finds_every_claim(browser, start, soups, chapters):
+    """By its id, C01 and so on, on every page whose prose names it."""
+    named = {}
+    for page in chapters:
+        for text in soups[page].select("article :is(p, li, td, figcaption, h1, h2, h3)"):
+            for claim in re.findall(r"\bC\d\d\b", text.get_text(" ")):
+                named.setdefault(claim, set()).add(page)
+    assert named
+    for claim, pages in named.items():
+        assert pages <= search(browser, start, claim), claim
 
 
 FORMULAS_TOO_WIDE = """
@@ -116,7 +167,7 @@ return [...document.querySelectorAll('article div.math')].filter(box => {
 
 def test_no_formula_of_part_one_runs_out_of_its_column(browser, address, pages):
     """On a phone, and without scrolling: a step that one has to scroll is a step that one does not read."""
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+    screen(browser, 390)
     try:
         for page in (page for page in pages if page.startswith("backprop/")):
             visit(browser, address + page)
@@ -126,4 +177,4 @@ def test_no_formula_of_part_one_runs_out_of_its_column(browser, address, pages):
         browser.execute_script(widen)
         assert len(browser.execute_script(FORMULAS_TOO_WIDE)) == 1  # the test can fail
     finally:
-        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        own_screen(browser)

@@ -27,11 +27,6 @@ LINKS_NOT_LOADED = {"index", "search", "next", "prev", "canonical", "license", "
 IN_STYLE = re.compile(r"""url\(\s*["']?([^"')]+)|@import\s+["']([^"']+)""")
 
 
-@pytest.fixture(scope="module")
-def soups(site, pages):
-    return {page: BeautifulSoup((site / page).read_text(encoding="utf-8"), "html.parser") for page in pages}
-
-
 def addresses_in_style(css):
     return [one or other for one, other in IN_STYLE.findall(css)]
 

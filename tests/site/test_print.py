@@ -1,0 +1,28 @@
+"""The book on paper: figures and folded solutions are there, and links lead within it."""
+
+import io
+
+from print_edition import bind, print_page
+from pypdf import PdfReader
+
+PAGE = "backprop/logistic.html"
+
+
+def squeeze(text):
+    return "".join(text.split())
+
+
+def test_solutions_are_printed_open_and_links_stay_in_the_book(browser, address, soups):
+    folded = [p.get_text() for p in soups[PAGE].select("details p, .dropdown p") if not p.select(".math, code, a")]
+    assert folded
+    pdf, title, following = print_page(browser, address + PAGE)
+    assert following.startswith(address)
+    book = PdfReader(io.BytesIO(bind({address + PAGE: (pdf, title), following: (pdf, "Next")})))
+    printed = squeeze("".join(page.extract_text() for page in book.pages[: len(book.pages) // 2]))
+    assert [text for text in folded if squeeze(text) not in printed] == []
+    assert sum(len(page.images) for page in book.pages) >= len(soups[PAGE].select("article figure img"))
+    assert [item.title for item in book.outline] == [title, "Next"]
+    links = [note.get_object() for page in book.pages for note in page.get("/Annots") or []]
+    away = [str(link["/A"]["/URI"]) for link in links if "/URI" in link.get("/A", {})]
+    assert not [url for url in away if url.split("#")[0] in (address + PAGE, following)]
+    assert any("/Dest" in link for link in links)

@@ -1,0 +1,54 @@
+"""Measure when the largest thing on each page's first screen is painted, on a processor slowed down four times.
+
+A measurement, not a test: it depends on the machine. `make paint` builds the site, serves it from this machine to an
+empty browser, and prints the median of three visits a page, in milliseconds, with the layout shift meanwhile.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+from chromium import serve, start, visit
+
+HTML = Path(__file__).resolve().parent.parent / "_build" / "html"
+VISITS = 3
+SLOWDOWN = 4
+WATCH = """
+window.painted = 0; window.shifted = 0;
+const watch = (type, note) => new PerformanceObserver(list => list.getEntries().forEach(note))
+  .observe({type, buffered: true});
+watch('largest-contentful-paint', entry => { window.painted = entry.startTime; });
+watch('layout-shift', entry => { if (!entry.hadRecentInput) window.shifted += entry.value; });
+"""
+
+
+def measure(browser, url: str) -> tuple[float, float]:
+    """Milliseconds to the largest paint, and the layout shift, of one visit with an empty cache."""
+    browser.execute_cdp_cmd("Network.clearBrowserCache", {})
+    visit(browser, url)
+    browser.execute_async_script("setTimeout(arguments[0], 300)")
+    return tuple(browser.execute_script("return [window.painted, window.shifted]"))
+
+
+def main() -> int:
+    pages = sorted(path.relative_to(HTML).as_posix() for path in HTML.rglob("*.html") if "_static" not in path.parts)
+    with tempfile.TemporaryDirectory() as profile, serve(HTML) as address:
+        browser = start(profile)
+        if browser is None:
+            print("Measuring needs Chromium, Chrome or Edge, and its driver (`make browser`).", file=sys.stderr)
+            return 1
+        try:
+            browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH})
+            browser.execute_cdp_cmd("Emulation.setCPUThrottlingRate", {"rate": SLOWDOWN})
+            print(f"{'page':36}{'largest paint, ms':>18}{'shift':>8}")
+            for page in pages:
+                paints, shifts = zip(*(measure(browser, address + page) for _ in range(VISITS)), strict=True)
+                print(f"{page:36}{median(paints):18.0f}{max(shifts):8.3f}", flush=True)
+        finally:
+            browser.quit()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

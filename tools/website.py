@@ -1,0 +1,111 @@
+"""What the built site adds to its theme (a Sphinx extension): lighter pages, descriptions, roles that screen readers
+know, and, once the site has an address of its own, a sitemap and a preview for those who share a link.
+"""
+
+import html
+import re
+from pathlib import Path
+from urllib.parse import urljoin
+
+from docutils import nodes
+from PIL import Image
+
+# The theme draws its icons with a font and again with 1.5 MB of script. The font, cut down by tools/icons.py, will do.
+ICONS = re.compile(r'<script src="[^"]*fontawesome[^"]*"></script>|<link rel="preload" as="font"[^>]*fontawesome[^>]*>')
+# What a search engine shows of a description.
+DESCRIPTION_LENGTH = 160
+
+
+def lighten(head: str) -> str:
+    """The theme's part of a page's head without what no page of the book needs.
+
+    >>> lighten('<link href="a.css"/><script src="_static/vendor/fontawesome/6/js/all.min.js?v=1"></script>')
+    '<link href="a.css"/>'
+    """
+    return ICONS.sub("", head)
+
+
+def description(doctree: nodes.document) -> str:
+    """The page's first paragraph outside of boxes and cells, cut at a word if it is long."""
+    for paragraph in doctree.findall(nodes.paragraph):
+        if isinstance(paragraph.parent, nodes.section):
+            words = paragraph.astext().split()
+            break
+    else:
+        return ""
+    text = ""
+    for word in words:
+        if len(text) + len(word) + 2 > DESCRIPTION_LENGTH:
+            return text + "…"
+        text = f"{text} {word}".strip()
+    return text
+
+
+def add_to_head(app, pagename, templatename, context, doctree):
+    """Give the templates what they ask for (on `html-page-context`)."""
+    context["lighten"] = lighten
+    context["html_baseurl"] = app.config.html_baseurl
+    about = description(doctree) if doctree else ""
+    tags = {"description": about} if about else {}
+    if app.config.html_baseurl and doctree:
+        tags |= {
+            "og:type": "article",
+            "og:site_name": app.config.html_title or app.config.project,
+            "og:title": app.env.titles[pagename].astext(),
+            "og:description": about,
+            "og:url": address(app, pagename),
+            "twitter:card": "summary",
+        }
+    for name, content in tags.items():
+        kind = "property" if name.startswith("og:") else "name"
+        context["metatags"] += f'\n<meta {kind}="{name}" content="{html.escape(content)}" />'
+
+
+def address(app, pagename: str) -> str:
+    """Where a page stands on the web."""
+    return urljoin(app.config.html_baseurl, app.builder.get_target_uri(pagename))
+
+
+def write_sitemap(app, exception):
+    """List all pages for search engines (on `build-finished`): a sitemap holds whole addresses, or nothing."""
+    if exception or not app.config.html_baseurl or app.builder.format != "html":
+        return
+    places = "\n".join(
+        f"<url><loc>{html.escape(address(app, page))}</loc></url>" for page in sorted(app.env.found_docs)
+    )
+    (app.outdir / "sitemap.xml").write_text(
+        f'<?xml version="1.0" encoding="utf-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{places}\n</urlset>\n',
+        encoding="utf-8",
+    )
+
+
+def visit_citation(translator, node):
+    """Sources are the items of a list: docutils gives them a role that the standard has withdrawn."""
+    type(translator).visit_citation(translator, node)
+    translator.body[-1] = translator.body[-1].replace('role="doc-biblioentry"', 'role="listitem"')
+
+
+def depart_citation(translator, node):
+    type(translator).depart_citation(translator, node)
+
+
+def visit_image(translator, node):
+    """A picture says its size before it has come, so that what stands below it stays in place."""
+    type(translator).visit_image(translator, node)
+    file = Path(translator.builder.srcdir, node["candidates"].get("*", node["uri"]))
+    if file.suffix == ".png":
+        with Image.open(file) as picture:
+            width, height = picture.size
+        translator.body[-1] = translator.body[-1].replace("<img ", f'<img width="{width}" height="{height}" ', 1)
+
+
+def depart_image(translator, node):
+    type(translator).depart_image(translator, node)
+
+
+def setup(app):
+    app.add_node(nodes.image, override=True, html=(visit_image, depart_image))
+    app.add_node(nodes.citation, override=True, html=(visit_citation, depart_citation))
+    app.connect("html-page-context", add_to_head)
+    app.connect("build-finished", write_sitemap)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
