@@ -167,3 +167,28 @@ def test_every_figure_has_a_caption(soups):
         if not (figure.figcaption and figure.figcaption.get_text(strip=True))
     }
     assert not bare
+
+
+def test_every_page_describes_itself_in_its_own_words(soups, chapters):
+    descriptions = {page: soups[page].select("meta[name=description]") for page in chapters}
+    assert [page for page, tags in descriptions.items() if len(tags) != 1] == []
+    texts = [tags[0]["content"] for tags in descriptions.values()]
+    assert all(20 < len(text) <= 165 for text in texts)
+    assert len(set(texts)) == len(texts)
+    assert len({soup.title.get_text() for soup in soups.values()}) == len(soups)
+
+
+def test_every_page_has_an_icon_and_is_downloaded_as_notebook_and_as_script(site, soups, chapters):
+    for page in chapters:
+        assert soups[page].select_one("link[rel=icon]"), page
+        for button in ("source", "script"):
+            link = soups[page].select_one(f"a.btn-download-{button}-button")
+            file, _ = target(page, link["href"])
+            assert (site / file).is_file(), page
+            if button == "script":
+                compile((site / file).read_text(encoding="utf-8"), file, "exec")
+
+
+def test_wrong_address_leads_to_the_first_page_and_to_the_search(soups):
+    links = {link["href"] for link in soups["404.html"].select("article a[href]")}
+    assert {"index.html", "search.html"} <= links
