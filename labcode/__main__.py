@@ -134,7 +134,7 @@ def _compare(options: argparse.Namespace) -> int:
     failed = _print_comparisons(compare_with(read_all(RECORDS), found))
     differing = [
         (ours, theirs)
-        for ours, theirs in zip(entries(), entries(options.folder), strict=True)
+        for ours, theirs in zip(entries(RECORDS), entries(options.folder), strict=True)
         if ours.verdict != theirs.verdict
     ]
     for ours, theirs in differing:

@@ -107,6 +107,7 @@ def from_dict(stored: dict) -> Experiment:
     ------
     KeyError, TypeError, ValueError : it is not an experiment.
 
+    >>> from dataclasses import asdict
     >>> experiment = Experiment(seed=3).vary(dropout=(0.5, 0.0, 0.5))
     >>> from_dict(asdict(experiment)) == experiment
     True

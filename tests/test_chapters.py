@@ -340,7 +340,8 @@ def test_figure_does_not_share_its_cell(project, capsys):
 def test_plain_build_shows_the_new_result(project):
     """What an author sees who edits a function and then runs `jupyter-book build book`."""
     shutil.copytree(ROOT / "tools", project / "tools")
-    shutil.copytree(ROOT / "book/_assets", project / "book/_assets")
+    for folder in ("_assets", "_templates"):
+        shutil.copytree(ROOT / "book" / folder, project / "book" / folder)
     shutil.copy(ROOT / "_config.yml", project)
     (project / "book/references.bib").touch()
     (project / "book/_toc.yml").write_text("format: jb-book\nroot: part/one\nchapters:\n  - file: part/two\n")
