@@ -342,7 +342,9 @@ def test_plain_build_shows_the_new_result(project):
     shutil.copytree(ROOT / "tools", project / "tools")
     for folder in ("_assets", "_templates"):
         shutil.copytree(ROOT / "book" / folder, project / "book" / folder)
-    shutil.copy(ROOT / "_config.yml", project)
+    for file in ("_config.yml", "pyproject.toml", "README.md", "LICENSE", "CITATION.cff", "book/LICENSE"):
+        shutil.copy(ROOT / file, project / file)
+    shutil.copytree(ROOT / "labcode", project / "labcode", ignore=shutil.ignore_patterns("__pycache__"))
     (project / "book/references.bib").touch()
     (project / "book/_toc.yml").write_text("format: jb-book\nroot: part/one\nchapters:\n  - file: part/two\n")
     (project / "lab/used.py").write_text("VALUE = 'fresh from the oven'\n")
