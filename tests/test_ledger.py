@@ -1,9 +1,11 @@
 """The ledger holds everything that the lab asks and states, and says what the decisions say."""
 
+from pathlib import Path
+
 import pytest
 
 from labcode import ledger
-from labcode.ablations import ABLATIONS
+from labcode.ablations import ABLATIONS, THE_LABS
 from labcode.claims import CLAIMS
 from labcode.evidence import VERDICTS
 from labcode.ledger import PENDING, entries, totals
@@ -38,8 +40,13 @@ def test_a_decided_claim_has_effect_interval_and_seeds(rows):
             assert (row.verdict, row.robust) == (decision.verdict, decision.robust)
 
 
-def test_every_ablation_of_the_lab_has_a_page_of_its_name():
-    assert set(ledger.PAGES.values()) >= {f"mnist/{name}" for name in ABLATIONS if ABLATIONS[name].figures}
+def test_an_entrys_page_is_in_the_book(rows):
+    """And an ablation that has a page of its name is shown there."""
+    book = Path(__file__).resolve().parent.parent / "book"
+    assert all((book / f"{row.page}.md").exists() for row in rows)
+    written = {ablation.section: f"mnist/{ablation.name}" for ablation in THE_LABS}
+    written = {section: page for section, page in written.items() if (book / f"{page}.md").exists()}
+    assert {section: ledger.PAGES.get(section) for section in written} == written
 
 
 def test_totals_count_claims_only(rows):
