@@ -79,12 +79,12 @@ def measure_suite(ablations: Iterable[Ablation], workers: int, seed: int = 0, se
         runs=len(records),
         levels=len(wanted),
         workers=workers,
-        seconds=round(seconds, 1),
-        core_seconds=round(core_seconds, 1),
-        idiomatic_seconds=round(unshared, 1),
-        engine=round(shared / core_seconds, 3),
-        sharing=round(unshared / shared, 3),
-        cores=round(core_seconds / seconds, 3),
+        seconds=seconds,
+        core_seconds=core_seconds,
+        idiomatic_seconds=unshared,
+        engine=shared / core_seconds,
+        sharing=unshared / shared,
+        cores=core_seconds / seconds,
     )
 
 
@@ -122,4 +122,4 @@ def describe(suite: Suite) -> str:
 
 def as_json(suite: Suite) -> dict:
     """Return the measurement as JSON can hold it, with ``times``."""
-    return asdict(suite) | {"times": round(suite.times, 3)}
+    return {name: round(value, 3) for name, value in (asdict(suite) | {"times": suite.times}).items()}
