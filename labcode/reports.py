@@ -31,9 +31,15 @@ MEASURES: dict[str, Callable[[Record], float]] = {
 def show_rules(*ids: str) -> Markdown:
     """Return the lab's sentences and the rules that decide them, as they stand in `labcode.claims`.
 
+    Raises
+    ------
+    ValueError : there is no such claim.
+
     >>> print(show_rules("C01").data.splitlines()[0])
     **C01** (lab section 2.4.1). More hidden units converge faster on the training set.
     """
+    if unknown := [name for name in ids if name not in CLAIMS]:
+        raise ValueError(f"Unknown claim {unknown[0]!r}; accepted are {', '.join(CLAIMS)}.")
     return Markdown(
         "\n\n".join(
             "\n".join(

@@ -2,9 +2,10 @@
 
 import hashlib
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -24,8 +25,13 @@ WEIGHTS = ".weights"
 """Folder, within that of the records, where the trained networks of runs at full scale are kept."""
 
 
+GOES_ON = "Finished runs are kept, and the same command goes on where this one stopped."
+
+SideBySide = Callable[[Callable[[Experiment], Run], Iterable[Experiment]], Iterator[Run]]
+
+
 class SweepError(RuntimeError):
-    """A cluster cannot be used: it does not answer, or one of its workers would not give the same results."""
+    """Workers cannot be used: they died, the cluster does not answer, or a worker would not give the same results."""
 
 
 def missing(experiments: Iterable[Experiment], folder: Path = RECORDS) -> list[Experiment]:
@@ -69,8 +75,8 @@ def run_missing(
     ------
     labcode.records.RecordError : a record that is there is unsound.
     labcode.fetch.MnistUnavailableError : a run needs the full set, and it was not fetched. Nothing was trained then.
-    SweepError : a worker on this machine died; or the cluster does not answer, or a worker of it has other code or
-        other data. What was finished by then is kept.
+    SweepError : a worker on this machine died; or the cluster does not answer or gave a run up, or a worker of it has
+        other code or other data. What was finished by then is kept.
     """
     todo = missing(experiments, folder)
     if any(experiment.scale == "full" for experiment in todo):
@@ -79,19 +85,13 @@ def run_missing(
     checkpoints = None if cluster else folder / UNFINISHED
     expected = fingerprint()
     with (
-        _parallel(workers, cluster) as parallel,
+        _processes(workers) if cluster is None else _cluster(cluster) as side_by_side,
         tqdm(total=sum(e.multiply_adds for e in todo), unit="MAC", unit_scale=True, desc="training") as bar,
     ):
-        try:
-            for done in parallel(joblib.delayed(_work)(experiment, checkpoints, expected) for experiment in todo):
-                _keep(done, folder)
-                bar.update(done.record.experiment.multiply_adds)
-                yield done.record
-        except BrokenExecutor as error:
-            raise SweepError(
-                "A worker was killed, perhaps for want of memory. Finished runs are kept, and the same command goes on "
-                "where this one stopped."
-            ) from error
+        for done in side_by_side(partial(_work, checkpoints=checkpoints, expected=expected), todo):
+            _keep(done, folder)
+            bar.update(done.record.experiment.multiply_adds)
+            yield done.record
 
 
 def _work(experiment: Experiment, checkpoints: Path | None, expected: dict[str, str]) -> Run:
@@ -134,14 +134,35 @@ def _require_same(expected: dict[str, str], found: dict[str, str], who: str) -> 
 
 
 @contextmanager
-def _parallel(workers: int, cluster: str | None) -> Iterator[joblib.Parallel]:
-    """Yield what runs jobs and returns their results as they come: processes here, or the workers of a cluster."""
-    unordered = {"return_as": "generator_unordered"}
-    if cluster is None:
-        yield joblib.Parallel(n_jobs=workers, pre_dispatch=workers, **unordered)
-        return
-    with _connect(cluster) as client, joblib.parallel_config(backend="dask", client=client):
-        yield joblib.Parallel(pre_dispatch="all", **unordered)
+def _processes(workers: int) -> Iterator[SideBySide]:
+    """Yield what runs a function on each experiment in processes here, and yields the results as they come."""
+
+    def side_by_side(function: Callable[[Experiment], Run], experiments: Iterable[Experiment]) -> Iterator[Run]:
+        parallel = joblib.Parallel(n_jobs=workers, pre_dispatch=workers, return_as="generator_unordered")
+        try:
+            yield from parallel(joblib.delayed(function)(experiment) for experiment in experiments)
+        except BrokenExecutor as error:
+            raise SweepError(f"A worker was killed, perhaps for want of memory. {GOES_ON}") from error
+
+    yield side_by_side
+
+
+@contextmanager
+def _cluster(address: str) -> Iterator[SideBySide]:
+    """Yield the same for the workers of a cluster."""
+    with _connect(address) as client:
+        from distributed import CancelledError, KilledWorker, as_completed
+
+        def side_by_side(function: Callable[[Experiment], Run], experiments: Iterable[Experiment]) -> Iterator[Run]:
+            try:
+                for future in as_completed(client.map(function, list(experiments), pure=False)):
+                    yield future.result()
+            except KilledWorker as error:
+                raise SweepError(f"The cluster gave a run up, since its workers died of it. {GOES_ON}") from error
+            except CancelledError as error:
+                raise SweepError(f"The scheduler at {address} does not answer any more. {GOES_ON}") from error
+
+        yield side_by_side
 
 
 @contextmanager

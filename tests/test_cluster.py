@@ -17,6 +17,7 @@ from labcode.records import read
 from labcode.sweep import SweepError, run_missing
 
 pytest.importorskip("distributed")
+import dask
 
 SMALL = Experiment(seed=0).vary(width=1, hidden=4, batch_size=50)
 WANTED = [SMALL.vary(epochs=epochs) for epochs in (2, 3, 4)]
@@ -25,10 +26,11 @@ WANTED = [SMALL.vary(epochs=epochs) for epochs in (2, 3, 4)]
 class Cluster:
     """A scheduler and its workers, each a process of the command line; all are killed at the end."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, **environment: str):
         self.folder, self.processes = folder, []
         scheduler_file = folder / "scheduler.json"
-        self._start("dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(scheduler_file))
+        arguments = ["--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(scheduler_file)]
+        self.scheduler = self._start("dask_scheduler", *arguments, **environment)
         self.address = wait_for(lambda: scheduler_file.exists() and json.loads(scheduler_file.read_text())["address"])
 
     def _start(self, command: str, *arguments: str, **environment: str) -> subprocess.Popen:
@@ -55,6 +57,12 @@ class Cluster:
         with Client(self.address, timeout=30) as client:
             return len(client.scheduler_info(n_workers=-1)["workers"])
 
+    def is_busy(self) -> bool:
+        from distributed import Client
+
+        with Client(self.address, timeout=30) as client:
+            return any(client.processing().values())
+
     def stop(self) -> None:
         for process in self.processes:
             process.kill()
@@ -74,6 +82,14 @@ def wait_for(condition, seconds: float = 60):
 @pytest.fixture
 def cluster(tmp_path):
     made = Cluster(tmp_path)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def strict_cluster(tmp_path):
+    """A cluster that gives a run up as soon as one worker has died of it; Dask's own patience is three more."""
+    made = Cluster(tmp_path, DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0")
     yield made
     made.stop()
 
@@ -101,6 +117,30 @@ def test_a_worker_killed_in_the_middle_loses_nothing_and_the_records_are_those_o
     for record in run_missing(WANTED, here, workers=1):
         assert measured(record) == measured(found[record.experiment]) == measured(read(record.experiment, there))
     assert not list(there.glob(".unfinished/*"))
+
+
+@pytest.mark.parametrize(
+    ("victim", "sentence"),
+    [("worker", "The cluster gave a run up, since its workers died of it"), ("scheduler", "The scheduler at tcp://")],
+)
+def test_a_cluster_that_gives_up_is_answered_with_a_sentence(strict_cluster, tmp_path, victim, sentence):
+    worker = strict_cluster.add_worker("only")
+    process = worker if victim == "worker" else strict_cluster.scheduler
+    endless = SMALL.vary(epochs=100_000)
+
+    def kill_while_it_runs():
+        wait_for(strict_cluster.is_busy)
+        process.kill()
+
+    killer = threading.Thread(target=kill_while_it_runs)
+    killer.start()
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "2s"}),  # how long to wait for a scheduler to come back
+        pytest.raises(SweepError, match=rf"{sentence}.* the same command goes on where this one stopped"),
+    ):
+        list(run_missing([endless], tmp_path / "records", workers=1, cluster=strict_cluster.address))
+    killer.join()
+    assert not list((tmp_path / "records").iterdir())
 
 
 @pytest.mark.parametrize(("change", "named"), [("code", "code"), ("data", "data")])

@@ -122,6 +122,11 @@ def test_rules_are_shown_as_they_decide():
         assert all(part.rule in text for part in claim.parts)
 
 
+def test_a_claim_that_does_not_exist_is_named():
+    with pytest.raises(ValueError, match="Unknown claim 'C99'; accepted are C01, "):
+        reports.show_rules("C01", "C99")
+
+
 def test_what_made_the_records(by_seed):
     sentence = reports.made_by(GRID).data
     hours = sum(r.history.total_seconds for records in by_seed for r in records.values()) / 3600
