@@ -124,6 +124,31 @@ def decide_equivalence(contrasts: Sequence[float], margin: float = SMALLEST_DIFF
     return Verdict(verdict, mean, low, high, len(values), int((abs(values) < margin).sum()), unit)
 
 
+def decide_reached(contrasts: Sequence[float], margin: float, unit: str = POINTS) -> Verdict:
+    """Decide whether a figure of the lab was reached, from how much better than it each seed does.
+
+    *Reproduced*: the interval lies above minus ``margin``, so at worst a difference is left that does not matter.
+    *Contradicted*: it lies wholly below. *Not distinguishable*: anything else. A seed alone agrees where it is above.
+
+    Raises
+    ------
+    ValueError : fewer than two seeds, or a contrast that is not a finite number.
+
+    >>> decide_reached([-0.02, 0.01, -0.01], margin=0.1).verdict
+    'reproduced'
+    >>> decide_reached([-0.3, -0.25, -0.28], margin=0.1).verdict
+    'contradicted'
+    """
+    values, mean, low, high = _summarize(contrasts)
+    if low > -margin:
+        verdict = REPRODUCED
+    elif high < -margin:
+        verdict = CONTRADICTED
+    else:
+        verdict = NOT_DISTINGUISHABLE
+    return Verdict(verdict, mean, low, high, len(values), int((values > -margin).sum()), unit)
+
+
 def all_hold(verdicts: Iterable[str]) -> str:
     """Combine contrasts that must all hold, such as "the best of three": one contradicted contradicts.
 

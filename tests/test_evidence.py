@@ -13,6 +13,7 @@ from labcode.evidence import (
     all_hold,
     decide,
     decide_equivalence,
+    decide_reached,
     fitted_fall,
     halves,
     power,
@@ -127,6 +128,28 @@ def test_several_contrasts_need_no_correction(contrasts):
     found = [all_hold(decide(study[:, c]).verdict for c in range(contrasts)) for study in studies]
     assert np.mean([verdict == REPRODUCED for verdict in found]) <= 0.025 + 3 * np.sqrt(0.025 * 0.975 / 2_000)
     assert found.count(REPRODUCED) > 0
+
+
+@pytest.mark.parametrize(
+    ("contrasts", "verdict"),
+    [
+        ([0.3, 0.31, 0.29], REPRODUCED),  # better is reached too
+        ([-0.05, -0.04, -0.06], REPRODUCED),
+        ([-0.2, -0.21, -0.22], CONTRADICTED),
+        ([-0.3, 0.1, 0.0], NOT_DISTINGUISHABLE),
+    ],
+)
+def test_reaching_a_figure(contrasts, verdict):
+    assert decide_reached(contrasts, margin=0.1).verdict == verdict
+
+
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_false_verdicts_on_reaching_a_figure_stay_within_the_stated_rate(seeds):
+    """At a true effect of exactly minus the margin, either verdict is a one-sided tail of the interval."""
+    rng = np.random.default_rng(seeds)
+    found = [decide_reached(study, margin=0.1).verdict for study in rng.normal(-0.1, 0.04, (2_000, seeds))]
+    for verdict in (REPRODUCED, CONTRADICTED):
+        assert 0 < np.mean([each == verdict for each in found]) <= 0.025 + 3 * np.sqrt(0.025 * 0.975 / 2_000)
 
 
 def test_a_small_difference_matters_where_the_lab_says_slightly():
