@@ -120,10 +120,19 @@ def entries(folder: Path = RECORDS) -> list[Entry]:
     >>> [entry.id for entry in entries()][:4]
     ['Q1', 'Q2', 'Q3', 'D1']
     """
-    return [*ANSWERS, *SETUP, *(_entry(claim, folder) for claim in CLAIMS.values())]
+    return [*ANSWERS, *SETUP, *(entry_of(claim, folder) for claim in CLAIMS.values())]
 
 
-def _entry(claim: Claim, folder: Path) -> Entry:
+def entry_of(claim: Claim, folder: Path = RECORDS) -> Entry:
+    """Return the row of one claim; of the records in ``folder`` only those that decide it are read.
+
+    Raises
+    ------
+    labcode.records.RecordError : a record is unsound. A missing one only makes the claim pending.
+
+    >>> entry_of(CLAIMS["C01"]).id
+    'C01'
+    """
     rule = " ".join(part.rule for part in claim.parts)
     row: dict[str, Any] = {
         "kind": "claim",

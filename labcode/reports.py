@@ -1,6 +1,7 @@
-"""What an ablation's page shows of its records: rules, learning curves, and the table of errors."""
+"""What pages show of the records: claims at a glance; of an ablation its rules, learning curves and errors."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from IPython.display import Markdown
@@ -9,12 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 from tabulate import tabulate
 
-from labcode.ablations import Ablation
-from labcode.claims import CLAIMS
+from labcode.ablations import FINAL_RUNS, Ablation
+from labcode.claims import CLAIMS, LAB_TEST_ERROR
 from labcode.evidence import t_interval
 from labcode.figures import DASHES, MARKERS, PALETTE, panels, show
+from labcode.ledger import PENDING, Entry, entries, entry_of, totals
 from labcode.measures import best, errors, final, of
-from labcode.records import Record
+from labcode.records import RECORDS, Record
+from labcode.verdicts import Claim
 
 ERROR_TICKS = (0, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 FINE_ERROR_TICKS = (0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 70, 100)
@@ -27,6 +30,108 @@ MEASURES: dict[str, Callable[[Record], float]] = {
     "validation error, best epoch": of("validation", best),
 }
 
+ROBUST = {True: "robust", False: "not robust", None: "not checked in full yet"}
+
+
+def claim_cards(*ids: str, folder: Path = RECORDS) -> Markdown:
+    """Return claims as cards: the lab's sentence, the verdict, the effect with its interval.
+
+    Parameters
+    ----------
+    ids : of the claims that the page decides; their cards lead to the ledger. Without any, all claims, each card
+        leading to the page that decides it.
+    folder : of the records.
+
+    Raises
+    ------
+    ValueError : there is no such claim.
+    labcode.records.RecordError : a record is unsound.
+
+    >>> "More hidden units converge faster" in claim_cards("C01").data
+    True
+    """
+    rows = [entry_of(claim, folder) for claim in _claims(ids or CLAIMS)]
+    columns = "1 1 2 2" if ids else "1 2 2 3"
+    cards = [
+        _card(row, "/appendix/ledger", f"{row.id} in the ledger")
+        if ids
+        else _card(row, f"/{row.page}", f"How {row.id} is decided")
+        for row in rows
+    ]
+    return Markdown("\n\n".join([f":::::{{grid}} {columns}\n:gutter: 2", *cards, ":::::"]))
+
+
+def _claims(ids: Iterable[str]) -> list[Claim]:
+    if unknown := [name for name in ids if name not in CLAIMS]:
+        raise ValueError(f"Unknown claim {unknown[0]!r}; accepted are {', '.join(CLAIMS)}.")
+    return [CLAIMS[name] for name in ids]
+
+
+def _card(row: Entry, page: str, link: str) -> str:
+    if row.verdict == PENDING:
+        result = "Not all of its runs are recorded yet"
+    else:
+        result = f"**{row.effect_with_interval}**\\\n{row.seeds} seeds, {ROBUST[row.robust]}"
+    return "\n".join(
+        [
+            f"::::{{grid-item-card}} {row.id} {_badge(row.verdict)}",
+            ":class-card: claim-card",
+            "",
+            row.says,
+            "",
+            result,
+            "",
+            f"[{link}]({page})",
+            "::::",
+        ]
+    )
+
+
+def _badge(verdict: str, words: str = "") -> str:
+    """The verdict in its color and with its sign, which stand in the book's style sheet; as MyST."""
+    return f"[{words or verdict}]{{.verdict .verdict-{verdict.replace(' ', '-')}}}"
+
+
+def headline(folder: Path = RECORDS) -> Markdown:
+    """Return the lab's test accuracy beside ours with its 95% interval, and how many claims came out how.
+
+    Until the final model's runs are recorded, a sentence stands where ours will.
+
+    Raises
+    ------
+    labcode.records.RecordError : a record is unsound.
+
+    >>> "[99.54%]{.headline-number}" in headline().data
+    True
+    """
+    ledger = entries(folder)
+    verdict = next(row.verdict for row in ledger if row.id == "C17")
+    if verdict == PENDING:
+        ours = f"{_badge(PENDING)} Our own number will stand here when the runs of the final model are recorded."
+    else:
+        accuracy = np.array([100 - record["final"].test.percent[0] for record in FINAL_RUNS.records(folder=folder)])
+        low, high = t_interval(accuracy)
+        ours = (
+            f"[{accuracy.mean():.2f}%]{{.headline-number}} in this book, the mean over {len(accuracy)} seeds "
+            f"(95% interval {low:.2f}% to {high:.2f}%). {_badge(verdict)}"
+        )
+    badges = [_badge(verdict, f"{count} {verdict}") for verdict, count in totals(ledger).items()]
+    return Markdown(
+        "\n".join(
+            [
+                ":::{div} headline",
+                f"[{100 - LAB_TEST_ERROR:.2f}%]{{.headline-number}} of the test images right: the lab, in one run.",
+                "",
+                ours,
+                ":::",
+                "",
+                ":::{div} totals",
+                f"{len(CLAIMS)} claims of the lab: {' '.join(badges)}",
+                ":::",
+            ]
+        )
+    )
+
 
 def show_rules(*ids: str) -> Markdown:
     """Return the lab's sentences and the rules that decide them, as they stand in `labcode.claims`.
@@ -38,8 +143,6 @@ def show_rules(*ids: str) -> Markdown:
     >>> print(show_rules("C01").data.splitlines()[0])
     **C01** (lab section 2.4.1). More hidden units converge faster on the training set.
     """
-    if unknown := [name for name in ids if name not in CLAIMS]:
-        raise ValueError(f"Unknown claim {unknown[0]!r}; accepted are {', '.join(CLAIMS)}.")
     return Markdown(
         "\n\n".join(
             "\n".join(
@@ -49,7 +152,7 @@ def show_rules(*ids: str) -> Markdown:
                     *(f"- *{part.says}*: {part.rule}" for part in claim.parts),
                 ]
             )
-            for claim in (CLAIMS[name] for name in ids)
+            for claim in _claims(ids)
         )
     )
 
