@@ -220,6 +220,28 @@ class ConvNet(nn.Module):
         x = _drop(self.activation(self.hidden(x.flatten(1))), hidden_mask)
         return F.log_softmax(self.output(x), dim=1)
 
+    def alterations(self) -> list[str]:
+        """Say what in the finished network was replaced, and so is not what ``config`` describes; usually nothing.
+
+        Whoever computes by the configuration, as the hand-written pass does, would compute something else.
+
+        >>> net = ConvNet(ConvNetConfig(width=2), torch.Generator())
+        >>> net.alterations()
+        []
+        >>> net.stages[0].pooling = nn.Identity()
+        >>> net.stages[1].activation = F.softplus
+        >>> for each in net.alterations():
+        ...     print(each)
+        stages.0.pooling is Identity in place of LpPool2d(exponent=2, size=2, stride=2)
+        stages.1.activation is softplus in place of tanh
+        """
+        described, found = _parts(ConvNet(self.config, torch.Generator())), _parts(self)
+        return [
+            f"{place or 'the network'} is {found.get(place, 'absent')} in place of {described.get(place, 'nothing')}"
+            for place in described | found
+            if found.get(place) != described.get(place)
+        ]
+
     def draw_masks(self, count: int, generator: torch.Generator) -> list[Tensor | None] | None:
         """Draw dropout masks for ``count`` images: one for each stage and one for the classifier.
 
@@ -236,6 +258,38 @@ class ConvNet(nn.Module):
             for shape, rate in zip(shapes, config.dropout, strict=True)
         ]
         return [mask if mask is None or mask.dim() == 2 else mask.permute(0, 3, 1, 2) for mask in masks]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What a place in a network is: a function, or a module of some class with its settings.
+
+    Attributes
+    ----------
+    kind : the function, or the module's class.
+    settings : as the module prints them.
+    meddled : whether hooks or a ``forward`` of its own change what the module computes.
+    """
+
+    kind: object
+    settings: str = ""
+    meddled: bool = False
+
+    def __str__(self) -> str:
+        name = getattr(self.kind, "__name__", repr(self.kind))
+        settings = f"({self.settings})" if self.settings else ""
+        return f"{name}{settings}{' with hooks or a forward of its own' if self.meddled else ''}"
+
+
+def _parts(net: nn.Module) -> dict[str, _Part]:
+    """Return what computes in ``net``, by its place."""
+    parts = {}
+    for place, module in net.named_modules():
+        meddled = bool(module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module))
+        parts[place] = _Part(type(module), module.extra_repr(), meddled)
+        if "activation" in vars(module):  # a function; a module in its place is listed by itself
+            parts[f"{place}.activation".lstrip(".")] = _Part(module.activation)
+    return parts
 
 
 def _drop(x: Tensor, mask: Tensor | None) -> Tensor:

@@ -30,9 +30,14 @@ class HandPass:
     """Forward and backward pass of ``net`` for ``count`` images at a time.
 
     Every parameter is seen as a matrix that shares its memory (`parameter_matrices`).
+
+    Raises
+    ------
+    ValueError : ``net`` is not the network that its configuration describes (`require_known`).
     """
 
     def __init__(self, net: ConvNet, count: int):
+        require_known(net)
         config, matrices = net.config, parameter_matrices(net)
         activation = ACTIVATIONS[config.activation]
         self.count, self.net = count, net
@@ -110,6 +115,26 @@ class HandPass:
             g = convolution.backward(g, target, scale, wanted=convolution is not self.stages[0][0])
 
 
+def require_known(net: ConvNet) -> None:
+    """Raise a `ValueError` unless ``net`` is what its configuration describes, which is what is computed here.
+
+    >>> from labcode.convnet import ConvNetConfig
+    >>> net = ConvNet(ConvNetConfig(width=2), torch.Generator())
+    >>> net.activation = torch.relu
+    >>> require_known(net)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    ValueError: The hand-written pass does not know this network: activation is relu in place of tanh. ...
+    """
+    if not isinstance(net, ConvNet):
+        raise ValueError(f"The hand-written pass takes a ConvNet, and this is a {type(net).__name__}.")
+    if changed := net.alterations():
+        raise ValueError(
+            f"The hand-written pass does not know this network: {'; '.join(changed)}. PyTorch's autograd does: "
+            'engine="autograd".'
+        )
+
+
 def parameter_matrices(net: ConvNet, tensors: Sequence[Tensor] | None = None) -> list[tuple[Tensor, Tensor]]:
     """Return the network's (weight, bias) pairs, from the images on, as matrices that share the parameters' memory.
 
@@ -138,6 +163,10 @@ class HandProp:
     ----------
     weights : the network's parameters as `parameter_matrices`.
 
+    Raises
+    ------
+    ValueError : ``net`` is not the network that its configuration describes (`require_known`).
+
     >>> from labcode.convnet import ConvNetConfig
     >>> from labcode.seeds import stream
     >>> net = ConvNet(ConvNetConfig(width=2), stream(0, "initial weights"))
@@ -151,6 +180,7 @@ class HandProp:
     """
 
     def __init__(self, net: ConvNet):
+        require_known(net)
         self.net = net
         self.weights = parameter_matrices(net)
         self.passes: dict[int, HandPass] = {}
@@ -211,6 +241,10 @@ class HandSteps:
     ----------
     computed : minibatch gradients so far.
 
+    Raises
+    ------
+    ValueError : ``net`` is not the network that its configuration describes, or some of its parameters are frozen.
+
     >>> from labcode.convnet import ConvNetConfig
     >>> from labcode.seeds import stream
     >>> steps = HandSteps(ConvNet(ConvNetConfig(width=2), stream(0, "initial weights")), learning_rate=0.1)
@@ -221,6 +255,11 @@ class HandSteps:
     """
 
     def __init__(self, net: ConvNet, learning_rate: float):
+        if frozen := [name for name, parameter in net.named_parameters() if not parameter.requires_grad]:
+            raise ValueError(
+                f"The hand-written pass moves every parameter, and {', '.join(frozen)} must not move "
+                '(requires_grad is False). PyTorch\'s autograd can leave it alone: engine="autograd".'
+            )
         self.hand, self.learning_rate = HandProp(net), learning_rate
         self.parameters = list(net.parameters())
         self.totals = [torch.zeros_like(p) for p in self.parameters]

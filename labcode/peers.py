@@ -97,6 +97,7 @@ def _torch_steps(model: nn.Module, images: Images, batch_size: int, learning_rat
 
 def jax(net: ConvNet, images: Images, batch_size: int, learning_rate: float) -> Iterator[float]:
     """Train with JAX: one jitted step, each convolution one matrix product over gathered windows (channels last)."""
+    _refuse_padding(net)
     import jax
     import jax.numpy as jnp
 
@@ -155,6 +156,7 @@ def jax(net: ConvNet, images: Images, batch_size: int, learning_rate: float) -> 
 
 def tensorflow(net: ConvNet, images: Images, batch_size: int, learning_rate: float) -> Iterator[float]:
     """Train with TensorFlow: one ``tf.function`` step of its own operations (channels last)."""
+    _refuse_padding(net)
     import tensorflow as tf
 
     config = net.config
@@ -203,6 +205,14 @@ def tensorflow(net: ConvNet, images: Images, batch_size: int, learning_rate: flo
 
     for pixels, labels in _numpy_batches(images, batch_size):
         yield float(step(tf.constant(pixels), tf.constant(labels)))
+
+
+def _refuse_padding(net: ConvNet) -> None:
+    if net.config.padding:
+        raise ValueError(
+            f"padding is {net.config.padding}; this peer's convolutions have none, so it must be 0 (the idiomatic and "
+            "the compiled peer take any)."
+        )
 
 
 def _stages(net: ConvNet) -> list[Stage]:

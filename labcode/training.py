@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from tqdm import tqdm
 from labcode.checkpoints import Checkpoint, digest
 from labcode.convnet import ConvNet
 from labcode.data import Images, Mnist
-from labcode.handprop import HandProp, HandSteps, Masks
+from labcode.handprop import CHUNK, HandProp, HandSteps, Masks
 from labcode.optim import ConjugateGradient, NotFiniteError
 from labcode.seeds import stream
 
@@ -257,13 +257,14 @@ def train(
     seed : of the order of images and of the dropout masks.
     progress : whether to show a progress bar.
     engine : ``"hand"``, the backward pass written by hand, or ``"autograd"``, PyTorch's: the same results but for
-        rounding, and slower.
+        rounding, and slower. A network some part of which was replaced takes autograd.
     checkpoint : file that keeps the state after each epoch. Where it is there already, the training goes on from it, to
         the same curves, bit for bit; a fresh net is then needed only for its shape. Delete it once the history is kept.
 
     Raises
     ------
-    ValueError : unknown engine, or the batch size exceeds the number of training images.
+    ValueError : unknown engine, an engine that does not know the network, or the batch size exceeds the number of
+        training images.
     labcode.checkpoints.CheckpointError : the checkpoint is damaged or of another training.
 
     >>> from labcode.convnet import ConvNetConfig
@@ -282,7 +283,7 @@ def train(
     orders, masks = stream(seed, "order of images"), stream(seed, "dropout")
     measured = mnist.train[:MEASURED_TRAINING_IMAGES]
     # Made first, whatever the engine: it settles how the weights lie in memory, on which the rounding of sums depends.
-    evaluation = HandProp(net)
+    evaluate = _evaluator(net)
     gradients = ENGINES[engine](net, recipe.learning_rate)
     steps = ConjugateGradientSteps(net, gradients, recipe.line_searches) if recipe.optimizer == "cg" else gradients
     state = _State(net, {"order of images": orders, "dropout": masks})
@@ -320,8 +321,8 @@ def train(
             if epoch % recipe.measured_every:
                 continue
             curves["online"].append(wrong)
-            curves["train"].append(_count_errors(evaluation, measured))
-            curves["validation"].append(_count_errors(evaluation, mnist.validation))
+            curves["train"].append(_count_errors(evaluate, measured))
+            curves["validation"].append(_count_errors(evaluate, mnist.validation))
             curves["gradients"].append(gradients.computed)
             curves["seconds"].append(round(training, 2))
             if recipe.choice == "best" and curves["validation"][-1] == min(curves["validation"]):
@@ -401,8 +402,9 @@ class _Clock:
 
 def _identity(net: ConvNet, mnist: Mnist, recipe: Recipe, seed: int, engine: str) -> dict:
     """Return everything that decides a training's course, but for the initial weights, which the seed decides."""
+    altered = net.alterations()
     return {
-        "network": asdict(net.config),
+        "network": asdict(net.config) | ({"altered": altered} if altered else {}),
         "recipe": asdict(recipe),
         "seed": seed,
         "engine": engine,
@@ -411,8 +413,13 @@ def _identity(net: ConvNet, mnist: Mnist, recipe: Recipe, seed: int, engine: str
     }
 
 
-def count_errors(net: ConvNet, images: Images) -> int:
+def count_errors(net: torch.nn.Module, images: Images) -> int:
     """Count the images that ``net`` misclassifies, with dropout off.
+
+    Parameters
+    ----------
+    net : a `ConvNet`, or any module that gives a number for each digit, (N, 10), of images (N, 1, 32, 32).
+    images : with at least one image.
 
     >>> from labcode.convnet import ConvNetConfig
     >>> from labcode.data import load
@@ -420,11 +427,15 @@ def count_errors(net: ConvNet, images: Images) -> int:
     >>> 0 <= count_errors(net, load("tenth", seed=0).validation[:50]) <= 50
     True
     """
-    return _count_errors(HandProp(net), images)
+    return _count_errors(_evaluator(net), images)
 
 
-def predict(net: ConvNet, images: Images) -> torch.Tensor:
+def predict(net: torch.nn.Module, images: Images) -> torch.Tensor:
     """Return the digits (N,) that ``net`` takes the images for, with dropout off.
+
+    Parameters
+    ----------
+    net, images : as for `count_errors`.
 
     >>> from labcode.convnet import ConvNetConfig
     >>> from labcode.data import load
@@ -432,11 +443,32 @@ def predict(net: ConvNet, images: Images) -> torch.Tensor:
     >>> tuple(predict(net, load("tenth", seed=0).validation[:50]).shape)
     (50,)
     """
-    return HandProp(net).log_probabilities(images.pixels).argmax(dim=1)
+    return _evaluator(net)(images.pixels).argmax(dim=1)
 
 
-def _count_errors(evaluation: HandProp, images: Images) -> int:
-    return _misclassified(evaluation.log_probabilities(images.pixels), images)
+def _evaluator(net: torch.nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return what gives ``net``'s log-probabilities (N, 10) of images, dropout off.
+
+    That is the hand-written pass where it knows the network, which is faster, and else the network itself.
+    """
+    if isinstance(net, ConvNet) and not net.alterations():
+        return HandProp(net).log_probabilities
+
+    @torch.no_grad()
+    def evaluate(pixels: torch.Tensor) -> torch.Tensor:
+        modes = {module: module.training for module in net.modules()}
+        net.eval()  # whatever the replaced parts do in training alone, such as a dropout of their own
+        try:
+            return torch.cat([net(chunk) for chunk in pixels.split(CHUNK)])
+        finally:
+            for module, mode in modes.items():
+                module.training = mode
+
+    return evaluate
+
+
+def _count_errors(evaluate: Callable[[torch.Tensor], torch.Tensor], images: Images) -> int:
+    return _misclassified(evaluate(images.pixels), images)
 
 
 def _misclassified(outputs: torch.Tensor, batch: Images) -> int:

@@ -58,6 +58,10 @@ class TrainedNet:
 def save(path: Path, trained: TrainedNet) -> None:
     """Write the network to ``path``, whole or not at all.
 
+    Raises
+    ------
+    ValueError : a part of the network was replaced. The file holds its configuration, which would give another back.
+
     >>> import tempfile
     >>> net = ConvNet(ConvNetConfig(width=2), torch.Generator().manual_seed(0))
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -66,6 +70,8 @@ def save(path: Path, trained: TrainedNet) -> None:
     >>> loaded.net.config == net.config, loaded.mean, torch.equal(loaded.net.hidden.weight, net.hidden.weight)
     (True, 26.0, True)
     """
+    if altered := trained.net.alterations():
+        raise ValueError(f"A file of weights cannot say that {'; '.join(altered)}: save its state_dict() instead.")
     tensors = {name: value.contiguous() for name, value in trained.net.state_dict().items()}
     network, pixels = asdict(trained.net.config), {"mean": trained.mean, "deviation": trained.deviation}
     header = {"network": json.dumps(network), "pixels": json.dumps(pixels), "sha256": digest(tensors)}

@@ -1,6 +1,7 @@
 """The bench: it counts what PyTorch counts, takes fair turns, and its peers are the same network."""
 
 import json
+import sys
 
 import pytest
 import torch
@@ -40,11 +41,14 @@ def test_multiply_adds_are_those_that_pytorch_counts(config, count):
         TINY,
         ConvNetConfig(width=3, stages=3, filter=5, activation="sigmoid", hidden=5),
         ConvNetConfig(width=3, pool=3, pool_stride=2, activation="relu", exponent=1, normalize=False, hidden=5),
+        ConvNetConfig(width=3, padding=2, hidden=5),
     ],
 )
 def test_a_peer_takes_the_same_steps(name, config):
     if name not in peers.available():
         pytest.skip(f"{name} is not installed")
+    if config.padding and name != "idiomatic":
+        pytest.skip(f"{name} refuses padding")
     # The batch is the whole set, so the order that a peer shuffles it into does not change the mean loss.
     images = batch_of(4)
     net = ConvNet(config, stream(0, "initial weights"))
@@ -53,6 +57,14 @@ def test_a_peer_takes_the_same_steps(name, config):
     ours = AutogradSteps(net, learning_rate=0.05)
     assert losses == pytest.approx([ours.step(images, None)[0] for _ in range(4)], rel=1e-4)
     assert abs(losses[-1] - losses[0]) > 1e-2 * losses[0]  # the steps were long enough to tell a wrong one
+
+
+@pytest.mark.parametrize("name", ["jax", "tensorflow"])
+def test_a_peer_that_knows_no_padding_refuses_it(name, monkeypatch):
+    monkeypatch.setitem(sys.modules, name, None)  # before the framework is looked for
+    net = ConvNet(ConvNetConfig(width=3, padding=2), stream(0, "initial weights"))
+    with pytest.raises(ValueError, match="padding is 2; this peer's convolutions have none, so it must be 0"):
+        next(getattr(peers, name)(net, batch_of(4), batch_size=4, learning_rate=0.05))
 
 
 @pytest.mark.parametrize("rates", [(0.5, 0.5, 0.5), (0.0, 0.5, 0.0)])

@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 from torch.autograd import gradcheck
 
 from labcode.convnet import FINAL_MODEL, ConvNet, ConvNetConfig
@@ -148,3 +149,32 @@ def test_the_gradient_through_the_whole_network(settings):
         return F.nll_loss(outputs, torch.tensor([3, 8]))
 
     assert gradcheck(loss, tuple(parameters.values()))
+
+
+@pytest.mark.parametrize("settings", [{}, {"stages": 3}, {"normalize": False, "activation": "relu"}])
+def test_a_network_as_it_was_made_has_no_alterations(settings):
+    net = build(ConvNetConfig(width=2, **settings))
+    assert net.alterations() == []
+    assert net.double().eval().alterations() == []  # nor has one whose numbers changed
+
+
+@pytest.mark.parametrize(
+    ("alter", "sentence"),
+    [
+        (lambda net: setattr(net, "activation", torch.relu), "activation is relu in place of tanh"),
+        (lambda net: setattr(net, "output", nn.Linear(128, 20)), "output is Linear(in_features=128, out_features=20"),
+        (lambda net: setattr(net.stages[1], "activation", nn.SiLU()), "stages.1.activation is SiLU in place of"),
+        (lambda net: setattr(net.stages[0].pooling, "exponent", 3), "stages.0.pooling is LpPool2d(exponent=3, size=2"),
+        (lambda net: setattr(net.stages[0].pooling, "forward", torch.relu), "with hooks or a forward of its own"),
+        (lambda net: net.stages.append(nn.Identity()), "stages.2 is Identity in place of nothing"),
+        (lambda net: net.stages.__delitem__(1), "stages.1.pooling is absent in place of LpPool2d"),
+        (
+            lambda net: setattr(net.stages[0], "convolution", nn.Conv2d(1, 2, 5, padding_mode="circular")),
+            "padding_mode=circular) in place of Conv2d(1, 2, kernel_size=(5, 5), stride=(1, 1))",
+        ),
+    ],
+)
+def test_a_replaced_part_is_named(alter, sentence):
+    net = build(ConvNetConfig(width=2))
+    alter(net)
+    assert sentence in "; ".join(net.alterations())

@@ -4,12 +4,10 @@ import pytest
 
 from labcode.experiments import Experiment
 
-TINY = Experiment(seed=0).vary(width=1, hidden=4, epochs=1, batch_size=100)
 
-
-def test_names_say_what_differs_from_the_baseline():
+def test_names_say_what_differs_from_the_baseline(tiny):
     assert Experiment(seed=2).name == "baseline_seed=2"
-    assert TINY.name == "width=1_hidden=4_batch_size=100_epochs=1_seed=0"
+    assert tiny.name == "width=1_hidden=4_batch_size=100_epochs=1_seed=0"
     assert Experiment(1).vary(dropout=(0.5, 0, 0.5)).name == "dropout=0.5,0,0.5_seed=1"
     assert Experiment(0, scale="full").name == "scale=full_seed=0"
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from labcode import handprop
 from labcode.convnet import ACTIVATIONS, ConvNet, ConvNetConfig
 from labcode.data import Images
-from labcode.handprop import HandProp, HandSteps, parameter_matrices
+from labcode.handprop import HandPass, HandProp, HandSteps, parameter_matrices
 from labcode.seeds import stream
 from labcode.training import AutogradSteps
 
@@ -162,3 +162,16 @@ def test_memory_does_not_grow_with_the_minibatch():
     hand = HandProp(net)
     hand.log_probabilities(draw_batch(5 * handprop.CHUNK, torch.float32).pixels)
     assert set(hand.passes) == {handprop.CHUNK}
+
+
+@pytest.mark.parametrize("make", [HandProp, lambda net: HandPass(net, count=1), lambda net: HandSteps(net, 0.1)])
+def test_a_network_with_a_replaced_part_is_refused(make):
+    net = ConvNet(ConvNetConfig(width=2, hidden=3), stream(0, "initial weights"))
+    net.stages[1].activation = torch.relu
+    with pytest.raises(ValueError, match=r"stages\.1\.activation is relu in place of tanh"):
+        make(net)
+
+
+def test_another_module_is_refused():
+    with pytest.raises(ValueError, match="takes a ConvNet, and this is a Linear"):
+        HandProp(torch.nn.Linear(2, 2))

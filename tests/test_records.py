@@ -9,26 +9,12 @@ from dataclasses import replace
 import pytest
 
 from labcode.convnet import ConvNetConfig
-from labcode.experiments import Experiment
 from labcode.records import DECIDING_MODULES, RecordError, provenance, read, save
-from labcode.runs import run
-
-TINY = Experiment(seed=0).vary(width=1, hidden=4, epochs=1, batch_size=100)
 
 
-@pytest.fixture(scope="module")
-def record():
-    return run(TINY, progress=False).record
-
-
-@pytest.fixture
-def stored(record, tmp_path):
-    return save(record, tmp_path)
-
-
-def test_a_record_reads_back_as_it_was_written(record, stored):
-    assert stored.name == f"{TINY.name}.json"
-    assert read(TINY, stored.parent) == record
+def test_a_record_reads_back_as_it_was_written(tiny, record, stored):
+    assert stored.name == f"{tiny.name}.json"
+    assert read(tiny, stored.parent) == record
     assert stored.stat().st_size < 2_500
 
 
@@ -37,9 +23,9 @@ def test_a_record_says_what_made_it(record):
     assert all(record.provenance.values())
 
 
-def test_a_missing_record_is_named_with_the_command_that_makes_it(tmp_path):
+def test_a_missing_record_is_named_with_the_command_that_makes_it(tiny, tmp_path):
     with pytest.raises(RecordError, match=r"no record width=1_.*seed=0.json in .*`python -m labcode run`"):
-        read(TINY, tmp_path)
+        read(tiny, tmp_path)
 
 
 def change(path, edit):
@@ -66,10 +52,10 @@ def resign(content):
         lambda c: c.__setitem__("sha256", "0" * 64),
     ],
 )
-def test_one_altered_number_is_noticed(stored, edit):
+def test_one_altered_number_is_noticed(tiny, stored, edit):
     change(stored, edit)
-    with pytest.raises(RecordError, match=f"{TINY.name}.json was altered"):
-        read(TINY, stored.parent)
+    with pytest.raises(RecordError, match=f"{tiny.name}.json was altered"):
+        read(tiny, stored.parent)
 
 
 @pytest.mark.parametrize(
@@ -89,26 +75,26 @@ def test_one_altered_number_is_noticed(stored, edit):
         lambda c: c.__setitem__("comment", "looks fine"),
     ],
 )
-def test_a_record_of_another_shape_is_refused_by_name(stored, edit):
+def test_a_record_of_another_shape_is_refused_by_name(tiny, stored, edit):
     change(stored, lambda content: (edit(content), resign(content)))
-    with pytest.raises(RecordError, match=f"{TINY.name}.json is damaged"):
-        read(TINY, stored.parent)
+    with pytest.raises(RecordError, match=f"{tiny.name}.json is damaged"):
+        read(tiny, stored.parent)
 
 
-def test_a_file_that_is_no_json_is_refused_by_name(stored):
+def test_a_file_that_is_no_json_is_refused_by_name(tiny, stored):
     stored.write_text(stored.read_text()[:100])
-    with pytest.raises(RecordError, match=f"{TINY.name}.json is damaged"):
-        read(TINY, stored.parent)
+    with pytest.raises(RecordError, match=f"{tiny.name}.json is damaged"):
+        read(tiny, stored.parent)
 
 
-def test_a_record_of_another_experiment_is_refused(record, stored):
-    other = TINY.vary(epochs=2)
+def test_a_record_of_another_experiment_is_refused(tiny, record, stored):
+    other = tiny.vary(epochs=2)
     stored.rename(stored.with_name(f"{other.name}.json"))
     with pytest.raises(RecordError, match="is of another experiment"):
         read(other, stored.parent)
 
 
-def test_a_setting_added_later_does_not_orphan_old_records(stored):
+def test_a_setting_added_later_does_not_orphan_old_records(tiny, stored):
     """As if ``normalize`` were newer than the record: its default is what the record was made with."""
 
     def forget(content):
@@ -116,11 +102,11 @@ def test_a_setting_added_later_does_not_orphan_old_records(stored):
         resign(content)
 
     change(stored, forget)
-    assert read(TINY, stored.parent).experiment == TINY
+    assert read(tiny, stored.parent).experiment == tiny
 
 
-def test_dropout_survives_the_file(record, tmp_path):
-    experiment = replace(TINY, network=ConvNetConfig(dropout=(0.5, 0, 0)))
+def test_dropout_survives_the_file(tiny, record, tmp_path):
+    experiment = replace(tiny, network=ConvNetConfig(dropout=(0.5, 0, 0)))
     save(replace(record, experiment=experiment), tmp_path)
     assert read(experiment, tmp_path).experiment == experiment
 

@@ -7,13 +7,10 @@ import torch
 
 from labcode import fetch, runs, sweep, weights
 from labcode.data import load
-from labcode.experiments import Experiment
 from labcode.records import read
 from labcode.runs import run
 from labcode.sweep import run_missing
 from labcode.training import ErrorCurve, count_errors
-
-TINY = Experiment(seed=0).vary(width=1, hidden=4, epochs=1, batch_size=100)
 
 
 @pytest.fixture(scope="module")
@@ -21,26 +18,26 @@ def tenth():
     return load("tenth", seed=0)
 
 
-def test_a_run_tests_the_network_that_it_ends_with(tenth):
-    done = run(TINY, progress=False)
+def test_a_run_tests_the_network_that_it_ends_with(tiny, tenth):
+    done = run(tiny, progress=False)
     assert done.record.test == ErrorCurve((count_errors(done.trained.net, tenth.test),), 10_000)
     assert (done.trained.mean, done.trained.deviation) == (tenth.mean, tenth.deviation)
     assert done.record.fitted is done.record.missed is None
 
 
-def test_a_run_that_chooses_never_sees_the_test_images():
-    assert run(replace(TINY, seed=100), progress=False).record.test is None
+def test_a_run_that_chooses_never_sees_the_test_images(tiny):
+    assert run(replace(tiny, seed=100), progress=False).record.test is None
 
 
-def test_a_diverging_run_is_a_record_that_says_so(tenth):
-    record = run(TINY.vary(activation="relu", learning_rate=1e30, batch_size=1), progress=False).record
+def test_a_diverging_run_is_a_record_that_says_so(tiny, tenth):
+    record = run(tiny.vary(activation="relu", learning_rate=1e30, batch_size=1), progress=False).record
     assert record.history.diverged
     assert record.history.validation.errors == ()
 
 
-def test_a_run_at_full_scale_tells_what_it_missed_and_keeps_its_network(tenth, tmp_path, monkeypatch):
+def test_a_run_at_full_scale_tells_what_it_missed_and_keeps_its_network(tiny, tenth, tmp_path, monkeypatch):
     """The full set is not on every machine: a tenth of it stands in, which the run cannot know."""
-    full = replace(TINY, scale="full")
+    full = replace(tiny, scale="full")
     monkeypatch.setattr(runs, "load", lambda scale, seed: load("tenth", seed))
     monkeypatch.setattr(fetch, "require", lambda root: None)
     runs._load.cache_clear()

@@ -10,51 +10,37 @@ from dataclasses import replace
 import pytest
 
 from labcode import fetch, sweep
-from labcode.experiments import Experiment
 from labcode.records import RecordError, read, save
-from labcode.runs import run
 from labcode.sweep import missing, run_missing
 from labcode.training import ErrorCurve
 
-TINY = Experiment(seed=0).vary(width=1, hidden=4, epochs=1, batch_size=100)
 
-
-@pytest.fixture(scope="module")
-def record():
-    return run(TINY, progress=False).record
-
-
-@pytest.fixture
-def stored(record, tmp_path):
-    return save(record, tmp_path)
-
-
-def test_divergence_survives_the_file(record, tmp_path):
+def test_divergence_survives_the_file(tiny, record, tmp_path):
     short = ErrorCurve((), 1_800)
     history = replace(record.history, diverged=True, online=short, train=short, validation=short)
     save(replace(record, history=history), tmp_path)
-    assert read(TINY, tmp_path).history.diverged
+    assert read(tiny, tmp_path).history.diverged
 
 
-def test_only_what_is_missing_is_wanted_once_and_longest_first(stored):
-    longer, longest = TINY.vary(epochs=2), TINY.vary(epochs=3)
-    assert missing([TINY, longer, longest, longer], stored.parent) == [longest, longer]
+def test_only_what_is_missing_is_wanted_once_and_longest_first(tiny, stored):
+    longer, longest = tiny.vary(epochs=2), tiny.vary(epochs=3)
+    assert missing([tiny, longer, longest, longer], stored.parent) == [longest, longer]
 
 
-def test_an_unsound_record_is_not_replaced_unasked(stored):
+def test_an_unsound_record_is_not_replaced_unasked(tiny, stored):
     stored.write_text(stored.read_text().replace('"total": ', '"total": 1'))
     with pytest.raises(RecordError, match="was altered"):
-        missing([TINY], stored.parent)
+        missing([tiny], stored.parent)
 
 
-def test_the_number_of_workers_does_not_change_a_record(record, tmp_path):
-    experiments = [TINY, TINY.vary(activation="relu")]
+def test_the_number_of_workers_does_not_change_a_record(tiny, record, tmp_path):
+    experiments = [tiny, tiny.vary(activation="relu")]
     found = {}
     for workers in (1, 2):
         for made in run_missing(experiments, tmp_path / str(workers), workers):
             found.setdefault(made.experiment, []).append((made.history.online, made.history.validation, made.test))
     assert all(one == two for one, two in found.values())
-    assert found[TINY][0] == (record.history.online, record.history.validation, record.test)
+    assert found[tiny][0] == (record.history.online, record.history.validation, record.test)
 
 
 def test_a_killed_command_started_again_trains_only_what_is_missing(tmp_path):
@@ -82,8 +68,8 @@ def test_a_killed_command_started_again_trains_only_what_is_missing(tmp_path):
     assert len(list(tmp_path.glob("*.json"))) == 3
 
 
-def test_without_the_full_set_nothing_is_trained_but_a_sentence_given(tmp_path, monkeypatch):
+def test_without_the_full_set_nothing_is_trained_but_a_sentence_given(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(fetch, "cache_root", lambda: tmp_path / "empty")
     monkeypatch.setattr(sweep, "run", lambda *_, **__: pytest.fail("it trained"))
     with pytest.raises(fetch.MnistUnavailableError, match="python -m labcode fetch"):
-        list(run_missing([TINY, replace(TINY, scale="full")], tmp_path, workers=1))
+        list(run_missing([tiny, replace(tiny, scale="full")], tmp_path, workers=1))

@@ -7,10 +7,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from labcode.checkpoints import CheckpointError
 from labcode.convnet import ConvNet, ConvNetConfig
 from labcode.data import load
 from labcode.seeds import stream
-from labcode.training import ErrorCurve, Recipe, count_errors, train
+from labcode.training import ErrorCurve, Recipe, count_errors, predict, train
 
 SMALL = ConvNetConfig(width=3, hidden=8)
 DROPPING = ConvNetConfig(width=3, hidden=8, dropout=(0.2, 0.2, 0.2))
@@ -191,3 +192,97 @@ def test_a_batch_larger_than_the_data_is_refused_before_training(mnist):
 
 def test_percent():
     assert ErrorCurve((3,), 60).percent.tolist() == [5.0]
+
+
+# Networks some part of which was replaced
+
+
+def with_softplus(net):
+    net.stages[0].activation = F.softplus
+    return net
+
+
+def with_max_pooling(net):
+    net.stages[1].pooling = torch.nn.MaxPool2d(2)
+    return net
+
+
+def with_a_dropout_of_its_own(net):
+    net.stages[1].normalization = torch.nn.Dropout(0.5)
+    return net
+
+
+def with_a_hook(net):
+    net.hidden.register_forward_hook(lambda module, inputs, output: -output)
+    return net
+
+
+def subclass(net):
+    class Negative(ConvNet):
+        def forward(self, images, masks=None):
+            return -super().forward(images, masks)
+
+    net.__class__ = Negative
+    return net
+
+
+ALTERATIONS = [with_softplus, with_max_pooling, with_a_dropout_of_its_own, with_a_hook, subclass]
+
+
+def of_its_own(net, images):
+    """What the network itself says of the images, image by image."""
+    net.eval()
+    with torch.no_grad():
+        return torch.cat([net(image).argmax(dim=1) for image in images.pixels.split(1)])
+
+
+@pytest.mark.parametrize("alter", ALTERATIONS)
+def test_a_replaced_part_is_measured_as_it_is(mnist, alter):
+    plain, altered = (ConvNet(SMALL, stream(0, "initial weights")) for _ in range(2))
+    before = predict(alter(altered), mnist.validation)
+    assert torch.equal(before, of_its_own(altered, mnist.validation))
+    assert not torch.equal(before, predict(plain, mnist.validation))
+    assert count_errors(altered, mnist.validation) == int((before != mnist.validation.labels).sum())
+
+
+@pytest.mark.parametrize("alter", ALTERATIONS)
+def test_a_replaced_part_is_trained_as_it_is(mnist, alter):
+    net = alter(ConvNet(SMALL, stream(0, "initial weights")))
+    with pytest.raises(ValueError, match=r"does not know this network: .* in place of .*engine=\"autograd\""):
+        train(net, mnist, Recipe(learning_rate=0.01, epochs=1), 0, progress=False)
+    torch.manual_seed(0)  # for the dropout that draws by itself
+    history = train(net, mnist, Recipe(learning_rate=0.01, epochs=1), 0, progress=False, engine="autograd")
+    assert net.training
+    wrong = of_its_own(net, mnist.validation) != mnist.validation.labels
+    assert history.validation.errors[-1] == int(wrong.sum())
+
+
+def test_parts_keep_their_modes_while_errors_are_counted(mnist):
+    net = with_a_dropout_of_its_own(ConvNet(SMALL, stream(0, "initial weights")))
+    net.stages[0].eval()
+    modes = [module.training for module in net.modules()]
+    assert len(set(modes)) == 2
+    count_errors(net, mnist.validation)
+    assert [module.training for module in net.modules()] == modes
+
+
+def test_any_module_that_answers_with_ten_numbers_is_measured(mnist):
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(32 * 32, 10))
+    assert torch.equal(predict(net, mnist.validation), of_its_own(net, mnist.validation))
+
+
+def test_a_frozen_parameter_is_left_alone_or_the_engine_refused(mnist):
+    net = ConvNet(SMALL, stream(0, "initial weights"))
+    net.hidden.weight.requires_grad_(False)
+    before = net.hidden.weight.clone()
+    with pytest.raises(ValueError, match=r"moves every parameter, and hidden\.weight must not move"):
+        train(net, mnist, Recipe(epochs=1), 0, progress=False)
+    train(net, mnist, Recipe(epochs=1), 0, progress=False, engine="autograd")
+    assert torch.equal(net.hidden.weight, before)
+
+
+def test_a_checkpoint_of_the_network_as_configured_does_not_serve_an_altered_one(mnist, tmp_path):
+    settings = {"seed": 0, "progress": False, "engine": "autograd", "checkpoint": tmp_path / "c.safetensors"}
+    train(ConvNet(SMALL, stream(0, "initial weights")), mnist, Recipe(epochs=1), **settings)
+    with pytest.raises(CheckpointError, match="is of another training"):
+        train(with_softplus(ConvNet(SMALL, stream(0, "initial weights"))), mnist, Recipe(epochs=1), **settings)

@@ -99,6 +99,15 @@ def test_whoever_watches_what_is_opened_sees_the_file(path):
     assert str(path) in seen.splitlines()
 
 
+def test_a_network_with_a_replaced_part_is_not_saved(path):
+    """Its configuration, which the file holds, would give another network back."""
+    net = trained()
+    net.net.activation = torch.tanh
+    with pytest.raises(ValueError, match=r"cannot say that activation is tanh in place of relu: save its state_dict"):
+        save(path, net)
+    assert not path.exists()
+
+
 def test_a_missing_file_is_named(path):
     with pytest.raises(WeightsError, match=r"^There is no file net\.safetensors in "):
         load(path)

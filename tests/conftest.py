@@ -1,0 +1,31 @@
+"""What several files of tests share: one run that takes a second, its record, and the record's file."""
+
+import pytest
+from hypothesis import settings
+
+# Many more examples than `make test` has time for: pytest --hypothesis-profile=thorough tests/test_configurations.py
+settings.register_profile("thorough", max_examples=5_000, deadline=None)
+
+# The checks of the built site, in a folder below, need no PyTorch: so it is imported where it is used.
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """The baseline, made so small that it trains in a second."""
+    from labcode.experiments import Experiment
+
+    return Experiment(seed=0).vary(width=1, hidden=4, epochs=1, batch_size=100)
+
+
+@pytest.fixture(scope="session")
+def record(tiny):
+    from labcode.runs import run
+
+    return run(tiny, progress=False).record
+
+
+@pytest.fixture
+def stored(record, tmp_path):
+    from labcode.records import save
+
+    return save(record, tmp_path)
