@@ -1,6 +1,9 @@
 """What pages show of the records: claims at a glance; of an ablation its rules, learning curves and errors."""
 
+import csv
+import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -109,7 +112,8 @@ def headline(folder: Path = RECORDS) -> Markdown:
     if verdict == PENDING:
         ours = f"{_badge(PENDING)} Our own number will stand here when the runs of the final model are recorded."
     else:
-        accuracy = np.array([100 - record["final"].test.percent[0] for record in FINAL_RUNS.records(folder=folder)])
+        tested = [runs["final"].test for runs in FINAL_RUNS.records(folder=folder)]
+        accuracy = np.array([100 - counted.percent[0] for counted in tested if counted])
         low, high = t_interval(accuracy)
         ours = (
             f"[{accuracy.mean():.2f}%]{{.headline-number}} in this book, the mean over {len(accuracy)} seeds "
@@ -278,9 +282,38 @@ def show_ablation(ablation: Ablation, *parts: str, cost: str = "epochs") -> None
         f"Mean over {len(by_seed)} seeds, first and last measurement: {_ends(by_seed, parts)}.",
         caption=f"**Recorded**: {len(by_seed)} seeds, {_epochs(by_seed)} epochs, 4 200 training and 1 800 validation "
         "images. Lines are means over seeds, bands reach from the lowest to the highest seed. "
-        f"Again: `python -m labcode run {ablation.name}`.",
+        f"Again: `python -m labcode run {ablation.name}`. The curves of every seed: "
+        f'<a href="../curves/{ablation.name}.csv" download>{ablation.name}.csv</a>.',
         name=name if cost == "epochs" else f"{name}-{cost}",
     )
+
+
+def curves_csv(ablation: Ablation, folder: Path = RECORDS) -> str:
+    """Return the numbers behind an ablation's figures as comma-separated values, a row a level, seed and measurement.
+
+    A site that is built has it as ``curves/NAME.csv``. After a run's divergence its errors are those of guessing, as
+    in the figures, and what was spent is left empty.
+
+    Raises
+    ------
+    labcode.records.RecordError : a record is missing or unsound.
+
+    >>> from labcode.ablations import LEARNING_RATES
+    >>> curves_csv(LEARNING_RATES).splitlines()[0]
+    'learning rate,seed,epoch,minibatch gradients,processor seconds,training error (%),validation error (%)'
+    """
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    spent = ("minibatch gradients", "processor seconds")
+    rows.writerow([ablation.factor, "seed", "epoch", *spent, "training error (%)", "validation error (%)"])
+    by_seed = ablation.records(folder=folder)
+    for label in ablation.levels:
+        for record in (by_level[label] for by_level in by_seed):
+            columns = [record.history.gradients, record.history.seconds]
+            columns += [errors(record, part).round(4).tolist() for part in PARTS]
+            for epoch, *values in zip_longest(epochs_of(record).tolist(), *columns, fillvalue=""):
+                rows.writerow([label, record.experiment.seed, epoch, *values])
+    return text.getvalue()
 
 
 def _ends(by_seed: Sequence[Mapping[str, Record]], parts: Iterable[str]) -> str:

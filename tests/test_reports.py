@@ -1,5 +1,7 @@
 """What a page shows of the records is what the records say."""
 
+import csv
+import io
 import re
 from dataclasses import replace
 
@@ -90,11 +92,42 @@ def test_curves_measured_seldom_stand_at_their_epochs(by_seed):
     assert ax.get_lines()[0].get_xdata().tolist() == list(range(10, 201, 10))
 
 
+def test_the_numbers_to_download_are_the_records(by_seed):
+    rows = list(csv.DictReader(io.StringIO(reports.curves_csv(GRID))))
+    assert len(rows) == len(GRID.levels) * len(GRID.seeds) * 20
+    read = {(row["learning rate"], int(row["seed"]), int(row["epoch"])): row for row in rows}
+    for records in by_seed:
+        for label, record in records.items():
+            for epoch in range(1, 21):
+                row, history = read[label, record.experiment.seed, epoch], record.history
+                assert int(row["minibatch gradients"]) == history.gradients[epoch - 1]
+                assert float(row["processor seconds"]) == history.seconds[epoch - 1]
+                for part, column in (("train", "training error (%)"), ("validation", "validation error (%)")):
+                    counted = getattr(history, part)
+                    assert float(row[column]) * counted.images / 100 == pytest.approx(
+                        counted.errors[epoch - 1], abs=0.01
+                    )
+
+
+def test_a_run_that_diverged_is_downloaded_as_the_figure_shows_it(by_seed, monkeypatch):
+    whole = by_seed[0]["0.01"]
+    history = whole.history
+    cut = {part: replace(getattr(history, part), errors=getattr(history, part).errors[:2]) for part in reports.PARTS}
+    cut |= {"gradients": history.gradients[:2], "seconds": history.seconds[:2], "diverged": True}
+    diverged = replace(whole, history=replace(history, **cut))
+    monkeypatch.setattr(Ablation, "records", lambda self, folder: [dict.fromkeys(self.levels, diverged)])
+    rows = list(csv.reader(io.StringIO(reports.curves_csv(GRID))))
+    assert len(rows) == 1 + len(GRID.levels) * 20
+    assert rows[2][3:5] == [str(history.gradients[1]), str(history.seconds[1])]
+    assert all(row[3:] == ["", "", "90.0", "90.0"] for row in rows[3:21])
+
+
 def test_an_ablation_is_shown_with_tier_seeds_and_command(shown, by_seed):
     reports.show_ablation(GRID)
     ((_, text),) = shown
     assert text["caption"].startswith("**Recorded**: 3 seeds, 20 epochs")
     assert "`python -m labcode run learning_rates`" in text["caption"]
+    assert '<a href="../curves/learning_rates.csv" download>' in text["caption"]
     assert "one line a level: learning rate 0.0003, 0.001, 0.003, 0.01. " in text["alt"]
     mean = percent(by_seed, "0.001", "validation").mean(axis=0)
     assert f"0.001: training from {percent(by_seed, '0.001', 'train').mean(axis=0)[0]:.2f}%" in text["alt"]
