@@ -142,6 +142,18 @@ SCALED_RATES = Ablation(
     | {f"{size}, scaled": {"batch_size": size, "learning_rate_times": size} for size in (10, 30, 100)},
 )
 
+OPTIMIZERS_AT_100 = Ablation(
+    "optimizers_at_100",
+    "2.4.4",
+    (),
+    "optimizer",
+    {
+        "SGD": {"batch_size": 100},
+        "SGD, rate times 100": {"batch_size": 100, "learning_rate_times": 100},
+        "CG": {"batch_size": 100, "optimizer": "cg"},
+    },
+)
+
 THE_LABS = (HIDDEN_UNITS, STAGES, BATCH_SIZE, OPTIMIZERS, ACTIVATIONS, POOLING, FILTERS, DROPOUT)
 """The lab's eight, in its order."""
 
@@ -194,10 +206,11 @@ Short trainings, on a seed of their own; where the lowest lies at an end of the 
 """
 
 FINAL_RUNS = Ablation(
-    "final_runs", "2.5", (), "seed", {"final": FINAL | {"learning_rate": 0.002, "epochs": 20}}, seeds=range(3)
+    "final_runs", "2.5", (), "seed", {"final": FINAL | {"learning_rate": 0.002, "epochs": 16}}, seeds=range(3)
 )
 """The final model at the rate that the search chose; as many epochs and seeds as there was time for."""
 
 ABLATIONS = {
-    each.name: each for each in (LEARNING_RATES, *THE_LABS, EQUAL_UPDATES, SCALED_RATES, FINAL_SEARCH, FINAL_RUNS)
+    each.name: each
+    for each in (LEARNING_RATES, *THE_LABS, EQUAL_UPDATES, SCALED_RATES, OPTIMIZERS_AT_100, FINAL_SEARCH, FINAL_RUNS)
 }

@@ -280,8 +280,8 @@ def show_ablation(ablation: Ablation, *parts: str, cost: str = "epochs") -> None
         f"{' and '.join(PARTS[part].split(',')[0] for part in parts)}, one line a level: "
         f"{ablation.factor} {', '.join(ablation.levels)}. "
         f"Mean over {len(by_seed)} seeds, first and last measurement: {_ends(by_seed, parts)}.",
-        caption=f"**Recorded**: {len(by_seed)} seeds, {_epochs(by_seed)} epochs, 4 200 training and 1 800 validation "
-        "images. Lines are means over seeds, bands reach from the lowest to the highest seed. "
+        caption=f"**Recorded**: {len(by_seed)} seeds, {_epochs(by_seed)} epochs, {_images(by_seed)} images. "
+        "Lines are means over seeds, bands reach from the lowest to the highest seed. "
         f"Again: `python -m labcode run {ablation.name}`. The curves of every seed: "
         f'<a href="../curves/{ablation.name}.csv" download>{ablation.name}.csv</a>.',
         name=name if cost == "epochs" else f"{name}-{cost}",
@@ -326,6 +326,11 @@ def _ends(by_seed: Sequence[Mapping[str, Record]], parts: Iterable[str]) -> str:
 
 def _epochs(by_seed: Sequence[Mapping[str, Record]]) -> str:
     return " or ".join(map(str, sorted({record.experiment.recipe.epochs for record in by_seed[0].values()})))
+
+
+def _images(by_seed: Sequence[Mapping[str, Record]]) -> str:
+    history = next(iter(by_seed[0].values())).history
+    return f"{history.online.images:,} training and {history.validation.images:,} validation".replace(",", " ")
 
 
 def error_table(ablation: Ablation) -> Markdown:
