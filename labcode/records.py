@@ -173,11 +173,13 @@ def read(experiment: Experiment, folder: Path = RECORDS) -> Record:
     RecordError : with a sentence: the record is damaged, altered, or of another experiment.
     """
     path = path_of(experiment, folder)
-    if not path.exists():
+    try:
+        # Opened even where it is missing: a page that was executed without it is stale once it is there.
+        record = _read_file(path)
+    except FileNotFoundError:
         raise MissingRecordError(
             f"There is no record {path.name} in {folder.name}; `python -m labcode run` trains what is missing."
-        )
-    record = _read_file(path)
+        ) from None
     if record.experiment != experiment:
         raise RecordError(
             f"The record {path.name} is of another experiment: it holds {record.experiment}, and {experiment} was "

@@ -8,7 +8,7 @@ from labcode import ledger
 from labcode.ablations import ABLATIONS, THE_LABS
 from labcode.claims import CLAIMS
 from labcode.evidence import VERDICTS
-from labcode.ledger import PENDING, entries, totals
+from labcode.ledger import PENDING, entries, entry_of, totals
 
 IDS = ["Q1", "Q2", "Q3", "D1", "D2", "M1", "M2", "T1", *(f"C{n:02}" for n in range(1, 18))]
 
@@ -55,6 +55,19 @@ def test_totals_count_claims_only(rows):
 
 def test_without_records_every_claim_is_pending(tmp_path):
     assert totals(entries(tmp_path)) == {PENDING: 17}
+
+
+def test_what_a_pending_claim_lacks_was_asked_for(tmp_path, monkeypatch):
+    """So tools/chapters.py knows that a page which shows it is stale when the record has arrived."""
+    asked, opening = [], Path.open
+
+    def noted(path, *arguments, **options):
+        asked.append(path)
+        return opening(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", noted)
+    assert entry_of(CLAIMS["C01"], tmp_path).verdict == PENDING
+    assert asked == [tmp_path / f"{ABLATIONS['hidden_units'].experiment('16', 0).name}.json"]
 
 
 def test_a_damaged_record_is_not_taken_for_a_missing_one(tmp_path):
