@@ -16,6 +16,8 @@ from labcode.layers import LpPool2d, SubtractiveNorm2d, dropout_mask
 IMAGE_SIZE = 32
 CLASSES = 10
 NORM_SIZE = 7
+LARGEST = {"stages": 100, "pool_stride": 1_000}
+MOST_NUMBERS = 100_000_000  # a typing error in a size should not fill the memory; the final model takes 3 million
 ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid}
 
 
@@ -77,18 +79,27 @@ class ConvNetConfig:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise ValueError(f"{name} is {value!r}; it must be a whole number of at least 1.")
+        for name, largest in LARGEST.items():
+            if (value := getattr(self, name)) > largest:
+                raise ValueError(f"{name} is {value}; it can be {largest} at most.")
         if type(self.padding) is not int or not 0 <= self.padding < self.filter:
             raise ValueError(
                 f"padding is {self.padding!r}; with filter {self.filter} it must be a whole number from 0 to "
                 f"{self.filter - 1}."
             )
-        if not isinstance(self.exponent, int | float) or not 1 <= self.exponent < float("inf"):
+        if (
+            isinstance(self.exponent, bool)
+            or not isinstance(self.exponent, int | float)
+            or not 1 <= self.exponent < float("inf")
+        ):
             raise ValueError(f"exponent is {self.exponent!r}; it must be a finite number, 1 or more.")
         if self.activation not in tuple(ACTIVATIONS):
             accepted = ", ".join(map(repr, ACTIVATIONS))
             raise ValueError(f"Unknown activation {self.activation!r}; accepted are {accepted}.")
+        if not isinstance(self.normalize, bool):
+            raise ValueError(f"normalize is {self.normalize!r}; it must be True or False.")
         self._check_dropout()
-        _ = self.shapes
+        self._check_size()
 
     def _check_dropout(self):
         if not isinstance(self.dropout, tuple | list) or not all(isinstance(r, int | float) for r in self.dropout):
@@ -104,6 +115,17 @@ class ConvNetConfig:
                 raise ValueError(f"A dropout of {rate} was asked for; it must be at least 0 and below 1.")
         # One spelling for one network: no dropout anywhere is the empty tuple.
         object.__setattr__(self, "dropout", rates if any(rates) else ())
+
+    def _check_size(self):
+        """Refuse what no memory holds; on the way, what cannot be built."""
+        maps = 16 * self.width * sum(shape.convolved**2 for shape in self.shapes)
+        weights = self.width * self.filter**2 * (1 + (self.stages - 1) * self.width) + self.features * self.hidden
+        if weights + maps > MOST_NUMBERS:
+            sizes = ", ".join(f"{name} {getattr(self, name)}" for name in ("width", "stages", "filter", "padding"))
+            raise ValueError(
+                f"A network with {sizes} and hidden {self.hidden} is too large: its weights and its maps of 16 images "
+                f"are {weights + maps:,} numbers, and at most {MOST_NUMBERS:,} are accepted."
+            )
 
     @property
     def shapes(self) -> tuple[StageShape, ...]:
@@ -122,7 +144,7 @@ class ConvNetConfig:
             pooled = 1 if convolved == 1 else (convolved - self.pool) // self.pool_stride + 1
             if pooled < 1:
                 raise ValueError(
-                    f"Stage {stage} cannot be built: pooling window {self.pool} does not fit into the "
+                    f"Stage {stage} cannot be built: pool {self.pool} does not fit into the "
                     f"{convolved}x{convolved} map after the convolution{history}."
                 )
             shapes.append(StageShape(size, convolved, pooled))
@@ -178,7 +200,11 @@ class ConvNet(nn.Module):
     ----------
     config : which network.
     generator : draws the initial weights and biases, uniform in +-1/sqrt(fan_in), layer by layer from the input on.
-    dtype : of the weights.
+    dtype : of the weights, ``torch.float32`` or ``torch.float64``.
+
+    Raises
+    ------
+    ValueError : another dtype.
 
     >>> net = ConvNet(FINAL_MODEL, torch.Generator().manual_seed(0))
     >>> sum(p.numel() for p in net.parameters())
@@ -194,6 +220,8 @@ class ConvNet(nn.Module):
         dtype: torch.dtype = torch.float32,
     ):
         super().__init__()
+        if dtype not in (torch.float32, torch.float64):
+            raise ValueError(f"dtype is {dtype}; it must be torch.float32 or torch.float64.")
         self.config = config
         channels = (1,) + (config.width,) * (config.stages - 1)
         self.stages = nn.ModuleList(Stage(config, c, shape) for c, shape in zip(channels, config.shapes, strict=True))

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from tqdm import tqdm
 
 from labcode.checkpoints import Checkpoint, digest
-from labcode.convnet import ConvNet
+from labcode.convnet import IMAGE_SIZE, ConvNet
 from labcode.data import Images, Mnist
 from labcode.handprop import CHUNK, HandProp, HandSteps, Masks
 from labcode.optim import ConjugateGradient, NotFiniteError
@@ -22,7 +22,7 @@ from labcode.seeds import stream
 MEASURED_TRAINING_IMAGES = 1_800  # as many as validate at the lab's scale, so that both errors cost the same
 IMAGES_AHEAD = 32
 
-
+LARGEST_RATE = 1e38
 OPTIMIZERS = ("sgd", "cg")
 DECAYS = ("none", "cosine")
 CHOICES = ("last", "best")
@@ -81,8 +81,12 @@ class Recipe:
                 f"measured_every is {self.measured_every}; {self.epochs} epochs must be a multiple of it, so that the "
                 "errors are measured at the end."
             )
-        if not 0 < self.learning_rate < math.inf:
-            raise ValueError(f"learning_rate is {self.learning_rate!r}; it must be a finite number above 0.")
+        rate = self.learning_rate
+        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < LARGEST_RATE:
+            raise ValueError(
+                f"learning_rate is {rate!r}; it must be a finite number above 0 (and below {LARGEST_RATE:g}, the "
+                "largest that single precision holds)."
+            )
         # One spelling for one recipe: what the optimizer does not look at takes its default.
         unused = "line_searches" if self.optimizer == "sgd" else "learning_rate"
         object.__setattr__(self, unused, getattr(Recipe, unused))
@@ -263,8 +267,8 @@ def train(
 
     Raises
     ------
-    ValueError : unknown engine, an engine that does not know the network, or the batch size exceeds the number of
-        training images.
+    ValueError : unknown engine, or one that does not know the network; no images, images of another size or dtype than
+        the network's, or fewer than a minibatch takes.
     labcode.checkpoints.CheckpointError : the checkpoint is damaged or of another training.
 
     >>> from labcode.convnet import ConvNetConfig
@@ -277,9 +281,8 @@ def train(
     """
     if engine not in ENGINES:
         raise ValueError(f"Unknown engine {engine!r}; accepted are {' and '.join(map(repr, ENGINES))}.")
+    _require_fitting(net, mnist, recipe)
     count = len(mnist.train)
-    if recipe.batch_size > count:
-        raise ValueError(f"batch_size is {recipe.batch_size}; with {count} training images it can be {count} at most.")
     orders, masks = stream(seed, "order of images"), stream(seed, "dropout")
     measured = mnist.train[:MEASURED_TRAINING_IMAGES]
     # Made first, whatever the engine: it settles how the weights lie in memory, on which the rounding of sums depends.
@@ -341,6 +344,29 @@ def train(
         seconds=tuple(curves["seconds"]),
         total_seconds=round(total, 1),
     )
+
+
+def _require_fitting(net: ConvNet, mnist: Mnist, recipe: Recipe) -> None:
+    """Raise a `ValueError` where the network, the images and the recipe do not go together."""
+    count = len(mnist.train)
+    if not count or not len(mnist.validation):
+        raise ValueError(
+            f"There are {count} training and {len(mnist.validation)} validation images; it takes at least one of each."
+        )
+    if recipe.batch_size > count:
+        raise ValueError(f"batch_size is {recipe.batch_size}; with {count} training images it can be {count} at most.")
+    weight = net.output.weight
+    for pixels in (mnist.train.pixels, mnist.validation.pixels):
+        if pixels.shape[1:] != (1, IMAGE_SIZE, IMAGE_SIZE):
+            raise ValueError(
+                f"The images have shape {tuple(pixels.shape)}; it must be (N, 1, {IMAGE_SIZE}, {IMAGE_SIZE}), with "
+                f"a side of {IMAGE_SIZE} pixels."
+            )
+        if pixels.dtype != weight.dtype:
+            raise ValueError(
+                f"The images' dtype is {pixels.dtype} and the network's {weight.dtype}; both `labcode.data.load` and "
+                "`ConvNet` take a dtype."
+            )
 
 
 def _learning_rates(recipe: Recipe, count: int, done: int) -> Iterator[float]:

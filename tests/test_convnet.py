@@ -67,7 +67,7 @@ def test_map_sizes_are_those_that_pass_through(settings, sizes):
     [
         ({"filter": 33}, "Stage 1 cannot be built: filter 33 does not fit into a 32x32 map."),
         ({"stages": 4}, "filter 5 does not fit into a 1x1 map .*stage 3: 5 -> 1 -> 1"),
-        ({"pool": 12}, r"window 12 does not fit into the 5x5 map after the convolution \(stage 1: 32 -> 28 -> 9\)"),
+        ({"pool": 12}, r"pool 12 does not fit into the 5x5 map after the convolution \(stage 1: 32 -> 28 -> 9\)"),
         ({"activation": "softplus"}, "Unknown activation 'softplus'; accepted are 'tanh', 'relu', 'sigmoid'"),
         ({"dropout": (0.5, 1, 0.5)}, "dropout of 1 was asked for; it must be at least 0 and below 1"),
         ({"dropout": (0.5, -0.1, 0.5)}, "dropout of -0.1"),
