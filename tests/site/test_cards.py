@@ -1,0 +1,50 @@
+"""Claims at a glance: on the landing page all of them, on a chapter those that it decides."""
+
+import pytest
+from chromium import visit
+
+from labcode.evidence import VERDICTS
+from labcode.ledger import PENDING, entries
+
+# What a reader sees before the word of each verdict on the page.
+SIGNS = """
+return [...document.querySelectorAll('.claim-card .verdict')].map(
+  e => [e.textContent, getComputedStyle(e, '::before').content.split('/')[0].trim()]);
+"""
+
+
+@pytest.fixture(scope="module")
+def claims():
+    return [row for row in entries() if row.kind == "claim"]
+
+
+def cards(soup):
+    """Of each card on a page: the claim's id and its verdict, in words."""
+    return {
+        card.select_one(".sd-card-title").get_text().split()[0]: card.select_one(".verdict").get_text()
+        for card in soup.select("article .claim-card")
+    }
+
+
+def test_landing_page_shows_every_claim_and_its_totals(soups, claims):
+    found = cards(soups["index.html"])
+    assert list(found) == [claim.id for claim in claims]
+    assert set(found.values()) <= {*VERDICTS, PENDING}
+    totals = [badge.get_text().split(maxsplit=1) for badge in soups["index.html"].select(".totals .verdict")]
+    assert {verdict: int(count) for count, verdict in totals} == {
+        verdict: list(found.values()).count(verdict) for verdict in found.values()
+    }
+
+
+def test_chapter_shows_the_claims_that_it_decides(soups, claims):
+    everywhere = cards(soups["index.html"])
+    for claim in claims:
+        if claim.page != "appendix/ledger":
+            assert cards(soups[f"{claim.page}.html"]).get(claim.id) == everywhere[claim.id], claim.page
+
+
+def test_verdict_is_told_by_a_sign_of_its_own_beside_the_color(browser, address):
+    visit(browser, address + "index.html")
+    signs = {verdict: sign for verdict, sign in browser.execute_script(SIGNS)}
+    assert all(len(sign.strip('"')) == 1 for sign in signs.values())
+    assert len(set(signs.values())) == len(signs)
