@@ -1,5 +1,8 @@
 """What several files of tests share: one run that takes a second, its record, and the record's file."""
 
+import os
+import pickle
+
 import pytest
 from hypothesis import settings
 
@@ -29,3 +32,24 @@ def stored(record, tmp_path):
     from labcode.records import save
 
     return save(record, tmp_path)
+
+
+@pytest.fixture(params=["pickle", "torch.save"])
+def malicious(request, tmp_path):
+    """Write a file that makes a folder when it is unpickled; return the file and the folder."""
+    import torch
+
+    folder, file = tmp_path / "made by a pickle", tmp_path / "malicious"
+
+    class Trap:
+        def __reduce__(self):
+            return os.mkdir, (str(folder),)
+
+    if request.param == "pickle":
+        file.write_bytes(pickle.dumps(Trap()))
+        pickle.loads(file.read_bytes())
+    else:
+        torch.save({"weights/output.bias": Trap()}, file)
+        torch.load(file, weights_only=False)
+    folder.rmdir()  # it was there: the trap works
+    return file, folder

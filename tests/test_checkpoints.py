@@ -170,6 +170,13 @@ def test_a_damaged_checkpoint_is_refused(mnist, tmp_path, keep):
         run(mnist, path)
 
 
+def test_a_malicious_pickle_is_refused_unopened(mnist, malicious):
+    file, made = malicious
+    with pytest.raises(CheckpointError, match="malicious is damaged"):
+        run(mnist, file)
+    assert not made.exists()
+
+
 def test_a_training_without_a_checkpoint_writes_nothing(mnist, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run(mnist)
