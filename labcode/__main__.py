@@ -44,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     bench = commands.add_parser("bench", help="measure what a training step costs on this machine")
     bench.add_argument("--json", action="store_true", help="print JSON in place of a table")
     bench.add_argument("--suite", action="store_true", help="measure one seed of every ablation (half an hour)")
+    bench.add_argument("--memory", action="store_true", help="measure what a run takes of it, in megabytes, as JSON")
     _add_workers(bench)
     bench.set_defaults(act=_bench)
 
@@ -161,6 +162,8 @@ def _require_at_least_1(options: argparse.Namespace, *names: str) -> None:
 def _bench(options: argparse.Namespace) -> int:
     if options.suite:
         return _bench_suite(options)
+    if options.memory:
+        return _bench_memory()
     from labcode.bench import main as bench
 
     return bench(as_json=options.json)
@@ -175,6 +178,17 @@ def _bench_suite(options: argparse.Namespace) -> int:
     _require_at_least_1(options, "workers")
     measured = measure_suite(THE_LABS, options.workers)
     print(json.dumps(as_json(measured), indent=1) if options.json else describe(measured))
+    return 0
+
+
+def _bench_memory() -> int:
+    import json
+
+    from labcode.ablations import FINAL
+    from labcode.memory import peak_megabytes
+
+    kinds = {"baseline": {}, "baseline, all images": {"scale": "full"}, "final model": FINAL}
+    print(json.dumps({name: peak_megabytes(settings) for name, settings in kinds.items()}, indent=1))
     return 0
 
 

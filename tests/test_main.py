@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from labcode import __main__ as cli
-from labcode import ablations, claims, fetch, ledger, records, sweep
+from labcode import ablations, claims, fetch, ledger, memory, records, sweep
 from labcode.ablations import Ablation
 from labcode.experiments import Experiment
 
@@ -154,3 +154,11 @@ def test_compare_holds_records_and_verdicts_against_the_books(recorded_thrice, c
     printed = capsys.readouterr().out
     assert printed.count(": equal") == 3
     assert "Every verdict is the same." in printed
+
+
+def test_bench_prints_what_a_run_takes_of_the_memory(monkeypatch, capsys):
+    monkeypatch.setattr(memory, "peak_megabytes", lambda settings: 100.0 + len(settings))
+    assert cli.main(["bench", "--memory"]) == 0
+    measured = json.loads(capsys.readouterr().out)
+    assert measured["baseline"] == 100
+    assert list(measured) == ["baseline", "baseline, all images", "final model"]

@@ -1,0 +1,41 @@
+"""How much memory a run takes, measured in a process of its own. Printed by ``python -m labcode bench --memory``."""
+
+import subprocess
+import sys
+from collections.abc import Mapping
+
+from labcode.experiments import Experiment
+
+# A fresh process for each: the peak of a process never falls. A few images do for the training, since what grows with
+# their number is the images themselves, and all of them are loaded.
+MEASURE = """
+import resource, sys
+from labcode.convnet import ConvNet
+from labcode.data import load
+from labcode.experiments import Experiment
+from labcode.seeds import stream
+from labcode.training import train
+
+experiment = Experiment(seed=0).vary(**{settings!r})
+mnist = load(experiment.scale, seed=0)
+net = ConvNet(experiment.network, stream(0, "initial weights"))
+train(net, mnist.first(100, 100), experiment.vary(epochs=1).recipe, seed=0, progress=False)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def peak_megabytes(settings: Mapping[str, object]) -> float:
+    """Return the largest resident memory, in megabytes, of a process that trains the baseline with ``settings``.
+
+    Linux only: other systems count it in other units.
+
+    Raises
+    ------
+    RuntimeError : the process failed; the sentence says how.
+    """
+    Experiment(seed=0).vary(**settings)  # type: ignore[arg-type]  # a wrong setting is refused here, by name
+    code = MEASURE.replace("{settings!r}", repr(dict(settings)))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"The process that was to be measured failed: {done.stderr.strip().splitlines()[-1]}")
+    return round(int(done.stdout) / 1024, 1)
