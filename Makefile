@@ -12,7 +12,7 @@ BIN := .venv/bin
 READY := .venv/ready
 BUILD := $(BIN)/jupyter-book build book -W --keep-going
 
-.PHONY: help book test chapters reproduce print paint links browser coverage lint clean
+.PHONY: help book test chapters reproduce print paint links browser coverage mutants lint clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -59,6 +59,15 @@ browser: ## install Debian's Chromium for the browser tests, where that is allow
 
 coverage: $(READY) ## measure which lines and branches of labcode the tests and the chapters reach
 	$(BIN)/pytest --nbval --cov=labcode --cov-branch --cov-report=term-missing:skip-covered
+
+# On demand only: hours, at the lowest priority. Broken off, it goes on.
+mutants: $(READY) .mutants/env/ready ## change labcode, one small thing at a time: do the tests notice? (MODULE=optim)
+	nice -n 19 .mutants/env/bin/python tools/mutants.py $(MODULE)
+
+.mutants/env/ready: tests/mutants/requirements.txt
+	$(PYTHON) -m venv .mutants/env
+	.mutants/env/bin/python -m pip install -r $<
+	@touch $@
 
 lint: $(READY) ## check style
 	$(BIN)/ruff check .

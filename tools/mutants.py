@@ -1,0 +1,160 @@
+"""Does a test notice when the code is changed? `make mutants` changes it, one small thing at a time, and looks.
+
+A mutant is a module with one change: a number, a comparison, an operator. It is killed when a test of the module or one
+of its examples fails or does not end; a mutant that survives shows what no test holds. Cosmic Ray makes the changes and
+keeps the results. (mutmut is several times as fast, and leaves out every function that has a decorator, which here
+means `torch.no_grad`: the conjugate gradient's step and the hand-written gradient among them.)
+
+All of it happens on a copy in `.mutants`. What is tested already is kept there: a run that was broken off goes on, and
+a survivor is tested again, since there may be a new test for it. A changed module starts anew.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import re
+import resource
+import shlex
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+from cosmic_ray.work_db import WorkDB, use_db
+from cosmic_ray.work_item import WorkerOutcome, WorkResult
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / ".mutants"
+PYTHON = ROOT / ".venv" / "bin" / "python"
+
+# What a student of the book relies on most, first; with each module the tests that are meant to hold it.
+TESTS = {
+    "evidence": ["test_evidence"],
+    "optim": ["test_optim"],
+    "handlayers": ["test_handprop"],
+    "handprop": ["test_handprop"],
+    "layers": ["test_layers"],
+    "proof": ["test_proof"],
+    "derivation": ["test_derivation"],
+    "expressions": ["test_expressions", "test_proof"],
+}
+
+# Changes that say nothing of the tests: an operator that the values do not have fails wherever it stands.
+POINTLESS = [
+    r"core/ReplaceBinaryOperator_\w+_(RShift|LShift|BitOr|BitAnd|BitXor|Mod|FloorDiv|Pow)",
+    r"core/ReplaceBinaryOperator_BitOr_\w+",  # between types
+    r"core/ReplaceUnaryOperator_\w+_(Invert|Not)",
+    r"core/ReplaceComparisonOperator_(Eq|NotEq|Lt|LtE|Gt|GtE)_(Is|IsNot)",
+    r"core/ReplaceComparisonOperator_(Is|IsNot)_(Eq|NotEq|Lt|LtE|Gt|GtE)",
+]
+
+NOT_DRAWN = "not in the sample"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help=f"of {', '.join(TESTS)} (default: all)")
+    parser.add_argument("--sample", type=int, default=40, metavar="N", help="mutants a module (default: 40)")
+    options = parser.parse_args()
+    if unknown := set(options.modules) - set(TESTS):
+        parser.error(f"unknown module {min(unknown)!r}; accepted are {', '.join(TESTS)}")
+    os.environ |= {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
+    for module in options.modules or TESTS:
+        examine(module, options.sample)
+
+
+def examine(module: str, sample: int) -> None:
+    """Test ``sample`` mutants of ``module``, drawn at random, the same ones each time; print which survive."""
+    folder, session = prepare(module)
+    os.environ["PYTHONPATH"] = str(folder)
+    # Hypothesis draws the same examples each time: no mutant is killed by chance.
+    tests = [str(PYTHON), "-m", "pytest", "-x", "-q", "-n", "0", "--doctest-modules", "--hypothesis-seed=0"]
+    tests += [f"labcode/{module}.py", *(f"tests/{name}.py" for name in TESTS[module])]
+    before = processor_seconds()
+    subprocess.run(tests, cwd=folder, check=True, stdout=subprocess.DEVNULL)  # unchanged, they pass
+    # An endless loop is known by its processor time: how busy the machine is kills no mutant.
+    limit = max(30, round(6 * (processor_seconds() - before)))
+    command = ["sh", "-c", f"ulimit -t {limit} && exec {shlex.join(tests)}"]
+    write_settings(folder / "settings.toml", module, shlex.join(command))
+    if not session.exists():
+        cosmic_ray(folder, "cosmic-ray", "init", "settings.toml", str(session))
+        cosmic_ray(folder, "cr-filter-operators", str(session), "settings.toml")
+    with sqlite3.connect(session) as database:
+        database.execute("DELETE FROM work_results WHERE test_outcome = 'SURVIVED' OR output = ?", [NOT_DRAWN])
+    with use_db(str(session), WorkDB.Mode.open) as results:
+        total = draw(results, sample)
+    cosmic_ray(folder, "cosmic-ray", "exec", "settings.toml", str(session))
+    with use_db(str(session), WorkDB.Mode.open) as results:
+        report(module, results, total)
+
+
+def processor_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def prepare(module: str) -> tuple[Path, Path]:
+    """Copy the code and the tests; return the copy's folder and where the module's results are kept."""
+    folder = FOLDER / module
+    for name in ("labcode", "tests"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "site"))
+    (folder / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider\n")
+    # Named by what is changed: another version of the module has other mutants.
+    digest = hashlib.sha256((ROOT / "labcode" / f"{module}.py").read_bytes()).hexdigest()[:12]
+    return folder, FOLDER / f"{module}-{digest}.sqlite"
+
+
+def write_settings(path: Path, module: str, command: str) -> None:
+    path.write_text(
+        "[cosmic-ray]\n"
+        f'module-path = "labcode/{module}.py"\n'
+        "timeout = 36000\n"
+        "excluded-modules = []\n"
+        f"test-command = {json.dumps(command)}\n"
+        '[cosmic-ray.distributor]\nname = "local"\n'
+        f"[cosmic-ray.filters.operators-filter]\nexclude-operators = {json.dumps(POINTLESS)}\n"
+    )
+
+
+def cosmic_ray(folder: Path, tool: str, *arguments: str) -> None:
+    subprocess.run([Path(sys.executable).with_name(tool), *arguments], cwd=folder, check=True)
+
+
+def draw(results: WorkDB, sample: int) -> int:
+    """Leave to be tested what is drawn and not killed so far; return how many mutants there are in all."""
+    outcomes = dict(results.results)
+    # What Cosmic Ray's filter left out has a result already.
+    worthwhile = [
+        item
+        for item in results.work_items
+        if item.job_id not in outcomes or outcomes[item.job_id].output != "Filtered operator"
+    ]
+    worthwhile.sort(key=lambda item: (item.mutations[0].operator_name, item.mutations[0].occurrence))
+    random.Random(0).shuffle(worthwhile)
+    left_out = [item.job_id for item in worthwhile[sample:] if item.job_id not in killed(results)]
+    results.set_multiple_results(left_out, WorkResult(WorkerOutcome.SKIPPED, NOT_DRAWN))
+    return len(worthwhile)
+
+
+def killed(results: WorkDB) -> set[str]:
+    return {job for job, result in results.results if result.worker_outcome != WorkerOutcome.SKIPPED}
+
+
+def report(module: str, results: WorkDB, total: int) -> None:
+    tested = [(item, result) for item, result in results.completed_work_items if result.test_outcome]
+    survivors = [(item, result) for item, result in tested if not result.is_killed]
+    share = 1 - len(survivors) / len(tested)
+    print(f"{module}: {len(tested)} of {total} mutants tested, {len(tested) - len(survivors)} killed ({share:.0%})")
+    for item, result in sorted(survivors, key=lambda pair: pair[0].mutations[0].start_pos):
+        (mutation,) = item.mutations
+        changed = [line for line in (result.diff or "").splitlines() if re.match(r"[-+](?![-+])", line)]
+        print(f"  line {mutation.start_pos[0]}, {mutation.operator_name.removeprefix('core/')}")
+        print("".join(f"    {line}\n" for line in changed), end="")
+
+
+if __name__ == "__main__":
+    main()
