@@ -58,7 +58,7 @@ browser: ## install Debian's Chromium for the browser tests, where that is allow
 	fi
 
 coverage: $(READY) ## measure which lines and branches of labcode the tests and the chapters reach
-	$(BIN)/pytest --nbval --cov=labcode --cov-branch --cov-report=term-missing:skip-covered
+	$(BIN)/pytest --nbval --cov
 
 # On demand only: hours, at the lowest priority. Broken off, it goes on.
 mutants: $(READY) .mutants/env/ready ## change labcode, one small thing at a time: do the tests notice? (MODULE=optim)

@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -187,7 +187,11 @@ def _bench_memory() -> int:
     from labcode.ablations import FINAL
     from labcode.memory import peak_megabytes
 
-    kinds = {"baseline": {}, "baseline, all images": {"scale": "full"}, "final model": FINAL}
+    kinds: dict[str, Mapping[str, object]] = {
+        "baseline": {},
+        "baseline, all images": {"scale": "full"},
+        "final model": FINAL,
+    }
     print(json.dumps({name: peak_megabytes(settings) for name, settings in kinds.items()}, indent=1))
     return 0
 

@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import platformdirs
 from tqdm import tqdm
@@ -180,7 +180,7 @@ class _Hurried(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
+    def readinto(self, buffer: Any) -> int:
         if time.monotonic() > self.end:
             raise TimeoutError(f"not done in {PATIENCE:g} seconds")
         block = self.response.read1(len(buffer))

@@ -3,6 +3,7 @@
 import json
 import sys
 
+import numpy as np
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -10,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from labcode import bench, peers
 from labcode.convnet import FINAL_MODEL, ConvNet, ConvNetConfig
 from labcode.data import Images
+from labcode.layers import SubtractiveNorm2d
 from labcode.seeds import stream
 from labcode.training import AutogradSteps
 
@@ -65,6 +67,42 @@ def test_a_peer_that_knows_no_padding_refuses_it(name, monkeypatch):
     net = ConvNet(ConvNetConfig(width=3, padding=2), stream(0, "initial weights"))
     with pytest.raises(ValueError, match="padding is 2; this peer's convolutions have none, so it must be 0"):
         next(getattr(peers, name)(net, batch_of(4), batch_size=4, learning_rate=0.05))
+
+
+# What the peers of other frameworks are made of, which the frameworks themselves need not be there for
+
+
+def test_columns_for_channels_last_are_the_same_product():
+    net = ConvNet(TINY, stream(0, "initial weights"))
+    maps = torch.randn(2, 3, 5, 5, generator=stream(0, "maps"))
+    theirs = maps.permute(0, 2, 3, 1).flatten(1) @ peers._channels_last_columns(net).T
+    torch.testing.assert_close(theirs, maps.flatten(1) @ net.hidden.weight.T)
+
+
+@pytest.mark.parametrize("side", [1, 4, 9])
+def test_the_local_average_as_a_matrix_is_that_of_the_layer(side):
+    maps = torch.randn(1, 1, side, side, generator=stream(0, "maps"))
+    average = torch.from_numpy(peers._local_average(side))
+    expected = maps - SubtractiveNorm2d(7)(maps)
+    torch.testing.assert_close((average @ maps.flatten()).view_as(maps), expected)
+
+
+def test_minibatches_in_numpy_hold_every_image_once_an_epoch_and_no_partial_one():
+    images = Images(torch.arange(5.0).view(5, 1, 1, 1).expand(5, 1, 32, 32), torch.arange(5))
+    batches = peers._numpy_batches(images, batch_size=2)
+    for _ in range(3):
+        epoch = [next(batches) for _ in range(2)]
+        assert [(pixels.shape, labels.dtype) for pixels, labels in epoch] == [((2, 32, 32, 1), np.int32)] * 2
+        assert all((pixels[:, 0, 0, 0] == labels).all() for pixels, labels in epoch)
+        assert len({int(label) for _, labels in epoch for label in labels}) == 4
+
+
+def test_what_a_peer_starts_from_is_a_copy():
+    net = ConvNet(TINY, stream(0, "initial weights"))
+    before = net.output.bias.clone()
+    peers._numpy(net.output.bias)[:] = 7
+    assert torch.equal(net.output.bias, before)
+    assert peers._stages(net) == list(net.stages)
 
 
 @pytest.mark.parametrize("rates", [(0.5, 0.5, 0.5), (0.0, 0.5, 0.0)])
