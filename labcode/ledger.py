@@ -105,6 +105,9 @@ PAGES = {
     "2.4.1": "mnist/hidden_units",
     "2.4.2": "mnist/stages",
     "2.4.3": "mnist/batch_size",
+    "2.4.5": "mnist/activations",
+    "2.4.6": "mnist/pooling",
+    "2.4.7": "mnist/filters",
     "2.4.8": "mnist/dropout",
 }
 """Which page shows a section's claims; the ledger itself, where none is written yet."""
