@@ -109,6 +109,7 @@ PAGES = {
     "2.4.6": "mnist/pooling",
     "2.4.7": "mnist/filters",
     "2.4.8": "mnist/dropout",
+    "2.5": "mnist/conclusion",
 }
 """Which page shows a section's claims; the ledger itself, where none is written yet."""
 
