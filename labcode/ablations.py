@@ -206,7 +206,7 @@ Short trainings, on a seed of their own; where the lowest lies at an end of the 
 """
 
 FINAL_RUNS = Ablation(
-    "final_runs", "2.5", (), "seed", {"final": FINAL | {"learning_rate": 0.002, "epochs": 16}}, seeds=range(3)
+    "final_runs", "2.5", (), "model", {"final": FINAL | {"learning_rate": 0.002, "epochs": 16}}, seeds=range(3)
 )
 """The final model at the rate that the search chose; as many epochs and seeds as there was time for."""
 
