@@ -325,9 +325,10 @@ drawDigit.page = (function () {
     listenToPointer();
     listenToKeys();
     part("clear").addEventListener("click", clear);
-    part("unable").hidden = true;
-    part("work").hidden = false;
     repaint();
+  } else {
+    part("unable").hidden = false;
+    part("work").hidden = true;
   }
   return { pixelsOf };
 })();

@@ -17,7 +17,7 @@ def figures(site, soups):
     found = []
     for page, soup in soups.items():
         for figure in soup.select("article figure"):
-            if "first and last measurement: " in figure.img["alt"]:
+            if figure.img and "first and last measurement: " in figure.img["alt"]:
                 link = figure.figcaption.select_one("a[download][href$='.csv']")
                 assert link, f"{page}: {figure.get('id')} offers no numbers"
                 found.append((page, figure.img["alt"], (site / page).parent / link["href"]))
