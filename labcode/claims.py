@@ -28,6 +28,7 @@ from labcode.measures import (
     at_cost,
     at_updates,
     best,
+    chosen_epoch,
     early,
     epochs_to,
     errors,
@@ -369,9 +370,7 @@ def _fitted_error(record: Record) -> float:
 
 def _online_error(record: Record) -> float:
     """Of the epoch whose weights were chosen."""
-    validation = record.history.validation.errors
-    chosen = max(epoch for epoch, errors in enumerate(validation) if errors == min(validation))
-    return record.history.online.percent[chosen]
+    return record.history.online.percent[chosen_epoch(record)]
 
 
 CLAIMS = {

@@ -32,6 +32,18 @@ def of(part: str, measure: Measure) -> Callable[[Record], float]:
     return lambda record: measure(errors(record, part))
 
 
+def chosen_epoch(record: Record) -> int:
+    """Return the measurement, from 0, with the lowest validation error: the later one of equals, as the recipe chooses.
+
+    >>> from labcode.ablations import FINAL_RUNS
+    >>> from labcode.records import read
+    >>> chosen_epoch(read(FINAL_RUNS.experiment("final", seed=0)))
+    14
+    """
+    errors = record.history.validation.errors
+    return max(place for place, count in enumerate(errors) if count == min(errors))
+
+
 def early(curve: np.ndarray) -> float:
     """Mean error over the first 5 epochs: lower is faster.
 
