@@ -79,6 +79,19 @@ def write_sitemap(app, exception):
     )
 
 
+def read_again_for_assets(app, env, added, changed, removed):
+    """Have one page built when a style sheet or a script changed (on `env-get-outdated`).
+
+    Sphinx copies them only at the end of a build that builds some page.
+    """
+    for folder in app.config.html_static_path:  # extensions add single files to them
+        for file in filter(Path.is_file, Path(app.srcdir, folder).glob("*")):
+            built = Path(app.outdir, "_static", file.name)
+            if built.exists() and built.read_bytes() != file.read_bytes():
+                return [app.config.root_doc]
+    return []
+
+
 def visit_citation(translator, node):
     """Sources are the items of a list: docutils gives them a role that the standard has withdrawn."""
     type(translator).visit_citation(translator, node)
@@ -106,6 +119,7 @@ def depart_image(translator, node):
 def setup(app):
     app.add_node(nodes.image, override=True, html=(visit_image, depart_image))
     app.add_node(nodes.citation, override=True, html=(visit_citation, depart_citation))
+    app.connect("env-get-outdated", read_again_for_assets)
     app.connect("html-page-context", add_to_head)
     app.connect("build-finished", write_sitemap)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
