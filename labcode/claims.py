@@ -121,10 +121,16 @@ def _failing(records: Records) -> int:
 
 def _test_above_validation(records: Records) -> float:
     kept = [record for record in records.values() if not record.history.diverged]
-    return float(np.mean([_test_error(record) - final(errors(record, "validation")) for record in kept]))
+    return float(np.mean([error_on_test(record) - final(errors(record, "validation")) for record in kept]))
 
 
-def _test_error(record: Record) -> float:
+def error_on_test(record: Record) -> float:
+    """Return the error on the test images in percent.
+
+    Raises
+    ------
+    ValueError : the run was made to choose settings, and never saw them.
+    """
     if record.test is None:
         raise ValueError(f"{record.experiment.name} never saw the test images: it was run to choose settings.")
     return record.test.percent[0]
@@ -356,7 +362,7 @@ def _final_model(training_error: Value, counted: str) -> tuple[Part, ...]:
             "as accurate on the test set",
             f"The error on the 10 000 test images, counted once with the weights of the chosen epoch, {margin}.",
             FINAL_RUNS,
-            reached(_test_error, LAB_TEST_ERROR),
+            reached(error_on_test, LAB_TEST_ERROR),
             decided,
         ),
     )

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 from tabulate import tabulate
 
 from labcode.ablations import FINAL_RUNS, Ablation
-from labcode.claims import CLAIMS, LAB_TEST_ERROR
+from labcode.claims import CLAIMS, LAB_TEST_ERROR, error_on_test
 from labcode.evidence import t_interval
 from labcode.figures import DASHES, MARKERS, PALETTE, panels, show
 from labcode.ledger import PENDING, Entry, entries, entry_of, totals
@@ -112,8 +112,7 @@ def headline(folder: Path = RECORDS) -> Markdown:
     if verdict == PENDING:
         ours = f"{_badge(PENDING)} Our own number will stand here when the runs of the final model are recorded."
     else:
-        tested = [runs["final"].test for runs in FINAL_RUNS.records(folder=folder)]
-        accuracy = np.array([100 - counted.percent[0] for counted in tested if counted])
+        accuracy = np.array([100 - error_on_test(runs["final"]) for runs in FINAL_RUNS.records(folder=folder)])
         low, high = t_interval(accuracy)
         ours = (
             f"[{accuracy.mean():.2f}%]{{.headline-number}} in this book, the mean over {len(accuracy)} seeds "
@@ -178,11 +177,17 @@ def draw_errors(ax: Axes, lines: Mapping[str, tuple[Sequence[float] | np.ndarray
     ax : to draw on.
     lines : for each label, the positions (measurements,) and the errors (seeds, measurements).
 
+    Raises
+    ------
+    ValueError : more lines than can be told apart.
+
     >>> (ax,) = panels(1)[1]
     >>> draw_errors(ax, {"16": ([1, 2], np.array([[4.0, 2.0], [6.0, 4.0]]))})
     >>> ax.get_lines()[0].get_ydata().tolist()
     [5.0, 3.0]
     """
+    if len(lines) > len(PALETTE):
+        raise ValueError(f"There are {len(lines)} lines; {len(PALETTE)} at most can be told apart.")
     for (label, (positions, values)), color, marker, dashes in zip(
         lines.items(), PALETTE, MARKERS, DASHES, strict=False
     ):

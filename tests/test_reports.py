@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from labcode import figures, ledger, reports
-from labcode.ablations import FINAL_RUNS, HIDDEN_UNITS, LEARNING_RATES, THE_LABS, Ablation
+from labcode.ablations import ABLATIONS, FINAL_RUNS, HIDDEN_UNITS, LEARNING_RATES, Ablation
 from labcode.claims import CLAIMS
 from labcode.evidence import VERDICTS
 from labcode.records import RECORDS, Record, save
@@ -148,8 +148,18 @@ def test_the_parts_of_a_figure_can_stand_apart(shown):
     assert "validation" not in shown[0][1]["alt"]
 
 
-def test_more_levels_than_colors_are_not_dropped_in_silence():
-    assert max(len(ablation.levels) for ablation in THE_LABS) <= len(figures.PALETTE)
+def lines_of(count):
+    return {str(line): ([1, 2], np.full((1, 2), 1.0 + line)) for line in range(count)}
+
+
+def test_every_line_is_drawn_or_none():
+    most = len(figures.PALETTE)
+    assert max(len(ablation.levels) for ablation in ABLATIONS.values()) <= most
+    (ax,) = figures.panels(1)[1]
+    reports.draw_errors(ax, lines_of(most))
+    assert [line.get_label() for line in ax.get_lines()] == list(lines_of(most))
+    with pytest.raises(ValueError, match=f"There are {most + 1} lines; {most} at most can be told apart"):
+        reports.draw_errors(ax, lines_of(most + 1))
 
 
 def test_rules_are_shown_as_they_decide():
