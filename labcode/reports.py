@@ -250,7 +250,8 @@ def learning_curves(
     for ax in axes:
         _set_errors_shown(ax, lowest, highest)
     axes[0].set_ylabel("error (% of images)")
-    axes[-1].legend(title=factor, frameon=False)
+    columns = 1 if len(by_seed[0]) <= 5 else 2  # a longer list would reach down into the curves
+    axes[-1].legend(title=factor, frameon=False, ncols=columns)
     return figure
 
 
