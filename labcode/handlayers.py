@@ -44,12 +44,13 @@ class Linear:
         self.input = x
         return torch.addmm(self.bias, x, self.weight.t(), out=self.output)
 
-    def backward(self, g: Tensor, target: tuple[Tensor, Tensor], scale: float) -> Tensor:
+    def backward(self, g: Tensor, target: tuple[Tensor, Tensor], scale: float, wanted: bool = True) -> Tensor | None:
         """Add ``scale`` times the gradient to ``target`` (a weight and a bias); return the gradient at the input.
 
-        The gradient at the input comes first: the target may be this layer's own weights.
+        The gradient at the input comes first: the target may be this layer's own weights. At the images it is not
+        ``wanted``, since nobody changes them.
         """
-        at_input = torch.mm(g, self.weight, out=self.gradient)
+        at_input = torch.mm(g, self.weight, out=self.gradient) if wanted else None
         weight, bias = target
         weight.addmm_(g.t(), self.input, alpha=scale)
         bias.addmv_(g.t(), self.ones, alpha=scale)
@@ -85,7 +86,7 @@ class Convolution:
         return _rows(F.conv2d(self.input, self.filters, self.bias, padding=self.padding))
 
     def backward(self, g: Tensor, target: tuple[Tensor, Tensor], scale: float, wanted: bool = True) -> Tensor | None:
-        """As `Linear.backward`; the gradient at the images is not ``wanted``, since nobody changes them."""
+        """As `Linear.backward`."""
         maps = _maps(g, self.output_shape)
         at_input = _rows(F.conv_transpose2d(maps, self.filters, padding=self.padding)) if wanted else None
         weight, bias = target
@@ -103,6 +104,37 @@ class Convolution:
     def _as_filters(self, weight: Tensor) -> Tensor:
         """Return the matrix ``weight`` as filters (outputs, C, size, size), which share its memory."""
         return weight.view(self.filter_shape).permute(0, 3, 1, 2)
+
+
+class UnfoldedConvolution(Convolution):
+    r"""The same convolution as the matrix products of `Linear`, one row of X being the window that an output sees.
+
+    The gradient at the windows is :math:`G W`; a pixel's is the sum over the places that it was copied to.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor, count: int, side: int, size: int, padding: int):
+        super().__init__(weight, bias, count, side, size, padding)
+        channels, convolved, padded = self.input_shape[-1], self.output_shape[1], side + 2 * padding
+        self.products = Linear(weight, bias, len(self.ones))
+        self.padded = weight.new_zeros(count, padded, padded, channels)
+        self.inside = slice(padding, padding + side)
+        # In memory, a row of a window and all its channels are neighbours.
+        window = (count, convolved, convolved, size, size * channels)
+        image, row, pixel, _ = self.padded.stride()
+        self.views = self.padded.as_strided(window, (image, row, pixel, row, 1))
+        self.windows = weight.new_empty(window)
+        self.copies_of_pixel = pixel_copies(count, padded, size, 1).to(weight.device)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.padded[:, self.inside, self.inside] = x.view(self.input_shape)
+        return self.products.forward(self.windows.copy_(self.views).view(len(self.ones), -1))
+
+    def backward(self, g: Tensor, target: tuple[Tensor, Tensor], scale: float, wanted: bool = True) -> Tensor | None:
+        at_windows = self.products.backward(g, target, scale, wanted)
+        if at_windows is None:
+            return None
+        at_padded = self.copies_of_pixel.of(at_windows.view(-1, self.input_shape[-1])).view_as(self.padded)
+        return at_padded[:, self.inside, self.inside].reshape(-1, self.input_shape[-1])
 
 
 def _maps(rows: Tensor, shape: tuple[int, ...]) -> Tensor:
@@ -328,9 +360,20 @@ def pixel_windows(count: int, side: int, size: int, stride: int) -> RowSums:
     >>> pixel_windows(count=1, side=3, size=2, stride=1).rows[:3].tolist()  # pixel 0 is in window 0, pixel 1 in 0 and 1
     [0, 0, 1]
     """
+    copies = pixel_copies(count, side, size, stride)
+    return RowSums(copies.rows // size**2, copies.starts)
+
+
+@lru_cache
+def pixel_copies(count: int, side: int, size: int, stride: int) -> RowSums:
+    """List, for each pixel, its places where all windows are copied side by side, window after window.
+
+    >>> pixel_copies(count=1, side=3, size=2, stride=1).rows[:3].tolist()  # pixel 1 comes second, then fifth
+    [0, 1, 4]
+    """
     pixels = _pixels(count, side, size, stride).flatten()
     holders = torch.bincount(pixels, minlength=count * side**2)
-    return RowSums(pixels.argsort(stable=True) // size**2, holders.cumsum(0) - holders)
+    return RowSums(pixels.argsort(stable=True), holders.cumsum(0) - holders)
 
 
 def _pixels(count: int, side: int, size: int, stride: int) -> Tensor:

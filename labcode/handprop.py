@@ -19,9 +19,13 @@ from labcode.handlayers import (
     LogSoftmaxNLL,
     LpPooling,
     SubtractiveNormalization,
+    UnfoldedConvolution,
 )
 
 CHUNK = 16
+
+CONVOLUTION = Convolution if torch.backends.cpu.get_cpu_capability() == "AVX512" else UnfoldedConvolution
+"""How to convolve here: only with vectors of 512 bits do the framework's kernels beat its matrix products."""
 
 Masks = Sequence[Tensor | None] | None
 
@@ -44,7 +48,7 @@ class HandPass:
         self.stages = []
         for shape, (weight, bias) in zip(config.shapes, matrices, strict=False):
             maps = weight.new_empty(count * shape.convolved**2, config.width)
-            convolution = Convolution(weight, bias, count, shape.input, config.filter, config.padding)
+            convolution = CONVOLUTION(weight, bias, count, shape.input, config.filter, config.padding)
             stage = [convolution, activation(maps)]
             if shape.convolved > 1:
                 stage.append(LpPooling(maps, count, shape.convolved, config.pool, config.pool_stride, config.exponent))
@@ -72,7 +76,7 @@ class HandPass:
         ['stage 1, Convolution', 'stage 1, Tanh', 'stage 1, LpPooling']
         """
         stages = {
-            f"stage {number}, {type(layer).__name__}": layer
+            f"stage {number}, {type(layer).__name__.removeprefix('Unfolded')}": layer
             for number, stage in enumerate(self.stages, 1)
             for layer in stage
         }

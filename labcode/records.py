@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import torch
 
 from labcode.experiments import Experiment, from_dict
 from labcode.training import ErrorCurve, History
@@ -293,7 +294,16 @@ def code_digest() -> str:
 
 
 def processor() -> str:
-    """The processor's name; Linux tells it only here."""
+    """Return the processor's name, and the vectors that PyTorch computes with: a name such as AMD EPYC stands for many.
+
+    >>> processor()  # doctest: +SKIP
+    'AMD EPYC, AVX2'
+    """
+    return f"{_processor_name()}, {torch.backends.cpu.get_cpu_capability()}"
+
+
+def _processor_name() -> str:
+    """Linux tells it only here."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))

@@ -11,11 +11,20 @@ from hypothesis import strategies as st
 from labcode import handprop
 from labcode.convnet import ACTIVATIONS, ConvNet, ConvNetConfig
 from labcode.data import Images
+from labcode.handlayers import Convolution, UnfoldedConvolution
 from labcode.handprop import HandPass, HandProp, HandSteps, parameter_matrices
 from labcode.seeds import stream
 from labcode.training import AutogradSteps
 
 TOLERANCE = 1e-10
+
+
+@pytest.fixture(scope="module", params=[Convolution, UnfoldedConvolution], autouse=True)
+def convolution(request):
+    """Every test runs with both: a processor takes one of them, and the records may come from either."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(handprop, "CONVOLUTION", request.param)
+        yield
 
 
 @st.composite
@@ -82,6 +91,7 @@ def test_loss_and_gradients_are_those_of_autograd(config, count, seed):
         {"pool": 3, "pool_stride": 2, "dropout": (0.5, 0.5, 0.5)},
         {"pool": 3, "pool_stride": 3},
         {"filter": 7},
+        {"filter": 5, "padding": 2},
         {"pool": 2, "pool_stride": 3, "filter": 3},  # pixels between the windows belong to none
         {"exponent": 4, "activation": "sigmoid"},
         {"exponent": 1, "activation": "relu"},
