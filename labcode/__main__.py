@@ -45,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     bench.add_argument("--json", action="store_true", help="print JSON in place of a table")
     bench.add_argument("--suite", action="store_true", help="measure one seed of every ablation (half an hour)")
     bench.add_argument("--memory", action="store_true", help="measure what a run takes of it, in megabytes, as JSON")
+    bench.add_argument("--optimizers", action="store_true", help="measure a gradient within a step of each, as JSON")
     _add_workers(bench)
     bench.set_defaults(act=_bench)
 
@@ -164,6 +165,8 @@ def _bench(options: argparse.Namespace) -> int:
         return _bench_suite(options)
     if options.memory:
         return _bench_memory()
+    if options.optimizers:
+        return _bench_optimizers()
     from labcode.bench import main as bench
 
     return bench(as_json=options.json)
@@ -193,6 +196,19 @@ def _bench_memory() -> int:
         "final model": FINAL,
     }
     print(json.dumps({name: peak_megabytes(settings) for name, settings in kinds.items()}, indent=1))
+    return 0
+
+
+def _bench_optimizers() -> int:
+    import json
+
+    from labcode.bench import ROUNDS, gradient_ms
+    from labcode.convnet import ConvNetConfig
+    from labcode.data import load
+    from labcode.records import processor
+
+    measured = gradient_ms(ConvNetConfig(), load("tenth", seed=0).train, ROUNDS, steps=100)
+    print(json.dumps({"processor": processor(), "milliseconds a gradient": measured}, indent=1))
     return 0
 
 

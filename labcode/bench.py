@@ -22,10 +22,11 @@ from tqdm import tqdm
 from labcode import peers
 from labcode.convnet import FINAL_MODEL, ConvNet, ConvNetConfig
 from labcode.data import Images, load
+from labcode.handprop import HandSteps
 from labcode.profiling import profile
 from labcode.records import processor
 from labcode.seeds import stream
-from labcode.training import ENGINES, minibatches, one_thread
+from labcode.training import ENGINES, ConjugateGradientSteps, Recipe, minibatches, one_thread
 
 NETS = {"final": FINAL_MODEL, "baseline": ConvNetConfig()}
 BATCH_SIZES = (1, 16, 64)
@@ -172,6 +173,44 @@ def measure(nets: dict[str, ConvNetConfig], batch_sizes: tuple[int, ...], rounds
         "rows": [asdict(row) for row in rows],
         "profile": profiles,
     }
+
+
+def gradient_ms(config: ConvNetConfig, images: Images, rounds: int, steps: int) -> dict[str, float]:
+    """Return the milliseconds that a gradient takes, by optimizer: its share of whatever else a step does included.
+
+    The batch size is 1. A step of gradient descent takes one gradient; conjugate gradient chooses how many, and between
+    them goes through all weights.
+
+    Parameters
+    ----------
+    config, images : of the network that is trained, from its initial weights.
+    rounds, steps : turns of each optimizer, and steps in a turn; the median over the turns is returned.
+
+    >>> digits = load("tenth", seed=0).train[:50]
+    >>> sorted(gradient_ms(ConvNetConfig(width=2, hidden=4), digits, rounds=1, steps=2))
+    ['CG', 'SGD']
+    """
+    engines = {name: HandSteps(ConvNet(config, stream(0, "initial weights")), LEARNING_RATE) for name in ("SGD", "CG")}
+    optimizers: dict[str, HandSteps | ConjugateGradientSteps] = {
+        "SGD": engines["SGD"],
+        "CG": ConjugateGradientSteps(engines["CG"].hand.net, engines["CG"], Recipe().line_searches),
+    }
+    times: dict[str, list[float]] = {name: [] for name in engines}
+    with one_thread():
+        for turn in tqdm(range(rounds + 1), unit="turn", desc="measuring"):
+            for name, optimizer in optimizers.items():
+                before = engines[name].computed
+                places = torch.randint(len(images), (steps,), generator=stream(turn, "order of images"))
+                batches = [images[place] for place in places.split(1)]
+                elapsed = _seconds(partial(_take, optimizer, batches))
+                if turn:  # the first one warms up
+                    times[name].append(1e3 * elapsed / (engines[name].computed - before))
+    return {name: round(statistics.median(ms), 3) for name, ms in times.items()}
+
+
+def _take(optimizer: HandSteps | ConjugateGradientSteps, batches: list[Images]) -> None:
+    for batch in batches:
+        optimizer.step(batch, None)
 
 
 def _engine(name: str, config: ConvNetConfig, images: Images, batch_size: int) -> Steps:

@@ -44,17 +44,22 @@ class Linear:
         self.input = x
         return torch.addmm(self.bias, x, self.weight.t(), out=self.output)
 
-    def backward(self, g: Tensor, target: tuple[Tensor, Tensor], scale: float, wanted: bool = True) -> Tensor | None:
+    def backward(self, g: Tensor, target: tuple[Tensor, Tensor], scale: float) -> Tensor:
         """Add ``scale`` times the gradient to ``target`` (a weight and a bias); return the gradient at the input.
 
-        The gradient at the input comes first: the target may be this layer's own weights. At the images it is not
-        ``wanted``, since nobody changes them.
+        The gradient at the input comes first: the target may be this layer's own weights.
         """
-        at_input = torch.mm(g, self.weight, out=self.gradient) if wanted else None
+        at_input = self.at_input(g)
+        self.add_gradient(g, target, scale)
+        return at_input
+
+    def at_input(self, g: Tensor) -> Tensor:
+        return torch.mm(g, self.weight, out=self.gradient)
+
+    def add_gradient(self, g: Tensor, target: tuple[Tensor, Tensor], scale: float) -> None:
         weight, bias = target
         weight.addmm_(g.t(), self.input, alpha=scale)
         bias.addmv_(g.t(), self.ones, alpha=scale)
-        return at_input
 
 
 class Convolution:
@@ -86,7 +91,7 @@ class Convolution:
         return _rows(F.conv2d(self.input, self.filters, self.bias, padding=self.padding))
 
     def backward(self, g: Tensor, target: tuple[Tensor, Tensor], scale: float, wanted: bool = True) -> Tensor | None:
-        """As `Linear.backward`."""
+        """As `Linear.backward`; the gradient at the images is not ``wanted``, since nobody changes them."""
         maps = _maps(g, self.output_shape)
         at_input = _rows(F.conv_transpose2d(maps, self.filters, padding=self.padding)) if wanted else None
         weight, bias = target
@@ -130,11 +135,14 @@ class UnfoldedConvolution(Convolution):
         return self.products.forward(self.windows.copy_(self.views).view(len(self.ones), -1))
 
     def backward(self, g: Tensor, target: tuple[Tensor, Tensor], scale: float, wanted: bool = True) -> Tensor | None:
-        at_windows = self.products.backward(g, target, scale, wanted)
-        if at_windows is None:
-            return None
-        at_padded = self.copies_of_pixel.of(at_windows.view(-1, self.input_shape[-1])).view_as(self.padded)
-        return at_padded[:, self.inside, self.inside].reshape(-1, self.input_shape[-1])
+        at_input = self._fold(self.products.at_input(g)) if wanted else None
+        self.products.add_gradient(g, target, scale)
+        return at_input
+
+    def _fold(self, at_windows: Tensor) -> Tensor:
+        channels = self.input_shape[-1]
+        at_padded = self.copies_of_pixel.of(at_windows.view(-1, channels)).view_as(self.padded)
+        return at_padded[:, self.inside, self.inside].reshape(-1, channels)
 
 
 def _maps(rows: Tensor, shape: tuple[int, ...]) -> Tensor:

@@ -122,12 +122,7 @@ def at_updates(record: Record, updates: int) -> float:
     return float(curve[measurement - 1])
 
 
-def at_cost(record: Record, cost: str, budget: float) -> float:
-    """Training error when ``budget`` gradients or seconds are spent, interpolated; guessing before the first step.
-
-    Parameters
-    ----------
-    cost : ``"gradients"`` or ``"seconds"``, a field of the record's history.
-    """
-    spent = getattr(record.history, cost)
-    return float(np.interp(budget, [0, *spent], [CHANCE, *errors(record, "train")[: len(spent)]]))
+def at_gradients(record: Record, budget: float) -> float:
+    """Training error when ``budget`` minibatch gradients are taken, interpolated; guessing before the first step."""
+    taken = record.history.gradients
+    return float(np.interp(budget, [0, *taken], [CHANCE, *errors(record, "train")[: len(taken)]]))

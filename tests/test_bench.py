@@ -160,3 +160,22 @@ def test_the_same_measurements_print_as_json_and_as_a_table(monkeypatch, capsys,
     assert bench.main(as_json=False) == 0
     text = capsys.readouterr().out
     assert all(f"{row['ms']:10.2f}" in text for row in measured["rows"])
+
+
+def test_a_gradient_is_timed_by_the_gradients_that_a_step_takes(monkeypatch):
+    """Were a step of conjugate gradient counted as one gradient, it would seem to take many times as long."""
+    monkeypatch.setattr(bench, "_seconds", lambda act: act() or 0.3)
+    taken = []
+    monkeypatch.setattr(bench, "_take", lambda optimizer, batches: taken.append(_count(optimizer, batches)))
+    ms = bench.gradient_ms(TINY, batch_of(20), rounds=1, steps=6)
+    sgd, cg = taken[-2:]
+    assert ms == {"SGD": round(300 / sgd, 3), "CG": round(300 / cg, 3)}
+    assert sgd == 6 < cg
+
+
+def _count(optimizer, batches):
+    engine = getattr(optimizer, "engine", optimizer)
+    before = engine.computed
+    for batch in batches:
+        optimizer.step(batch, None)
+    return engine.computed - before

@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 
 from labcode import __main__ as cli
-from labcode import ablations, claims, fetch, ledger, memory, records, sweep
+from labcode import ablations, bench, claims, fetch, ledger, memory, records, sweep
 from labcode.ablations import Ablation
 from labcode.experiments import Experiment
+from labcode.records import processor
 
 TINY = Ablation("tiny", "2.4.1", (1,), "width", {"1": {"width": 1}, "2": {"width": 2}}, seeds=range(1))
 SMALL = {"hidden": 4, "epochs": 1, "batch_size": 100}
@@ -162,3 +163,10 @@ def test_bench_prints_what_a_run_takes_of_the_memory(monkeypatch, capsys):
     measured = json.loads(capsys.readouterr().out)
     assert measured["baseline"] == 100
     assert list(measured) == ["baseline", "baseline, all images", "final model"]
+
+
+def test_bench_prints_what_a_gradient_takes_within_a_step_of_each_optimizer(monkeypatch, capsys):
+    monkeypatch.setattr(bench, "gradient_ms", lambda config, images, rounds, steps: {"SGD": 2.0, "CG": 3.0})
+    assert cli.main(["bench", "--optimizers"]) == 0
+    measured = json.loads(capsys.readouterr().out)
+    assert measured == {"processor": processor(), "milliseconds a gradient": {"SGD": 2.0, "CG": 3.0}}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from labcode.experiments import Experiment
-from labcode.measures import at_cost, at_updates, best, early, epochs_to, errors, final, gap, settled, variation
+from labcode.measures import at_gradients, at_updates, best, early, epochs_to, errors, final, gap, settled, variation
 from labcode.records import Record
 from labcode.training import ErrorCurve, History
 
@@ -73,11 +73,11 @@ def test_updates_between_or_beyond_the_measurements_are_refused(updates):
 
 def test_a_cost_between_two_measurements_is_interpolated():
     made = record([360, 180], gradients=[100, 300], seconds=[1.0, 2.0])
-    assert at_cost(made, "gradients", 100) == pytest.approx(20)
-    assert at_cost(made, "gradients", 200) == pytest.approx(15)
-    assert at_cost(made, "seconds", 5) == pytest.approx(10)  # nothing better was measured
-    assert at_cost(made, "gradients", 0) == 90
+    assert at_gradients(made, 100) == pytest.approx(20)
+    assert at_gradients(made, 200) == pytest.approx(15)
+    assert at_gradients(made, 500) == pytest.approx(10)  # nothing better was measured
+    assert at_gradients(made, 0) == 90
 
 
 def test_a_run_that_diverged_before_its_first_measurement_never_got_better_than_guessing():
-    assert at_cost(record([], experiment=Experiment(0), diverged=True), "gradients", 50) == 90
+    assert at_gradients(record([], experiment=Experiment(0), diverged=True), 50) == 90
