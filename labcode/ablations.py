@@ -15,7 +15,7 @@ FURTHER_SEEDS = range(8, 16)
 """The seeds that decide claims of a small difference (C11, C12, C13) a second time, apart from the first."""
 
 COSTLY_SEEDS = range(2)
-"""The seeds of conjugate gradient at batch size 1, a run of which takes as long as 50 of the baseline.
+"""The seeds of conjugate gradient at batch size 1, a run of which takes as long as more than 20 of the baseline.
 
 Fixed when the cost of its first epoch was known, and before any error of it was looked at.
 """
