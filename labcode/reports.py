@@ -375,7 +375,7 @@ def made_by(ablation: Ablation) -> Markdown:
     """
     records = [record for by_level in ablation.records() for record in by_level.values()]
     engine, torch, processor = (
-        ", ".join(sorted({record.provenance[key] for record in records})) for key in ("engine", "torch", "processor")
+        " and ".join(sorted({record.provenance[key] for record in records})) for key in ("engine", "torch", "processor")
     )
     hours = sum(record.history.total_seconds for record in records) / 3600
     return Markdown(

@@ -221,11 +221,11 @@ class Stepper:
             )
         for name, (x, y) in center.items():
             title = f"{_named(name)} := {_named(self.graph[name])}" if name in self.graph else _named(name)
+            title = title if len(title) <= _LONGEST else _named(name)
             shapes.append(
                 f'<rect data-step="{arrives[name]}" data-back="{returns[name]}" x="{x - _WIDE / 2:.0f}" '
                 f'y="{y - _HIGH / 2:.0f}" width="{_WIDE}" height="{_HIGH}" rx="6"/>'
-                f'<text class="name" x="{x:.0f}" y="{y - 14:.0f}">'
-                f"{html.escape(title if len(title) <= _LONGEST else _named(name))}</text>"
+                f'<text class="name" x="{x:.0f}" y="{y - 14:.0f}"{_squeezed(title)}>{html.escape(title)}</text>'
                 f'<text data-step="{arrives[name]}" x="{x:.0f}" y="{y + 4:.0f}">'
                 f"value {number(done.values[name])}</text>"
                 f'<text data-step="{returns[name]}" class="error" x="{x:.0f}" y="{y + 22:.0f}">'
@@ -265,9 +265,14 @@ def _arrow(x1: float, y1: float, x2: float, y2: float) -> str:
     return f"M{x1:.0f} {y1:.0f}L{x2:.0f} {y2:.0f}{heads}"
 
 
+def _squeezed(title: str) -> str:
+    """Fit a title that may be wider than its node into it, whatever the reader's font."""
+    return f' textLength="{_WIDE - 10}" lengthAdjust="spacingAndGlyphs"' if len(title) > _ROOMY else ""
+
+
 # Pixels where there is room for them; a phone draws the same, a little smaller.
 _COLUMN, _ROW, _WIDE, _HIGH = 110, 112, 104, 64
-_LONGEST = 15
+_ROOMY, _LONGEST = 11, 15  # characters of a title that surely fit, and that can be made to
 _PAGE = """\
 <div class="stepper" role="group" aria-label="{title}, step by step">
 <style>
