@@ -54,9 +54,11 @@ class Linear:
         return at_input
 
     def at_input(self, g: Tensor) -> Tensor:
+        """Return the gradient at the input, the first of the three."""
         return torch.mm(g, self.weight, out=self.gradient)
 
     def add_gradient(self, g: Tensor, target: tuple[Tensor, Tensor], scale: float) -> None:
+        """Add ``scale`` times the other two to ``target``, a weight and a bias."""
         weight, bias = target
         weight.addmm_(g.t(), self.input, alpha=scale)
         bias.addmv_(g.t(), self.ones, alpha=scale)
@@ -115,6 +117,14 @@ class UnfoldedConvolution(Convolution):
     r"""The same convolution as the matrix products of `Linear`, one row of X being the window that an output sees.
 
     The gradient at the windows is :math:`G W`; a pixel's is the sum over the places that it was copied to.
+
+    >>> arguments = torch.ones(1, 4), torch.zeros(1), 1, 2, 2, 0  # a filter of ones, as large as its map
+    >>> x, g = torch.arange(4.0).view(4, 1), torch.ones(1, 1)
+    >>> for kind in (Convolution, UnfoldedConvolution):
+    ...     layer, target = kind(*arguments), (torch.zeros(1, 4), torch.zeros(1))
+    ...     layer.forward(x).item(), layer.backward(g, target, 1.0).flatten().tolist(), target[0].tolist()
+    (6.0, [1.0, 1.0, 1.0, 1.0], [[0.0, 1.0, 2.0, 3.0]])
+    (6.0, [1.0, 1.0, 1.0, 1.0], [[0.0, 1.0, 2.0, 3.0]])
     """
 
     def __init__(self, weight: Tensor, bias: Tensor, count: int, side: int, size: int, padding: int):
