@@ -105,6 +105,7 @@ PAGES = {
     "2.4.1": "mnist/hidden_units",
     "2.4.2": "mnist/stages",
     "2.4.3": "mnist/batch_size",
+    "2.4.4": "mnist/optimizers",
     "2.4.5": "mnist/activations",
     "2.4.6": "mnist/pooling",
     "2.4.7": "mnist/filters",
