@@ -461,12 +461,13 @@ between formulas as in the book; without it they run as well, and read a little 
 def student_edition() -> bytes:
     """All copies as one zip, with the package that they import: the same bytes every time.
 
-    Files stand where they stand in the repository, so the package finds the records.
+    Files stand where they stand in the repository, so the package finds the records, and a chapter the measurements.
     """
     files = {"README.md": STUDENT_README.encode()}
     files |= {f"book/{name}.ipynb": text.encode() for name, text in student_copies(chapters()).items()}
     places = [ROOT / "pyproject.toml", ROOT / "LICENSE", BOOK / "LICENSE"]
-    places += [path for folder in (ROOT / "labcode", BOOK / "records") for path in folder.rglob("*") if path.is_file()]
+    folders = (ROOT / "labcode", BOOK / "records", BOOK / "measurements")
+    places += [path for folder in folders for path in folder.rglob("*") if path.is_file()]
     for path in places:
         name = path.relative_to(ROOT)
         if not any(is_private(part) for part in name.parts):
