@@ -51,7 +51,7 @@ browser: ## install Debian's Chromium for the browser tests, where that is allow
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update -qq && \
 		DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
-			chromium chromium-driver </dev/null || \
+			chromium chromium-driver fonts-liberation </dev/null || \
 		echo "Chromium could not be installed: the browser tests will be skipped."; \
 	else \
 		echo "The browser tests will be skipped: they need chromium and chromedriver."; \
