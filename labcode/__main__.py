@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     bench = commands.add_parser("bench", help="measure what a training step costs on this machine")
     bench.add_argument("--json", action="store_true", help="print JSON in place of a table")
-    bench.add_argument("--suite", action="store_true", help="measure one seed of every ablation (half an hour)")
+    bench.add_argument("--suite", action="store_true", help="estimate one seed of every ablation from samples")
     bench.add_argument("--memory", action="store_true", help="measure what a run takes of it, in megabytes, as JSON")
     bench.add_argument("--optimizers", action="store_true", help="measure a gradient within a step of each, as JSON")
     _add_workers(bench)

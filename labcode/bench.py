@@ -159,7 +159,7 @@ def measure(nets: dict[str, ConvNetConfig], batch_sizes: tuple[int, ...], rounds
         for row in _rows(net, batch, times, _floor_ms(nets[net], batch, best))
     ]
     return {
-        "machine": _machine()
+        "machine": machine()
         | {"peak_gflops": best, "gflops_by_size": {str(size): value for size, value in peak.items()}},
         "floor": [
             {
@@ -244,7 +244,8 @@ def _rows(net: str, batch: int, times: dict[str, list[float]], floor: float) -> 
     return rows
 
 
-def _machine() -> dict:
+def machine() -> dict:
+    """Return what a measurement depends on: the processor, the system, the versions, and the date."""
     versions = {}
     for package in ("torch", "jax", "tensorflow", "tensorflow-cpu"):
         try:

@@ -1,39 +1,39 @@
-"""What the whole study costs: one seed of every ablation, and what it would have cost by an idiomatic loop.
+"""What the whole study costs: one seed of every ablation, and what it would cost by an idiomatic loop.
 
-Printed by ``python -m labcode bench --suite``, which trains for half an hour on two cores.
+Printed by ``python -m labcode bench --suite``, which times a sample of every run's steps. How many steps a run takes,
+conjugate gradient's evaluations included, is known from its record.
 """
 
-import tempfile
-import time
+import heapq
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import joblib
 from tqdm import tqdm
 
 from labcode import peers
 from labcode.ablations import Ablation
-from labcode.bench import take_turns
-from labcode.convnet import ConvNet, ConvNetConfig
-from labcode.data import Images, load
-from labcode.records import Record
+from labcode.bench import machine, take_turns
+from labcode.convnet import ConvNet
+from labcode.data import load
+from labcode.experiments import Experiment
+from labcode.records import RECORDS, Record, read
 from labcode.seeds import stream
-from labcode.sweep import run_missing
-from labcode.training import one_thread
+from labcode.training import one_thread, train
 
 
 @dataclass(frozen=True)
 class Suite:
-    """One seed of every ablation, measured, beside the same by an idiomatic loop, one run after the other.
+    """One seed of every ablation, side by side, and the same by an idiomatic loop, one run after the other.
 
     Attributes
     ----------
-    runs, levels : trained here; asked for by the ablations, which share some.
+    runs, levels : different runs; levels asked for by the ablations, which share some.
     workers : processes side by side.
-    seconds : by the clock, everything from nothing.
-    core_seconds : processor time of all runs, added up.
-    idiomatic_seconds : of the idiomatic loop for every level, estimated from its steps; measuring the errors is counted
-        at what it costs here.
+    seconds : until the last run ends, the longest first.
+    core_seconds : of all runs, added up.
+    idiomatic_seconds : of the idiomatic loop for every level; measuring the errors is counted at what it costs here.
     engine, sharing, cores : the factors whose product is ``times``.
     """
 
@@ -53,27 +53,43 @@ class Suite:
         return self.idiomatic_seconds / self.seconds
 
 
-def measure_suite(ablations: Iterable[Ablation], workers: int, seed: int = 0, seconds_a_turn: float = 2.0) -> Suite:
-    """Train one seed of ``ablations`` from nothing, then time the idiomatic loop on the same settings.
+def measure_suite(
+    ablations: Iterable[Ablation],
+    workers: int,
+    seed: int = 0,
+    images: int = 600,
+    seconds_a_turn: float = 2.0,
+    folder: Path = RECORDS,
+) -> Suite:
+    """Time a sample of every run of ``ablations``, ``workers`` at a time, and of the idiomatic loop, alone.
 
     Parameters
     ----------
-    ablations : whose levels are trained, each run once however many of them ask for it.
+    ablations : whose levels are counted, each run once however many of them ask for it.
     workers : processes side by side.
     seed : of the runs.
+    images : on which a run is sampled, one epoch of them.
     seconds_a_turn : for which the idiomatic loop is timed on each setting.
+    folder : of the records, which say how many gradients each run takes.
+
+    Raises
+    ------
+    labcode.records.RecordError : a record is missing or unsound.
     """
     wanted = [experiment for ablation in ablations for experiment in ablation.experiments([seed])]
-    with tempfile.TemporaryDirectory() as folder:
-        start = time.perf_counter()
-        records = {record.experiment: record for record in run_missing(wanted, Path(folder), workers)}
-        seconds = time.perf_counter() - start
-    images = load("tenth", seed).train
-    idiomatic = {
-        experiment: idiomatic_seconds(record, images, seconds_a_turn)
-        for experiment, record in tqdm(records.items(), desc="idiomatic loop", unit="run")
-    }
-    core_seconds = sum(record.history.total_seconds for record in records.values())
+    records = {experiment: read(experiment, folder) for experiment in dict.fromkeys(wanted)}
+    longest_first = sorted(records, key=lambda experiment: -records[experiment].history.gradients[-1])
+    # As in a sweep, the other workers are busy meanwhile: they share the processor's cache and its memory.
+    side_by_side = joblib.Parallel(n_jobs=workers, return_as="generator")
+    sampled = side_by_side(joblib.delayed(_sample)(experiment, images) for experiment in longest_first)
+    own, idiomatic = {}, {}
+    for experiment, costs in zip(longest_first, tqdm(sampled, desc="our loop", total=len(records)), strict=True):
+        own[experiment] = run_seconds(records[experiment], *costs)
+        idiomatic[experiment] = costs[1]
+    for experiment, measuring_ms in tqdm(idiomatic.items(), desc="idiomatic loop"):
+        step_ms = _idiomatic_step_ms(experiment, seconds_a_turn)
+        idiomatic[experiment] = run_seconds(records[experiment], step_ms, measuring_ms)
+    core_seconds, seconds = sum(own.values()), _last_end(own.values(), workers)
     shared, unshared = sum(idiomatic.values()), sum(idiomatic[experiment] for experiment in wanted)
     return Suite(
         runs=len(records),
@@ -88,22 +104,40 @@ def measure_suite(ablations: Iterable[Ablation], workers: int, seed: int = 0, se
     )
 
 
-def idiomatic_seconds(record: Record, images: Images, seconds_a_turn: float) -> float:
-    """Estimate what the idiomatic loop would take for a recorded run: its gradients at their cost in that loop.
+def run_seconds(record: Record, gradient_ms: float, measuring_ms: float) -> float:
+    """Return what a recorded run takes when a minibatch gradient, and measuring an image's error, take so long.
 
-    Conjugate gradient's evaluations are counted as steps.
+    Conjugate gradient's evaluations are counted as gradients.
     """
-    experiment, history = record.experiment, record.history
-    step_ms = _step_ms(experiment.network, experiment.recipe.batch_size, images, seconds_a_turn)
+    history = record.history
+    measured = len(history.train.errors) * (history.train.images + history.validation.images)
+    return (history.gradients[-1] * gradient_ms + measured * measuring_ms) / 1e3
+
+
+def _sample(experiment: Experiment, images: int) -> tuple[float, float]:
+    """Train for an epoch of ``images``; return the milliseconds of a gradient, and of measuring an image's error."""
+    mnist = load("tenth", experiment.seed).first(images, images)
+    net = ConvNet(experiment.network, stream(experiment.seed, "initial weights"))
+    recipe = replace(experiment.recipe, epochs=1, measured_every=1)
+    history = train(net, mnist, recipe, experiment.seed, progress=False)
     measuring = history.total_seconds - history.seconds[-1]
-    return history.gradients[-1] * step_ms / 1e3 + measuring
+    return 1e3 * history.seconds[-1] / history.gradients[-1], 1e3 * measuring / (2 * images)
 
 
-def _step_ms(config: ConvNetConfig, batch_size: int, images: Images, seconds: float) -> float:
-    net = ConvNet(config, stream(0, "initial weights"))
+def _idiomatic_step_ms(experiment: Experiment, seconds: float) -> float:
+    net, images = ConvNet(experiment.network, stream(0, "initial weights")), load("tenth", experiment.seed).train
     with one_thread():
-        (times,) = take_turns({"idiomatic": peers.idiomatic(net, images, batch_size, 1e-3)}, 1, seconds).values()
+        loop = peers.idiomatic(net, images, experiment.recipe.batch_size, 1e-3)
+        (times,) = take_turns({"idiomatic": loop}, 1, seconds).values()
     return times[0]
+
+
+def _last_end(durations: Iterable[float], workers: int) -> float:
+    """Return when the last run ends if each worker takes the longest that is left."""
+    ends = [0.0] * workers
+    for seconds in sorted(durations, reverse=True):
+        heapq.heapreplace(ends, ends[0] + seconds)
+    return max(ends)
 
 
 def describe(suite: Suite) -> str:
@@ -121,5 +155,6 @@ def describe(suite: Suite) -> str:
 
 
 def as_json(suite: Suite) -> dict:
-    """Return the measurement as JSON can hold it, with ``times``."""
-    return {name: round(value, 3) for name, value in (asdict(suite) | {"times": suite.times}).items()}
+    """Return the measurement as JSON can hold it, with ``times`` and the machine."""
+    numbers = asdict(suite) | {"times": suite.times}
+    return {"machine": machine()} | {name: round(value, 3) for name, value in numbers.items()}
