@@ -87,7 +87,7 @@ def test_a_zero_in_a_window_that_is_not_silent():
 @pytest.mark.parametrize("side", [1, 3, 7, 10])
 @pytest.mark.parametrize("size", [3, 7])
 def test_normalization_subtracts_the_local_mean(size, side):
-    x = random_maps(2, 3, side, side)
+    x = random_maps(3, 2, side, side)
     np.testing.assert_allclose(SubtractiveNorm2d(size)(x), normalize_directly(x.numpy(), size), atol=1e-12)
 
 
@@ -115,6 +115,11 @@ def test_the_window_is_a_gaussian_of_a_quarter_of_its_size():
     np.testing.assert_allclose(gaussian_window(7), expected / expected.sum(), rtol=1e-12)
 
 
+def test_a_printed_network_says_what_its_layers_are():
+    assert repr(SubtractiveNorm2d(7)) == "SubtractiveNorm2d(size=7)"
+    assert repr(LpPool2d(3, 2, 4)) == "LpPool2d(exponent=3, size=2, stride=4)"
+
+
 def test_the_window_is_not_a_weight():
     assert list(SubtractiveNorm2d(7).state_dict()) == []
 
@@ -134,3 +139,11 @@ def test_the_coins_of_one_word_are_independent():
     mask = dropout_mask((words * 64,), 0.5, torch.Generator().manual_seed(0), torch.float64).view(words, 64) - 1
     assert mask.mean(dim=0).abs().max() < 5 / words**0.5
     assert (torch.corrcoef(mask.T) - torch.eye(64)).abs().max() < 5.5 / words**0.5
+
+
+@pytest.mark.parametrize(("values", "words"), [(1, 1), (64, 1), (65, 2), (640, 10)])
+def test_a_mask_takes_a_random_bit_a_value_and_leaves_the_rest_of_the_stream(values, words):
+    drawn, expected = (torch.Generator().manual_seed(0) for _ in range(2))
+    dropout_mask((values,), 0.5, drawn, torch.float32)
+    torch.empty(words, dtype=torch.int64).random_(-(2**63), None, generator=expected)
+    assert torch.equal(drawn.get_state(), expected.get_state())
