@@ -193,8 +193,10 @@ def test_every_evaluation_is_counted_and_the_counts_are_saved():
 def test_a_parameter_without_a_gradient_stays():
     x, idle = torch.tensor([3.0], requires_grad=True), torch.tensor([7.0], requires_grad=True)
     optimizer = ConjugateGradient([x, idle], max_iterations=5)
+    calls = []
 
     def closure():
+        calls.append(None)
         optimizer.zero_grad()
         loss = (x**2).sum()
         loss.backward()
@@ -203,6 +205,12 @@ def test_a_parameter_without_a_gradient_stays():
     optimizer.step(closure)
     assert idle.item() == 7
     assert abs(x.item()) < 1e-3
+    assert optimizer.evaluations == len(calls)
+
+
+def test_two_directions_of_at_most_twenty_evaluations_unless_told_otherwise():
+    settings = ConjugateGradient([torch.ones(1, requires_grad=True)]).param_groups[0]
+    assert (settings["max_iterations"], settings["max_evaluations"]) == (2, 20)
 
 
 @pytest.mark.parametrize(
@@ -243,6 +251,13 @@ def test_the_cubic_through_two_points_has_its_minimum_where_numpy_says(coefficie
 def test_interpolation_stays_well_inside_the_bracket(loss, slope, loss2, slope2, span):
     guess = interpolate(Point(1.0, loss, slope), Point(1.0 + span, loss2, slope2))
     assert 1 + 0.0999 * span <= guess <= 1 + 0.9001 * span
+
+
+def test_interpolation_halves_a_bracket_whose_cubic_has_no_minimum():
+    """It falls all the way: its slope is -1 at both ends, at most -1/2 between."""
+    behind, here = Point(2.0, 1.0, -1.0), Point(3.0, 1 / 3, -1.0)
+    assert math.isnan(cubic_minimum(behind, here))
+    assert interpolate(behind, here) == 2.5
 
 
 @given(
