@@ -1,10 +1,12 @@
-"""tools/website.py: a changed style sheet or script reaches the site, though no page changed."""
+"""tools/website.py: a changed style sheet or script reaches the site, and no line ends within a number."""
 
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from docutils import nodes
+from docutils.utils import new_document
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
@@ -40,3 +42,31 @@ def test_a_changed_file_builds_a_page_so_that_it_is_copied(building):
 def test_before_the_first_build_there_is_nothing_to_compare(building):
     (building.outdir / "_static" / "book.css").unlink()
     assert outdated(building) == []
+
+
+def test_the_space_within_a_number_does_not_break_and_others_do():
+    text = "Of 4 200 images 84 000 updates; 20 epochs 8 seeds 1 2345, 99 100"
+    assert website.whole_numbers(text).split(" ") == (
+        [
+            "Of",
+            "4\u00a0200",
+            "images",
+            "84\u00a0000",
+            "updates;",
+            "20",
+            "epochs",
+            "8",
+            "seeds",
+            "1",
+            "2345,",
+            "99\u00a0100",
+        ]
+    )
+
+
+def test_code_and_formulas_keep_their_spaces():
+    said, code, formula = nodes.paragraph("", "4 200"), nodes.literal_block("", "4 200"), nodes.math("", "4 200")
+    doctree = new_document("page")
+    doctree += [said, code, formula]
+    website.keep_numbers_whole(None, doctree, "page")
+    assert [node.astext() for node in (said, code, formula)] == ["4\u00a0200", "4 200", "4 200"]

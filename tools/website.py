@@ -14,6 +14,8 @@ from PIL import Image
 ICONS = re.compile(r'<script src="[^"]*fontawesome[^"]*"></script>|<link rel="preload" as="font"[^>]*fontawesome[^>]*>')
 # What a search engine shows of a description.
 DESCRIPTION_LENGTH = 160
+# The space in "4 200".
+THOUSANDS = re.compile(r"(?<=\d) (?=\d{3}(?!\d))")
 
 
 def lighten(head: str) -> str:
@@ -79,6 +81,26 @@ def write_sitemap(app, exception):
     )
 
 
+def keep_numbers_whole(app, doctree, docname):
+    """No line ends within a number in the text (on `doctree-resolved`): its space becomes one that does not break."""
+    for text in list(doctree.findall(nodes.Text)):
+        if isinstance(text.parent, nodes.TextElement) and not isinstance(
+            text.parent, nodes.FixedTextElement | nodes.math
+        ):
+            whole = whole_numbers(text.astext())
+            if whole != text.astext():
+                text.parent.replace(text, nodes.Text(whole))
+
+
+def whole_numbers(text: str) -> str:
+    """Return ``text`` with a space that does not break between the thousands of a number.
+
+    >>> whole_numbers("4 200 and 1 800 images, 3 seeds").count(" ")
+    4
+    """
+    return THOUSANDS.sub("\u00a0", text)
+
+
 def read_again_for_assets(app, env, added, changed, removed):
     """Have one page built when a style sheet or a script changed (on `env-get-outdated`).
 
@@ -120,6 +142,7 @@ def setup(app):
     app.add_node(nodes.image, override=True, html=(visit_image, depart_image))
     app.add_node(nodes.citation, override=True, html=(visit_citation, depart_citation))
     app.connect("env-get-outdated", read_again_for_assets)
+    app.connect("doctree-resolved", keep_numbers_whole)
     app.connect("html-page-context", add_to_head)
     app.connect("build-finished", write_sitemap)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -25,3 +25,11 @@ document.addEventListener("toggle", function () { dispatchEvent(new Event("resiz
 document.addEventListener("click", function (event) {
   if (event.target.closest(".toggle-button, .toggle")) { dispatchEvent(new Event("resize")); }
 });
+
+// The same for figures that are wider than a phone.
+function letTheKeyboardReachFigures() {
+  document.querySelectorAll(".bd-article figure").forEach(function (figure) {
+    if (figure.scrollWidth > figure.clientWidth) { figure.tabIndex = 0; } else { figure.removeAttribute("tabindex"); }
+  });
+}
+["DOMContentLoaded", "resize"].forEach(function (event) { addEventListener(event, letTheKeyboardReachFigures); });

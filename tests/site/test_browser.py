@@ -89,6 +89,30 @@ def test_no_page_is_wider_than_its_screen(browser, address, pages):
         own_screen(browser)
 
 
+def test_figures_can_be_read_on_a_phone(browser, address, pages):
+    """A figure keeps at least the width of its labels, and scrolls in its own box, by keyboard too."""
+    shown = """
+      return [...document.querySelectorAll('article figure')].map(figure => {
+        const image = figure.querySelector('img'), caption = figure.querySelector('figcaption');
+        figure.scrollLeft = figure.scrollWidth;
+        return [image.clientWidth >= Math.min(image.getAttribute('width'), 570), figure.scrollWidth > figure.clientWidth,
+                figure.tabIndex >= 0, caption.getBoundingClientRect().left >= 0];
+      });"""
+    try:
+        screen(browser, PHONE)
+        wide = 0
+        for page in pages:
+            visit(browser, address + page)
+            for legible, scrolls, reached, caption_stays in browser.execute_script(shown):
+                assert legible, page
+                assert caption_stays, page
+                assert scrolls == reached, page
+                wide += scrolls
+        assert wide
+    finally:
+        own_screen(browser)
+
+
 def test_what_sticks_out_is_noticed(browser, address):
     try:
         screen(browser, PHONE)
