@@ -95,8 +95,9 @@ def test_figures_can_be_read_on_a_phone(browser, address, pages):
       return [...document.querySelectorAll('article figure')].map(figure => {
         const image = figure.querySelector('img'), caption = figure.querySelector('figcaption');
         figure.scrollLeft = figure.scrollWidth;
-        return [image.clientWidth >= Math.min(image.getAttribute('width'), 570), figure.scrollWidth > figure.clientWidth,
-                figure.tabIndex >= 0, caption.getBoundingClientRect().left >= 0];
+        return [image.clientWidth >= Math.min(image.getAttribute('width'), 570),
+                figure.scrollWidth > figure.clientWidth, figure.tabIndex >= 0,
+                caption.getBoundingClientRect().left >= 0];
       });"""
     try:
         screen(browser, PHONE)
