@@ -144,13 +144,17 @@ def test_a_loss_that_is_not_finite_backs_off():
 @pytest.mark.parametrize("poison", [math.nan, math.inf, -math.inf])
 def test_a_loss_that_is_finite_nowhere_else_moves_nothing(poison):
     start = torch.tensor([2.0, -1.0], dtype=torch.float64)
+    tried = []
 
     def function(x):
+        tried.append(x.detach() - start)
         return (x**2).sum() if torch.equal(x, start) else (x**2).sum() * poison
 
     x, optimizer = minimize(function, start, max_iterations=3)
     assert torch.equal(x, start)
     assert optimizer.evaluations == 21
+    for longer, shorter in zip(tried[1:], tried[2:], strict=False):  # half as far each time
+        torch.testing.assert_close(shorter, longer / 2)
 
 
 @pytest.mark.parametrize("poison", [math.nan, math.inf])
@@ -251,6 +255,11 @@ def test_the_cubic_through_two_points_has_its_minimum_where_numpy_says(coefficie
 def test_interpolation_stays_well_inside_the_bracket(loss, slope, loss2, slope2, span):
     guess = interpolate(Point(1.0, loss, slope), Point(1.0 + span, loss2, slope2))
     assert 1 + 0.0999 * span <= guess <= 1 + 0.9001 * span
+
+
+def test_interpolation_between_equal_losses_knows_both_slopes():
+    behind, here = Point(0.0, 1.0, -2.0), Point(1.0, 1.0, 4.0)
+    assert interpolate(behind, here) == cubic_minimum(behind, here) == pytest.approx(1 / math.sqrt(3))
 
 
 def test_interpolation_halves_a_bracket_whose_cubic_has_no_minimum():
