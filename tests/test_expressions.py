@@ -4,12 +4,13 @@ import pytest
 from sympy import (
     Function,
     IndexedBase,
+    KroneckerDelta,
     Lambda,
     Max,
     symbols,
 )
 
-from labcode.expressions import Partial, Product, Ratio, Total, differentiate, unfold
+from labcode.expressions import Partial, Product, Ratio, Total, confine, differentiate, unfold
 
 x, y, u = symbols("x y u", real=True)
 t = symbols("t", positive=True)
@@ -46,3 +47,12 @@ def test_written_forms_mean_what_they_say():
 def test_definitions_of_indexed_names():
     p = IndexedBase("p", real=True)
     assert unfold(p[j], {p: Lambda(i, z[i] ** 2)}) == z[j] ** 2
+
+
+def test_a_case_replaces_all_its_variables_at_once():
+    assert confine(x - 2 * y, [], {x: y, y: x}) == y - 2 * x
+
+
+def test_distinct_indices_have_no_delta():
+    assert confine(x + KroneckerDelta(i, j) * y, [(i, j)], None) == x
+    assert confine(KroneckerDelta(i, k), [(i, j)], None) == KroneckerDelta(i, k)
