@@ -1,6 +1,7 @@
 """Conjugate gradient: minima that theory knows, SciPy's method beside it, and losses that misbehave."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -153,7 +154,7 @@ def test_a_loss_that_is_finite_nowhere_else_moves_nothing(poison):
     x, optimizer = minimize(function, start, max_iterations=3)
     assert torch.equal(x, start)
     assert optimizer.evaluations == 21
-    for longer, shorter in zip(tried[1:], tried[2:], strict=False):  # half as far each time
+    for longer, shorter in pairwise(tried[1:]):  # half as far each time
         torch.testing.assert_close(shorter, longer / 2)
 
 
