@@ -91,6 +91,19 @@ def test_a_proof_does_not_lean_on_the_sample():
     assert prove_equal(left, right) is None
 
 
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ((sympy.sqrt(t + 1) + 1) * (sympy.sqrt(t + 1) - 1), t),
+        ((sympy.cbrt(t) ** 2 + sympy.cbrt(t) + 1) * (sympy.cbrt(t) - 1), t - 1),
+        ((Abs(x) + y) * (Abs(x) - y), x**2 - y**2),
+    ],
+)
+def test_roots_and_absolute_values_are_undone_by_arithmetic(left, right):
+    assert prove_equal(left, right) == "rational identity"
+    assert prove_equal(left, right + 1) is None
+
+
 def test_a_case_confines_the_variable():
     assert prove_equal(Abs(x), x) is None
     assert prove_equal(Abs(x), x, case={x: t})
