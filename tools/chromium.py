@@ -81,7 +81,7 @@ def start(profile):
                 browser = kind(options=set_up(options, profile))
                 break
     if browser:
-        browser.set_script_timeout(60)
+        browser.set_script_timeout(180)  # axe takes its time over the page of the API
     return browser
 
 

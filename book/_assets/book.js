@@ -28,7 +28,7 @@ document.addEventListener("click", function (event) {
 
 // The same for figures that are wider than a phone.
 function letTheKeyboardReachFigures() {
-  document.querySelectorAll(".bd-article figure").forEach(function (figure) {
+  document.querySelectorAll(".bd-article figure:has(> img)").forEach(function (figure) {
     if (figure.scrollWidth > figure.clientWidth) { figure.tabIndex = 0; } else { figure.removeAttribute("tabindex"); }
   });
 }
