@@ -82,14 +82,13 @@ def measure_suite(
     # As in a sweep, the other workers are busy meanwhile: they share the processor's cache and its memory.
     side_by_side = joblib.Parallel(n_jobs=workers, return_as="generator")
     sampled = side_by_side(joblib.delayed(_sample)(experiment, images) for experiment in longest_first)
-    own, idiomatic = {}, {}
-    for experiment, costs in zip(longest_first, tqdm(sampled, desc="our loop", total=len(records)), strict=True):
-        own[experiment] = run_seconds(records[experiment], *costs)
-        idiomatic[experiment] = costs[1]
-    for experiment, measuring_ms in tqdm(idiomatic.items(), desc="idiomatic loop"):
-        step_ms = _idiomatic_step_ms(experiment, seconds_a_turn)
-        idiomatic[experiment] = run_seconds(records[experiment], step_ms, measuring_ms)
-    core_seconds, seconds = sum(own.values()), _last_end(own.values(), workers)
+    costs = dict(zip(longest_first, tqdm(sampled, desc="our loop", total=len(records)), strict=True))
+    own = [run_seconds(records[experiment], *cost) for experiment, cost in costs.items()]
+    idiomatic = {
+        experiment: run_seconds(records[experiment], _idiomatic_step_ms(experiment, seconds_a_turn), measuring_ms)
+        for experiment, (_, measuring_ms) in tqdm(costs.items(), desc="idiomatic loop")
+    }
+    core_seconds, seconds = sum(own), last_end(own, workers)
     shared, unshared = sum(idiomatic.values()), sum(idiomatic[experiment] for experiment in wanted)
     return Suite(
         runs=len(records),
@@ -132,8 +131,12 @@ def _idiomatic_step_ms(experiment: Experiment, seconds: float) -> float:
     return times[0]
 
 
-def _last_end(durations: Iterable[float], workers: int) -> float:
-    """Return when the last run ends if each worker takes the longest that is left."""
+def last_end(durations: Iterable[float], workers: int) -> float:
+    """Return when the last run ends if each worker that is free takes the longest that is left.
+
+    >>> last_end([1.0, 5.0, 1.0], workers=2)
+    5.0
+    """
     ends = [0.0] * workers
     for seconds in sorted(durations, reverse=True):
         heapq.heapreplace(ends, ends[0] + seconds)
@@ -141,7 +144,7 @@ def _last_end(durations: Iterable[float], workers: int) -> float:
 
 
 def describe(suite: Suite) -> str:
-    """Say the measurement in words.
+    """Say the estimate in words.
 
     >>> print(describe(Suite(20, 25, 2, 1800.0, 3420.0, 9000.0, 2.0, 1.316, 1.9)))
     20 runs for 25 levels in 30 minutes on 2 workers; the idiomatic loop, one after the other: 150 minutes.

@@ -31,7 +31,13 @@ class Cluster:
         scheduler_file = folder / "scheduler.json"
         arguments = ["--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(scheduler_file)]
         self.scheduler = self._start("dask_scheduler", *arguments, **environment)
-        self.address = wait_for(lambda: scheduler_file.exists() and json.loads(scheduler_file.read_text())["address"])
+        try:
+            self.address = wait_for(
+                lambda: scheduler_file.exists() and json.loads(scheduler_file.read_text())["address"]
+            )
+        except BaseException:  # pytest's own failure is no Exception
+            self.stop()
+            raise
 
     def _start(self, command: str, *arguments: str, **environment: str) -> subprocess.Popen:
         process = subprocess.Popen(

@@ -7,7 +7,7 @@ import pytest
 from labcode import suite
 from labcode.ablations import Ablation
 from labcode.records import MissingRecordError
-from labcode.suite import Suite, as_json, describe, measure_suite, run_seconds
+from labcode.suite import Suite, as_json, describe, last_end, measure_suite, run_seconds
 from labcode.sweep import run_missing
 
 TINY = {"width": 1, "hidden": 4, "epochs": 2, "batch_size": 100}
@@ -44,7 +44,7 @@ def test_one_worker_takes_as_long_as_its_runs_together(measured):
 
 @pytest.mark.parametrize(("durations", "workers", "end"), [([3, 3, 2, 2, 2], 2, 7), ([5, 1, 1], 2, 5), ([1], 4, 1)])
 def test_workers_take_the_longest_run_that_is_left(durations, workers, end):
-    assert suite._last_end(durations, workers) == end
+    assert last_end(durations, workers) == end
 
 
 def test_gradients_are_counted_not_steps(records):
