@@ -26,7 +26,7 @@ book: $(READY) ## build the book: _build/html/index.html
 test: $(READY) browser ## check the code, every chapter and the built site
 	$(BIN)/pytest --nbval
 	$(BUILD) --all
-	$(BIN)/pytest tests/site
+	$(BIN)/pytest tests/site --dist worksteal
 
 chapters: $(READY) ## execute stale chapters (ALL=1: all; CHAPTER=mnist/data: that one)
 	$(BIN)/python tools/chapters.py $(if $(ALL),--all) $(CHAPTER)

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from chromium import own_screen, screen, serve, start, visit
+from chromium import screen, serve, start, visit
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYOUT = ROOT / "tests" / "site" / "layout.json"
@@ -42,14 +42,11 @@ return Object.fromEntries(Object.entries(arguments[0]).flatMap(([name, selector]
 def measure(browser, address: str) -> dict[str, dict]:
     """Boxes by page and width of the screen."""
     boxes = {}
-    try:
-        for page in PAGES:
-            for width in WIDTHS:
-                screen(browser, width)
-                visit(browser, address + page)
-                boxes[f"{page} at {width}"] = browser.execute_script(MEASURE, PARTS)
-    finally:
-        own_screen(browser)
+    for page in PAGES:
+        for width in WIDTHS:
+            screen(browser, width)
+            visit(browser, address + page)
+            boxes[f"{page} at {width}"] = browser.execute_script(MEASURE, PARTS)
     return boxes
 
 

@@ -26,10 +26,16 @@ document.addEventListener("click", function (event) {
   if (event.target.closest(".toggle-button, .toggle")) { dispatchEvent(new Event("resize")); }
 });
 
-// The same for figures that are wider than a phone.
-function letTheKeyboardReachFigures() {
-  document.querySelectorAll(".bd-article figure:has(> img)").forEach(function (figure) {
-    if (figure.scrollWidth > figure.clientWidth) { figure.tabIndex = 0; } else { figure.removeAttribute("tabindex"); }
+// The same for figures and tables that are wider than a phone. What the keyboard reaches needs a name: a figure has one.
+function letTheKeyboardReach(box) {
+  if (box.scrollWidth > box.clientWidth) { box.tabIndex = 0; } else { box.removeAttribute("tabindex"); }
+}
+function letTheKeyboardReachWhatScrolls() {
+  document.querySelectorAll(".bd-article figure:has(> img)").forEach(letTheKeyboardReach);
+  document.querySelectorAll(".bd-article .pst-scrollable-table-container").forEach(function (box, number) {
+    letTheKeyboardReach(box);
+    box.setAttribute("role", "region");
+    box.setAttribute("aria-label", "Table " + (number + 1) + " of this page");
   });
 }
-["DOMContentLoaded", "resize"].forEach(function (event) { addEventListener(event, letTheKeyboardReachFigures); });
+["DOMContentLoaded", "resize"].forEach(function (event) { addEventListener(event, letTheKeyboardReachWhatScrolls); });

@@ -46,9 +46,16 @@ def address(site):
 
 
 @pytest.fixture(scope="session")
-def browser(tmp_path_factory):
+def started(tmp_path_factory):
     browser = chromium.start(tmp_path_factory.mktemp("profile"))
     if browser is None:
         pytest.skip("The browser tests need Chromium, Chrome or Edge, and its driver (`make browser`).")
     yield browser
     browser.quit()
+
+
+@pytest.fixture
+def browser(started):
+    """The one browser, as each test finds it: what an earlier one asked of it is taken back."""
+    yield started
+    chromium.restore(started)

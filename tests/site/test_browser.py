@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from chromium import UNFOLD, own_screen, screen, visit
+from chromium import UNFOLD, screen, visit
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -42,7 +42,7 @@ def test_network_is_refused_and_a_request_is_seen(browser, address):
     assert "ERR_NAME_NOT_RESOLVED" in log
 
 
-def test_pages_load_without_a_complaint_and_without_the_network(browser, address, pages):
+def test_pages_load_whole_and_without_the_network(browser, address, pages):
     for page in pages:
         # As on a first visit: the page finds nothing that an earlier one left.
         browser.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": address, "storageTypes": "all"})
@@ -50,6 +50,7 @@ def test_pages_load_without_a_complaint_and_without_the_network(browser, address
         assert address + page in requests
         assert not complaints, page
         assert not outside(requests, address), page
+        assert browser.execute_script(FORMULAS) == {"untouched": [], "wrong": []}, page
 
 
 def test_pages_load_from_files_too(browser, site, pages):
@@ -66,27 +67,16 @@ def test_complaint_is_noticed(browser, address):
     assert "wrong on purpose" in json.dumps(browser.get_log("browser"))
 
 
-def test_formulas_are_typeset(browser, address, pages):
-    for page in pages:
-        visit(browser, address + page)
-        assert browser.execute_script(FORMULAS) == {"untouched": [], "wrong": []}, page
-
-
 def test_no_page_is_wider_than_its_screen(browser, address, pages):
     """Wide formulas, tables and code scroll in a box of their own; the page does not."""
-    try:
-        for page in pages:
-            visit(browser, address + page)
-            browser.execute_script(UNFOLD)
-            for width in (PHONE, TABLET, DESK):
-                screen(browser, width)
-                for theme in ("light", "dark"):
-                    browser.execute_script("document.documentElement.dataset.theme = arguments[0]", theme)
-                    found = browser.execute_script("return document.documentElement.scrollWidth")
-                    assert found <= width, f"{page}, {width}, {theme}"
-                    assert browser.execute_script(STICKING_OUT, width) == [], f"{page}, {width}, {theme}"
-    finally:
-        own_screen(browser)
+    for page in pages:
+        visit(browser, address + page)
+        browser.execute_script(UNFOLD)
+        for width in (PHONE, TABLET, DESK):
+            screen(browser, width)
+            found = browser.execute_script("return document.documentElement.scrollWidth")
+            assert found <= width, f"{page}, {width} pixels wide"
+            assert browser.execute_script(STICKING_OUT, width) == [], f"{page}, {width} pixels wide"
 
 
 def test_figures_can_be_read_on_a_phone(browser, address, pages):
@@ -99,46 +89,37 @@ def test_figures_can_be_read_on_a_phone(browser, address, pages):
                 figure.scrollWidth > figure.clientWidth, figure.tabIndex >= 0,
                 caption.getBoundingClientRect().left >= 0];
       });"""
-    try:
-        screen(browser, PHONE)
-        wide = 0
-        for page in pages:
-            visit(browser, address + page)
-            for legible, scrolls, reached, caption_stays in browser.execute_script(shown):
-                assert legible, page
-                assert caption_stays, page
-                assert scrolls == reached, page
-                wide += scrolls
-        assert wide
-    finally:
-        own_screen(browser)
+    screen(browser, PHONE)
+    wide = 0
+    for page in pages:
+        visit(browser, address + page)
+        for legible, scrolls, reached, caption_stays in browser.execute_script(shown):
+            assert legible, page
+            assert caption_stays, page
+            assert scrolls == reached, page
+            wide += scrolls
+    assert wide
 
 
 def test_what_sticks_out_is_noticed(browser, address):
-    try:
-        screen(browser, PHONE)
-        visit(browser, address + "index.html")
-        browser.execute_script("document.querySelector('article p').style.width = '400px'")
-        assert browser.execute_script(STICKING_OUT, PHONE) != []
-    finally:
-        own_screen(browser)
+    screen(browser, PHONE)
+    visit(browser, address + "index.html")
+    browser.execute_script("document.querySelector('article p').style.width = '400px'")
+    assert browser.execute_script(STICKING_OUT, PHONE) != []
 
 
 def test_dark_page_is_dark_and_its_figures_stay_on_white(browser, address, pages):
     browser.get(address)
     browser.execute_script("localStorage.mode = localStorage.theme = 'dark'")
-    try:
-        figures = 0
-        for page in pages:
-            visit(browser, address + page)
-            ground = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
-            assert max(int(part) for part in ground[4:-1].split(",")[:3]) < 64, page
-            for figure in browser.find_elements(By.CSS_SELECTOR, "article .cell_output img"):
-                assert figure.value_of_css_property("background-color") == "rgba(255, 255, 255, 1)"
-                figures += 1
-        assert figures, "the book shows no figure at all"
-    finally:
-        browser.execute_script("localStorage.clear()")
+    figures = 0
+    for page in pages:
+        visit(browser, address + page)
+        ground = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+        assert max(int(part) for part in ground[4:-1].split(",")[:3]) < 64, page
+        for figure in browser.find_elements(By.CSS_SELECTOR, "article .cell_output img"):
+            assert figure.value_of_css_property("background-color") == "rgba(255, 255, 255, 1)"
+            figures += 1
+    assert figures, "the book shows no figure at all"
 
 
 def search(browser, start, words):
@@ -193,13 +174,10 @@ return [...document.querySelectorAll('article div.math')].filter(box => {
 def test_no_formula_of_part_one_runs_out_of_its_column(browser, address, pages):
     """On a phone, and without scrolling: a step that one has to scroll is a step that one does not read."""
     screen(browser, 390)
-    try:
-        for page in (page for page in pages if page.startswith("backprop/")):
-            visit(browser, address + page)
-            browser.execute_script(UNFOLD)
-            assert browser.execute_script(FORMULAS_TOO_WIDE) == [], page
-        widen = "document.querySelector('article div.math mjx-container svg').style.width = '700px'"
-        browser.execute_script(widen)
-        assert len(browser.execute_script(FORMULAS_TOO_WIDE)) == 1  # the test can fail
-    finally:
-        own_screen(browser)
+    for page in (page for page in pages if page.startswith("backprop/")):
+        visit(browser, address + page)
+        browser.execute_script(UNFOLD)
+        assert browser.execute_script(FORMULAS_TOO_WIDE) == [], page
+    widen = "document.querySelector('article div.math mjx-container svg').style.width = '700px'"
+    browser.execute_script(widen)
+    assert len(browser.execute_script(FORMULAS_TOO_WIDE)) == 1  # the test can fail

@@ -304,14 +304,11 @@ def test_progress_is_shown_while_the_weights_load(page):
 def test_weights_that_do_not_come_are_said_to_be_missing(page):
     page.execute_cdp_cmd("Network.enable", {})
     page.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*draw-weights/*-5.js"]})
-    try:
-        stroke(page, [(150, 50), (130, 220)])
-        sentence = element(page, "unable")
-        WebDriverWait(page, PATIENCE).until(lambda _: sentence.is_displayed())
-        assert sentence.text.startswith("The network's weights could not be loaded (")
-        assert not element(page, "progress").is_displayed()
-    finally:
-        page.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
+    stroke(page, [(150, 50), (130, 220)])
+    sentence = element(page, "unable")
+    WebDriverWait(page, PATIENCE).until(lambda _: sentence.is_displayed())
+    assert sentence.text.startswith("The network's weights could not be loaded (")
+    assert not element(page, "progress").is_displayed()
 
 
 def test_the_page_works_from_a_file(browser, site):
@@ -328,15 +325,12 @@ def test_the_page_works_from_a_file(browser, site):
 
 def test_without_script_there_is_a_sentence_and_the_answers(browser, address):
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
-    try:
-        browser.get(address + PAGE)
-        assert element(browser, "unable").is_displayed()
-        assert not element(browser, "work").is_displayed()
-        answers = browser.find_elements(By.CSS_SELECTOR, ".digit-gallery li span")
-        assert len(answers) >= 20
-        assert all(answer.is_displayed() for answer in answers)
-    finally:
-        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    browser.get(address + PAGE)
+    assert element(browser, "unable").is_displayed()
+    assert not element(browser, "work").is_displayed()
+    answers = browser.find_elements(By.CSS_SELECTOR, ".digit-gallery li span")
+    assert len(answers) >= 20
+    assert all(answer.is_displayed() for answer in answers)
 
 
 def test_a_browser_without_workers_gets_the_sentence(browser, address):
@@ -356,22 +350,18 @@ def test_a_finger_draws_on_a_phone_and_does_not_scroll_the_page(browser, address
     phone = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
     browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True})
-    try:
-        visit(browser, address + PAGE)
-        left, top, scale = corner(browser)
-        before = browser.execute_script("return [scrollY, document.documentElement.scrollWidth]")
-        assert before[1] <= phone["width"]
-        path = [(80, 60), (140, 60), (200, 60), (160, 145), (120, 230)]
-        for number, (x, y) in enumerate(path):
-            point = {"x": left + x * scale, "y": top + y * scale}
-            kind = "touchMove" if number else "touchStart"
-            browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
-        browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-        assert status(browser, "The network reads ").startswith("The network reads 7, ")
-        assert browser.execute_script("return scrollY") == before[0]
-    finally:
-        browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
-        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    visit(browser, address + PAGE)
+    left, top, scale = corner(browser)
+    before = browser.execute_script("return [scrollY, document.documentElement.scrollWidth]")
+    assert before[1] <= phone["width"]
+    path = [(80, 60), (140, 60), (200, 60), (160, 145), (120, 230)]
+    for number, (x, y) in enumerate(path):
+        point = {"x": left + x * scale, "y": top + y * scale}
+        kind = "touchMove" if number else "touchStart"
+        browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
+    browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    assert status(browser, "The network reads ").startswith("The network reads 7, ")
+    assert browser.execute_script("return scrollY") == before[0]
 
 
 def test_focus_is_visible_and_motion_stops_where_it_is_not_wanted(page):
@@ -387,7 +377,4 @@ def test_focus_is_visible_and_motion_stops_where_it_is_not_wanted(page):
     assert bar.value_of_css_property("transition-duration") != "0s"
     reduced = {"features": [{"name": "prefers-reduced-motion", "value": "reduce"}]}
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", reduced)
-    try:
-        assert bar.value_of_css_property("transition-duration") == "0s"
-    finally:
-        page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    assert bar.value_of_css_property("transition-duration") == "0s"

@@ -28,8 +28,8 @@ def loaded(browser, address, site, page):
 
 
 @pytest.fixture(scope="module")
-def weights(browser, address, site, chapters):
-    return {page: loaded(browser, address, site, page) for page in chapters}
+def weights(started, address, site, chapters):
+    return {page: loaded(started, address, site, page) for page in chapters}
 
 
 def test_every_page_without_figures_is_light(weights):

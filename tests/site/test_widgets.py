@@ -186,21 +186,18 @@ def test_quizzes_open_by_keyboard(browser, address, site, pages):
 
 def test_without_script_nothing_is_hidden(browser, address):
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
-    try:
-        browser.get(address + SOFTMAX)
-        still = browser.find_element(By.CSS_SELECTOR, ".softmax-playground noscript")
-        assert "runs no scripts" in still.text
-        assert len(find(still, "tr")) == 6
-        assert_softmax_shows(browser, 1.0, [-1.0, 0.0, 1.0, 2.0])
-        for page in STEPPERS:
-            browser.get(address + page)
-            for stepper in find(browser, ".stepper"):
-                assert not stepper.find_element(By.CLASS_NAME, "stepper-controls").is_displayed()
-                assert all(item.is_displayed() for item in find(stepper, "li"))
-                hidden = [e for e in find(stepper, "svg text") if e.value_of_css_property("visibility") == "hidden"]
-                assert not hidden
-    finally:
-        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    browser.get(address + SOFTMAX)
+    still = browser.find_element(By.CSS_SELECTOR, ".softmax-playground noscript")
+    assert "runs no scripts" in still.text
+    assert len(find(still, "tr")) == 6
+    assert_softmax_shows(browser, 1.0, [-1.0, 0.0, 1.0, 2.0])
+    for page in STEPPERS:
+        browser.get(address + page)
+        for stepper in find(browser, ".stepper"):
+            assert not stepper.find_element(By.CLASS_NAME, "stepper-controls").is_displayed()
+            assert all(item.is_displayed() for item in find(stepper, "li"))
+            hidden = [e for e in find(stepper, "svg text") if e.value_of_css_property("visibility") == "hidden"]
+            assert not hidden
 
 
 def test_widgets_work_from_the_disk(browser, site):
