@@ -30,7 +30,7 @@ At x = -3.26584 the left side is 0.0354105, the right side 0.963238.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sympy import Expr
 
@@ -78,7 +78,7 @@ class Derivation:
     name: str
     start: Expr
     steps: tuple[Step, ...]
-    definitions: Mapping = field(repr=False)
+    definitions: Mapping
     proofs: tuple[str, ...]  # the strategy that proved each step
     points: int  # at which the least tried step was compared
 

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import time
+from dataclasses import FrozenInstanceError
 
 import pytest
 from sympy import Function, Lambda, cos, exp, symbols
@@ -55,9 +56,14 @@ def test_wrong_answers_are_refused_by_the_three_ways(slip):
 
 
 def test_the_right_answer_passes():
-    chain = derive("q1", Partial(E, x_in), Step(Product(SENT, 1 - x_out, x_out), "all at once"), definitions=NAMES)
+    step = Step(Product(SENT, 1 - x_out, x_out), "all at once")
+    chain = derive("q1", Partial(E, x_in), step, definitions=NAMES)
     assert chain.proofs == ("rational identity",)
     assert chain.points >= 16
+    assert repr(chain).startswith("q1: 1 step, each proved")
+    for proved, part in ((chain, "steps"), (step, "expression")):  # what was proved stays as it was
+        with pytest.raises(FrozenInstanceError):
+            setattr(proved, part, x_out)
 
 
 def test_the_broken_step_is_named_with_both_sides_and_a_point():

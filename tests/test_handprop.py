@@ -11,12 +11,16 @@ from hypothesis import strategies as st
 from labcode import handprop
 from labcode.convnet import ACTIVATIONS, ConvNet, ConvNetConfig
 from labcode.data import Images
-from labcode.handlayers import Convolution, UnfoldedConvolution
+from labcode.handlayers import Convolution, LpPooling, UnfoldedConvolution
 from labcode.handprop import HandPass, HandProp, HandSteps, parameter_matrices
+from labcode.layers import LpPool2d
 from labcode.seeds import stream
 from labcode.training import AutogradSteps
 
 TOLERANCE = 1e-10
+
+# PyTorch mends a buffer of another size than what goes into it, with a warning.
+pytestmark = pytest.mark.filterwarnings("error")
 
 
 @pytest.fixture(scope="module", params=[Convolution, UnfoldedConvolution], autouse=True)
@@ -103,6 +107,22 @@ def test_the_ablations_networks_are_among_them(settings):
     assert_equal_to_autograd(net, draw_batch(9), net.draw_masks(9, stream(0, "dropout")))
 
 
+@pytest.mark.parametrize("exponent", [1, 1.5, 2, 3, 4])
+def test_pooling_by_itself_is_that_of_autograd(exponent):
+    """Where pixels are exactly 0 too, in windows with others and in windows of nothing else."""
+    maps = (1.5 * torch.randint(-1, 2, (40, 1, 6, 6), generator=stream(0, "digits")).double()).requires_grad_()
+    pooled = LpPool2d(exponent, size=2, stride=2)(maps)
+    silent = pooled == 0
+    assert silent.any()
+    assert ((maps[..., ::2, ::2] == 0) & ~silent).any()
+    error = torch.arange(1, pooled.numel() + 1, dtype=torch.float64).reshape(pooled.shape)
+    (reference,) = torch.autograd.grad(pooled, maps, error)
+    rows = maps.detach().reshape(-1, 1)  # of one channel, its pixels are its rows
+    layer = LpPooling(rows, count=40, side=6, size=2, stride=2, exponent=exponent)
+    assert torch.allclose(layer.forward(rows), pooled.detach().reshape(-1, 1), rtol=TOLERANCE)
+    assert torch.allclose(layer.backward(error.reshape(-1, 1)), reference.reshape(-1, 1), rtol=TOLERANCE)
+
+
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize("exponent", [1, 1.5, 2, 4])
 def test_silent_windows_pass_no_gradient(activation, exponent):
@@ -172,6 +192,14 @@ def test_memory_does_not_grow_with_the_minibatch():
     hand = HandProp(net)
     hand.log_probabilities(draw_batch(5 * handprop.CHUNK, torch.float32).pixels)
     assert set(hand.passes) == {handprop.CHUNK}
+
+
+def test_memory_of_a_gradient_does_not_grow_with_the_minibatch(monkeypatch):
+    monkeypatch.setattr(handprop, "CHUNK", 4)
+    net = ConvNet(ConvNetConfig(width=2, hidden=3), stream(0, "initial weights"))
+    hand, gradient = HandProp(net), [torch.zeros_like(p) for p in net.parameters()]
+    hand.add_gradient(draw_batch(9, torch.float32), None, parameter_matrices(net, gradient), scale=1.0)
+    assert set(hand.passes) == {4, 1}
 
 
 @pytest.mark.parametrize("make", [HandProp, lambda net: HandPass(net, count=1), lambda net: HandSteps(net, 0.1)])
