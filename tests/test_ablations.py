@@ -42,7 +42,7 @@ def test_the_labs_eight_in_its_words():
 
 def test_the_number_of_seeds_is_the_one_that_was_fixed():
     assert {len(ablation.seeds) for ablation in THE_LABS if ablation != OPTIMIZERS} == {len(SEEDS)} == {8}
-    assert len(OPTIMIZERS.seeds) == len(EVERY_SETTING.seeds) == 2
+    assert len(OPTIMIZERS.seeds) == len(EVERY_SETTING.seeds) == 3
     assert len(FURTHER_SEEDS) == 8
     assert not set(FURTHER_SEEDS) & set(SEEDS)
 
