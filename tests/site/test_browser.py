@@ -74,9 +74,11 @@ def test_no_page_is_wider_than_its_screen(browser, address, pages):
         browser.execute_script(UNFOLD)
         for width in (PHONE, TABLET, DESK):
             screen(browser, width)
-            found = browser.execute_script("return document.documentElement.scrollWidth")
-            assert found <= width, f"{page}, {width} pixels wide"
-            assert browser.execute_script(STICKING_OUT, width) == [], f"{page}, {width} pixels wide"
+            for theme in ("light", "dark"):
+                browser.execute_script("document.documentElement.dataset.theme = arguments[0]", theme)
+                found = browser.execute_script("return document.documentElement.scrollWidth")
+                assert found <= width, f"{page}, {width}, {theme}"
+                assert browser.execute_script(STICKING_OUT, width) == [], f"{page}, {width}, {theme}"
 
 
 def test_figures_can_be_read_on_a_phone(browser, address, pages):
