@@ -1,6 +1,8 @@
 """The ledger: every question, statement and claim of the lab on one list, with what became of it."""
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ class Entry:
     effect, low, high, unit, seeds : of the contrast on which the verdict hangs; None where there is none.
     robust : whether every check gives the same verdict; None where there is no verdict.
     rule : what decides it.
+    again : the verdict of each check, by its words; empty where there is no verdict.
     """
 
     id: str
@@ -43,6 +46,7 @@ class Entry:
     seeds: int | None = None
     robust: bool | None = None
     rule: str | None = None
+    again: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def effect_with_interval(self) -> str:
@@ -55,8 +59,21 @@ class Entry:
 
     @property
     def survives(self) -> str:
-        """Whether the verdict is robust, in a word."""
-        return {True: "yes", False: "no", None: "open"}[self.robust]
+        """Whether the verdict is robust; where it is not, how many checks gave which other verdict.
+
+        A check that cannot decide is another matter than one that decides the other way.
+
+        >>> Entry(
+        ...     "C01", "claim", "2.4.1", "a.", "reproduced", "p", robust=False,
+        ...     again={"a third": "contradicted", "three times": "reproduced"},
+        ... ).survives
+        'no: 1 of 2 contradicted'
+        """
+        if self.robust is not False:
+            return "yes" if self.robust else "open"
+        others = Counter(verdict for verdict in self.again.values() if verdict != self.verdict)
+        found = [f"{others[verdict]} of {len(self.again)} {verdict}" for verdict in VERDICTS if verdict in others]
+        return f"no: {', '.join(found)}"
 
 
 ANSWERS = (
@@ -160,6 +177,7 @@ def entry_of(claim: Claim, folder: Path = RECORDS) -> Entry:
         unit=contrast.unit,
         seeds=contrast.seeds,
         robust=decision.robust,
+        again=decision.verdicts_again,
         **row,
     )
 

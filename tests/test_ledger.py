@@ -1,5 +1,6 @@
 """The ledger holds everything that the lab asks and states, and says what the decisions say."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,17 @@ def test_a_decided_claim_has_effect_interval_and_seeds(rows):
             decision = CLAIMS[row.id].decide()
             assert row.low <= row.effect <= row.high
             assert (row.verdict, row.robust) == (decision.verdict, decision.robust)
+            assert row.again == decision.verdicts_again
+
+
+def test_every_other_verdict_of_a_check_is_counted(rows):
+    for row in rows:
+        if row.robust is False:
+            found = re.findall(r"(\d+) of (\d+) ([a-z ]+)", row.survives)
+            others = [verdict for verdict in row.again.values() if verdict != row.verdict]
+            assert sum(int(count) for count, _, _ in found) == len(others) > 0
+            assert {verdict for _, _, verdict in found} == set(others)
+            assert {int(checks) for _, checks, _ in found} == {len(row.again)}
 
 
 def test_an_entrys_page_is_in_the_book(rows):
