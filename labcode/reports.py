@@ -16,11 +16,12 @@ from tabulate import tabulate
 from labcode.ablations import FINAL_RUNS, Ablation
 from labcode.claims import CLAIMS, LAB_TEST_ERROR, error_on_test
 from labcode.evidence import t_interval
+from labcode.experiments import Experiment
 from labcode.figures import DASHES, MARKERS, PALETTE, panels, show
 from labcode.ledger import PENDING, Entry, entries, entry_of, totals
 from labcode.measures import best, errors, final, of
 from labcode.records import RECORDS, Record
-from labcode.verdicts import Claim
+from labcode.verdicts import CHECK_SEEDS, Claim
 
 ERROR_TICKS = (0, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 FINE_ERROR_TICKS = (0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 70, 100)
@@ -364,6 +365,54 @@ def error_table(ablation: Ablation) -> Markdown:
 def _mean_with_interval(values: list[float]) -> str:
     low, high = t_interval(np.array(values))
     return f"{np.mean(values):.2f} ({low:.2f}, {high:.2f})"
+
+
+def means_by_rate(
+    ablation: Ablation, value: Callable[[Record], float], factors: Iterable[float]
+) -> dict[str, dict[str, float]]:
+    """Return the mean of ``value`` over the seeds of the repetitions: by learning rate, then by level.
+
+    Parameters
+    ----------
+    ablation : whose levels were also trained at other learning rates.
+    value : of one run; in percent, say.
+    factors : by which the ablation's own learning rate is multiplied.
+
+    Raises
+    ------
+    labcode.records.RecordError : a record is missing or unsound.
+
+    >>> from labcode.ablations import HIDDEN_UNITS
+    >>> [*means_by_rate(HIDDEN_UNITS, of("train", final), [1 / 3, 1, 3])]
+    ['0.001', '0.003', '0.009']
+    """
+    ours = Experiment(0).recipe.learning_rate
+    found = {}
+    for factor in factors:
+        by_seed = ablation.records(CHECK_SEEDS, common={"learning_rate_times": factor})
+        found[f"{ours * factor:.3g}"] = {
+            label: float(np.mean([value(records[label]) for records in by_seed])) for label in ablation.levels
+        }
+    return found
+
+
+def rate_table(factor: str, means: Mapping[str, Mapping[str, float]]) -> Markdown:
+    """Return means by learning rate and level as a table, the lowest of each level in bold.
+
+    >>> print(rate_table("width", {"0.1": {"16": 2.0}, "0.2": {"16": 1.5}}).data)
+    | learning rate   | width 16   |
+    |:----------------|:-----------|
+    | 0.1             | 2.00       |
+    | 0.2             | **1.50**   |
+    """
+    levels = list(next(iter(means.values())))
+    lowest = {level: min(by_level[level] for by_level in means.values()) for level in levels}
+    rows = [
+        [rate, *(f"**{v:.2f}**" if v == lowest[level] else f"{v:.2f}" for level, v in by_level.items())]
+        for rate, by_level in means.items()
+    ]
+    headers = ["learning rate", *(f"{factor} {level}" for level in levels)]
+    return Markdown(tabulate(rows, headers=headers, tablefmt="pipe", disable_numparse=True))
 
 
 def made_by(ablation: Ablation) -> Markdown:

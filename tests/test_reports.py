@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from labcode import figures, ledger, reports
 from labcode.ablations import ABLATIONS, FINAL_RUNS, HIDDEN_UNITS, LEARNING_RATES, Ablation
 from labcode.claims import CLAIMS
 from labcode.evidence import VERDICTS
+from labcode.measures import final, of
 from labcode.records import RECORDS, Record, save
 from labcode.training import ErrorCurve, History
 
@@ -47,6 +49,20 @@ def test_the_table_holds_means_and_intervals(by_seed):
         expected = stats.ttest_1samp(best, 0).confidence_interval(0.95)
         assert shown[0] == float(label)
         assert shown[-3:] == pytest.approx([np.mean(best), expected.low, expected.high], abs=0.006)
+
+
+def test_means_by_rate_are_those_of_the_repetitions():
+    means = reports.means_by_rate(HIDDEN_UNITS, of("validation", final), (1 / 3, 1, 3))
+    assert list(means) == ["0.001", "0.003", "0.009"]
+    for rate, prefix in (("0.001", "learning_rate=0.001_"), ("0.003", ""), ("0.009", "learning_rate=0.009_")):
+        files = [RECORDS / f"width=128_{prefix}seed={seed}.json" for seed in range(3)]
+        ends = [json.loads(file.read_text())["measured"]["validation"]["errors"][-1] / 18 for file in files]
+        assert means[rate]["128"] == pytest.approx(np.mean(ends))
+
+
+def test_each_level_has_its_lowest_rate_in_bold():
+    table = reports.rate_table("width", {"0.1": {"a": 3.0, "b": 1.0}, "0.2": {"a": 2.0, "b": 4.0}}).data
+    assert re.findall(r"\*\*(\S+)\*\*", table) == ["1.00", "2.00"]
 
 
 def test_the_curves_are_the_records(by_seed):
