@@ -9,7 +9,7 @@ import numpy as np
 from tabulate import tabulate
 
 from labcode.ablations import Ablation
-from labcode.evidence import Verdict, all_hold, decide, halves
+from labcode.evidence import NOT_DISTINGUISHABLE, Verdict, all_hold, decide, halves
 from labcode.measures import errors, settled
 from labcode.records import RECORDS, MissingRecordError, Record
 
@@ -207,9 +207,10 @@ class Decision:
             headers=["decided again with", "verdict", "weakest effect (95% interval)", "seeds"],
             tablefmt="pipe",
         )
+        undecided = {*self.verdicts_again.values()} - {self.verdict} == {NOT_DISTINGUISHABLE}
         survives = {
             True: "Robust: the verdict is the same each time.",
-            False: "Not robust: the verdict changes.",
+            False: "Not robust: not every repetition can decide." if undecided else "Not robust: the verdict changes.",
             None: "Not checked in full yet.",
         }
         return "\n\n".join([whole, contrasts, survives[self.robust], again])

@@ -246,6 +246,19 @@ def test_a_condition_with_another_verdict_is_not_robust(decide_on):
     assert decision.verdict == REPRODUCED
     assert set(decision.verdicts_again.values()) == {CONTRADICTED}
     assert not decision.robust
+    assert "Not robust: the verdict changes." in repr(decision)
+
+
+def test_a_condition_that_cannot_decide_is_told_from_one_that_decides_otherwise(decide_on):
+    def scattered_at_other_rates(e):
+        scatter = 0 if e.recipe.learning_rate == RATE else 6 * (e.seed % 3 - 1) * (e.network.width == 128)
+        return both(20 - np.log2(e.network.width) + scatter)
+
+    decision = decide_on("C01", scattered_at_other_rates)
+    assert decision.verdict == REPRODUCED
+    assert set(decision.verdicts_again.values()) == {NOT_DISTINGUISHABLE}
+    assert not decision.robust
+    assert "Not robust: not every repetition can decide." in repr(decision)
 
 
 def test_at_own_best_rates_each_level_takes_its_lowest(decide_on, tmp_path):
