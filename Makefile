@@ -75,7 +75,7 @@ lint: $(READY) ## check style
 	$(BIN)/codespell
 
 clean: ## remove the built site (the environment stays)
-	rm -rf _build
+	rm -rf _build/html _build/.doctrees _build/book.pdf
 
 $(READY): requirements.txt constraints.txt tests/site/requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("The book needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + ": name another with PYTHON=...")'

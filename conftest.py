@@ -7,6 +7,9 @@ import tempfile
 import nbval.kernel
 import pytest
 
+# Needs Cosmic Ray, which has an environment of its own.
+collect_ignore = ["tools/mutants.py"]
+
 # A progress bar writes to standard error, which a chapter's stored output must not hold.
 os.environ.setdefault("TQDM_DISABLE", "1")
 # Tests run side by side, one a core: threads of their own would only wait for one another.

@@ -43,9 +43,10 @@ def main(arguments: list[str] | None = None) -> int:
 
     bench = commands.add_parser("bench", help="measure what a training step costs on this machine")
     bench.add_argument("--json", action="store_true", help="print JSON in place of a table")
-    bench.add_argument("--suite", action="store_true", help="estimate one seed of every ablation from samples")
-    bench.add_argument("--memory", action="store_true", help="measure what a run takes of it, in megabytes, as JSON")
-    bench.add_argument("--optimizers", action="store_true", help="measure a gradient within a step of each, as JSON")
+    other = bench.add_mutually_exclusive_group()
+    other.add_argument("--suite", action="store_true", help="estimate one seed of every ablation from samples")
+    other.add_argument("--memory", action="store_true", help="measure what a run takes of it, in megabytes, as JSON")
+    other.add_argument("--optimizers", action="store_true", help="measure a gradient within a step of each, as JSON")
     _add_workers(bench)
     bench.set_defaults(act=_bench)
 
@@ -119,7 +120,8 @@ def _verify(options: argparse.Namespace) -> int:
     from labcode.sweep import run_missing
 
     _require_at_least_1(options, "sample", "workers")
-    recorded = read_all(RECORDS)
+    if not (recorded := read_all(RECORDS)):
+        raise ValueError(f"There are no records in {RECORDS}.")
     drawn = random.Random(options.draw).sample(recorded, min(options.sample, len(recorded)))
     with tempfile.TemporaryDirectory() as folder:
         again = run_missing([record.experiment for record in drawn], Path(folder), options.workers)

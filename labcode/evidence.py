@@ -99,7 +99,7 @@ def decide(contrasts: Sequence[float], smallest: float = SMALLEST_DIFFERENCE, un
     return Verdict(verdict, mean, low, high, len(values), int((values > 0).sum()), unit)
 
 
-def decide_equivalence(contrasts: Sequence[float], margin: float = SMALLEST_DIFFERENCE, unit: str = POINTS) -> Verdict:
+def decide_equivalence(contrasts: Sequence[float], margin: float = SMALLEST_DIFFERENCE) -> Verdict:
     """Decide a claim that two things are comparable from their difference, one a seed.
 
     *Reproduced*: the interval lies within plus or minus ``margin``. *Contradicted*: it lies wholly outside.
@@ -121,10 +121,10 @@ def decide_equivalence(contrasts: Sequence[float], margin: float = SMALLEST_DIFF
         verdict = CONTRADICTED
     else:
         verdict = NOT_DISTINGUISHABLE
-    return Verdict(verdict, mean, low, high, len(values), int((abs(values) < margin).sum()), unit)
+    return Verdict(verdict, mean, low, high, len(values), int((abs(values) < margin).sum()))
 
 
-def decide_reached(contrasts: Sequence[float], margin: float, unit: str = POINTS) -> Verdict:
+def decide_reached(contrasts: Sequence[float], margin: float) -> Verdict:
     """Decide whether a figure of the lab was reached, from how much better than it each seed does.
 
     *Reproduced*: the interval lies above minus ``margin``, so at worst a difference is left that does not matter.
@@ -146,7 +146,7 @@ def decide_reached(contrasts: Sequence[float], margin: float, unit: str = POINTS
         verdict = CONTRADICTED
     else:
         verdict = NOT_DISTINGUISHABLE
-    return Verdict(verdict, mean, low, high, len(values), int((values > -margin).sum()), unit)
+    return Verdict(verdict, mean, low, high, len(values), int((values > -margin).sum()))
 
 
 def all_hold(verdicts: Iterable[str]) -> str:

@@ -95,7 +95,10 @@ def _names(config: ConvNetConfig | Recipe) -> list[str]:
 
 
 def _spell(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    # 4 and 4.0 are equal, and so are experiments with the one or the other: they need one name.
+    if isinstance(value, tuple):
+        return ",".join(str(float(each)) for each in value)
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def from_dict(stored: dict) -> Experiment:

@@ -81,7 +81,7 @@ def digits(pixels: np.ndarray, titles: Sequence[str], columns: int) -> Figure:
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for ax in axes:
         ax.set_axis_off()
-    for ax, image, title in zip(axes, pixels, titles, strict=False):
+    for ax, (image, title) in zip(axes, zip(pixels, titles, strict=True), strict=False):
         ax.imshow(image, cmap="gray_r", interpolation="nearest")
         ax.set_title(title, fontsize=9)
     return figure

@@ -106,7 +106,7 @@ def residual(value: ArrayLike, reference: ArrayLike) -> float:
     0.2
     """
     value, reference = np.asarray(value), np.asarray(reference)
-    if value.shape != reference.shape or not np.isfinite(value).all():
+    if value.shape != reference.shape or not (np.isfinite(value).all() and np.isfinite(reference).all()):
         return np.inf
     scale = max(np.abs(value).max(), np.abs(reference).max())
     return float(np.abs(value - reference).max() / scale) if scale > 0 else 0.0

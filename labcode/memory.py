@@ -37,5 +37,6 @@ def peak_megabytes(settings: Mapping[str, object]) -> float:
     code = MEASURE.replace("{settings!r}", repr(dict(settings)))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"The process that was to be measured failed: {done.stderr.strip().splitlines()[-1]}")
+        said = done.stderr.strip().splitlines() or [f"it ended with code {done.returncode} and said nothing"]
+        raise RuntimeError(f"The process that was to be measured failed: {said[-1]}")
     return round(int(done.stdout) / 1024, 1)

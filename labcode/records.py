@@ -155,7 +155,10 @@ def save(record: Record, folder: Path) -> Path:
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        beside.write_text(_layout(content) + "\n")
+        with beside.open("w") as file:
+            file.write(_layout(content) + "\n")
+            file.flush()
+            os.fsync(file.fileno())  # or a power cut after the renaming could leave an empty record
         os.replace(beside, path)
     except OSError as error:
         raise RecordError(f"The record {path.name} cannot be written to {folder}: {error.strerror}.") from error
@@ -179,7 +182,8 @@ def read(experiment: Experiment, folder: Path = RECORDS) -> Record:
         record = _read_file(path)
     except FileNotFoundError:
         raise MissingRecordError(
-            f"There is no record {path.name} in {folder.name}; `python -m labcode run` trains what is missing."
+            f"There is no record {path.name} in {folder.resolve().name}; "
+            "`python -m labcode run` trains what is missing."
         ) from None
     if record.experiment != experiment:
         raise RecordError(

@@ -105,4 +105,5 @@ def _settled(record: Record) -> float:
 
 def _counts(record: Record) -> tuple:
     history = record.history
-    return history.online, history.train, history.validation, history.diverged, history.gradients, record.test
+    curves = (history.online, history.train, history.validation)
+    return *curves, history.diverged, history.gradients, record.test, record.fitted, record.missed

@@ -182,9 +182,9 @@ def _points(ends: list[tuple], count: int, chance: random.Random) -> Iterator[li
         if low == -sympy.oo and high == sympy.oo:
             return mpmath.mpf(chance.choice((1, 1, 10)) * chance.gauss(0, 2))
         if high == sympy.oo:
-            return mpmath.mpf(int(low)) + mpmath.mpf(chance.expovariate(0.5))
+            return mpmath.mpf(str(low)) + mpmath.mpf(chance.expovariate(0.5))
         if low == -sympy.oo:
-            return mpmath.mpf(int(high)) - mpmath.mpf(chance.expovariate(0.5))
+            return mpmath.mpf(str(high)) - mpmath.mpf(chance.expovariate(0.5))
         low, high = mpmath.mpf(str(low)), mpmath.mpf(str(high))
         return low + (high - low) * mpmath.mpf(chance.uniform(0.01, 0.99))
 

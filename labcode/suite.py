@@ -56,7 +56,6 @@ class Suite:
 def measure_suite(
     ablations: Iterable[Ablation],
     workers: int,
-    seed: int = 0,
     images: int = 600,
     seconds_a_turn: float = 2.0,
     folder: Path = RECORDS,
@@ -67,7 +66,6 @@ def measure_suite(
     ----------
     ablations : whose levels are counted, each run once however many of them ask for it.
     workers : processes side by side.
-    seed : of the runs.
     images : on which a run is sampled, one epoch of them.
     seconds_a_turn : for which the idiomatic loop is timed on each setting.
     folder : of the records, which say how many gradients each run takes.
@@ -76,7 +74,7 @@ def measure_suite(
     ------
     labcode.records.RecordError : a record is missing or unsound.
     """
-    wanted = [experiment for ablation in ablations for experiment in ablation.experiments([seed])]
+    wanted = [experiment for ablation in ablations for experiment in ablation.experiments([0])]
     records = {experiment: read(experiment, folder) for experiment in dict.fromkeys(wanted)}
     longest_first = sorted(records, key=lambda experiment: -records[experiment].history.gradients[-1])
     # As in a sweep, the other workers are busy meanwhile: they share the processor's cache and its memory.

@@ -59,7 +59,8 @@ def run_missing(
 
     A run is one thread's work. Here, ``workers`` processes run side by side, and each keeps a checkpoint after every
     epoch: whatever is killed, finished runs are kept, and unfinished ones go on the next time. On a cluster, a run
-    whose worker died starts again on another; workers need nothing but the package, and the records come back here.
+    whose worker died starts again on another; workers need nothing but the package, and for runs at full scale the
+    full MNIST set, and the records come back here.
 
     The bar counts multiply-adds, so that its estimate of the time left is fair to long runs.
 
@@ -110,7 +111,8 @@ def _keep(done: Run, folder: Path) -> None:
 
 
 def _checkpoint(experiment: Experiment, folder: Path) -> Path:
-    return folder / f"{experiment.name}.safetensors"
+    # What other code began is not gone on with: the record would claim all of it for this code.
+    return folder / f"{experiment.name}.{code_digest()}.safetensors"
 
 
 def fingerprint() -> dict[str, str]:

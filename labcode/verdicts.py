@@ -9,7 +9,7 @@ import numpy as np
 from tabulate import tabulate
 
 from labcode.ablations import Ablation
-from labcode.evidence import NOT_DISTINGUISHABLE, Verdict, all_hold, decide, halves
+from labcode.evidence import NOT_DISTINGUISHABLE, POINTS, REPRODUCED, Verdict, all_hold, decide, halves
 from labcode.measures import errors, settled
 from labcode.records import RECORDS, MissingRecordError, Record
 
@@ -169,7 +169,9 @@ class Decision:
     def deciding(self) -> Verdict:
         """The contrast on which the verdict hangs: the weakest of those that share it, or fall short of it."""
         found = _verdicts(self.outcomes)
-        return _weakest([v for v in found if v.verdict == self.verdict] or found)
+        return _weakest(
+            [v for v in found if v.verdict == self.verdict] or [v for v in found if v.verdict != REPRODUCED]
+        )
 
     @property
     def verdicts_again(self) -> dict[str, str]:
@@ -224,5 +226,7 @@ def _verdicts(outcomes: Iterable[Outcome]) -> list[Verdict]:
     return [verdict for outcome in outcomes for verdict in outcome.verdicts.values()]
 
 
-def _weakest(verdicts: Iterable[Verdict]) -> Verdict:
-    return min(verdicts, key=lambda verdict: verdict.effect)
+def _weakest(verdicts: Sequence[Verdict]) -> Verdict:
+    # Epochs and points are no more and no less than one another: where there are points, they speak for the claim.
+    comparable = [verdict for verdict in verdicts if verdict.unit == POINTS] or verdicts
+    return min(comparable, key=lambda verdict: verdict.effect)

@@ -17,6 +17,7 @@ from labcode.checkpoints import CheckpointError
 from labcode.convnet import ConvNet, ConvNetConfig
 from labcode.data import load
 from labcode.experiments import Experiment
+from labcode.records import code_digest
 from labcode.seeds import stream
 from labcode.sweep import UNFINISHED, run_missing
 from labcode.training import Recipe, minibatches, train
@@ -199,7 +200,9 @@ def test_a_recorded_run_goes_on_from_its_checkpoint_and_then_clears_it(mnist, tm
     monkeypatch.setattr("labcode.training.minibatches", killed_in_the_last_epoch)
     with pytest.raises(KeyboardInterrupt):
         list(run_missing([experiment], tmp_path, workers=1))
-    assert [file.name for file in (tmp_path / UNFINISHED).iterdir()] == [f"{experiment.name}.safetensors"]
+    assert [file.name for file in (tmp_path / UNFINISHED).iterdir()] == [
+        f"{experiment.name}.{code_digest()}.safetensors"
+    ]
     epochs = RECIPE.epochs + 1
     (record,) = run_missing([experiment], tmp_path, workers=1)
     assert epochs == RECIPE.epochs + 2  # one epoch was left to train

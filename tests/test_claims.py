@@ -1,6 +1,7 @@
 """The claims' rules on records of known truth: what agrees reproduces, what disagrees contradicts, else neither."""
 
 from dataclasses import replace
+from functools import partial
 from zlib import crc32
 
 import numpy as np
@@ -8,12 +9,12 @@ import pytest
 
 from labcode.ablations import ABLATIONS, BATCH_SIZE, EVERY_SETTING, FINAL_RUNS, Ablation
 from labcode.claims import CLAIMS, OWN_RATES
-from labcode.evidence import CONTRADICTED, NOT_DISTINGUISHABLE, PARTLY, REPRODUCED, decide
+from labcode.evidence import CONTRADICTED, NOT_DISTINGUISHABLE, PARTLY, REPRODUCED, decide, decide_equivalence
 from labcode.experiments import Experiment
 from labcode.measures import best, errors, settled
 from labcode.records import Record, RecordError, path_of, save
 from labcode.training import ErrorCurve, History
-from labcode.verdicts import Condition, Part
+from labcode.verdicts import Condition, Decision, Outcome, Part
 
 RATE = Experiment(0).recipe.learning_rate
 
@@ -229,6 +230,26 @@ def test_a_partly_held_sentence_hangs_on_what_does_not_hold(decide_on):
     decision = decide_on("C08", lambda e: both(2 if is_cg(e) else 4))
     assert decision.verdict == PARTLY
     assert decision.deciding.verdict != REPRODUCED
+
+
+def decision_of(*parts):
+    """Parts with given contrasts, one verdict each, decided as a claim."""
+    verdicts = [rule(contrasts) for rule, contrasts in parts]
+    outcomes = tuple(Outcome(Part("", "", BATCH_SIZE, {}), {"only": verdict}) for verdict in verdicts)
+    return Decision(CLAIMS["C01"], outcomes, {})
+
+
+def test_a_partly_held_sentence_never_hangs_on_what_holds():
+    """Even where what fails has the larger number, as a difference does that should be none."""
+    decision = decision_of((decide_equivalence, [0.6, 0.62, 0.64]), (decide, [0.30, 0.31, 0.32]))
+    assert decision.verdict == PARTLY
+    assert decision.deciding.effect == pytest.approx(0.62)
+
+
+def test_points_are_not_weighed_against_other_units():
+    epochs = partial(decide, smallest=1, unit="epochs")
+    decision = decision_of((epochs, [1.0, 1.1, 1.2]), (decide, [2.0, 2.1, 2.2]))
+    assert decision.deciding.unit == "percentage points"
 
 
 def test_per_gradient_the_costlier_optimizer_loses_and_the_claim_is_not_robust(decide_on):

@@ -8,7 +8,7 @@ from labcode.experiments import Experiment
 def test_names_say_what_differs_from_the_baseline(tiny):
     assert Experiment(seed=2).name == "baseline_seed=2"
     assert tiny.name == "width=1_hidden=4_batch_size=100_epochs=1_seed=0"
-    assert Experiment(1).vary(dropout=(0.5, 0, 0.5)).name == "dropout=0.5,0,0.5_seed=1"
+    assert Experiment(1).vary(dropout=(0.5, 0, 0.5)).name == "dropout=0.5,0.0,0.5_seed=1"
     assert Experiment(0, scale="full").name == "scale=full_seed=0"
 
 
@@ -19,6 +19,16 @@ def test_bad_experiments_are_refused():
         Experiment(0, scale="half")
     with pytest.raises(ValueError, match="seed is '1'; it must be a whole number"):
         Experiment("1")
+
+
+def test_equal_experiments_have_one_name():
+    for one, other in (
+        ({"dropout": (0.5, 0, 0.5)}, {"dropout": (0.5, 0.0, 0.5)}),
+        ({"exponent": 4}, {"exponent": 4.0}),
+        ({"learning_rate": 1}, {"learning_rate": 1.0}),
+    ):
+        assert Experiment(0).vary(**one) == Experiment(0).vary(**other)
+        assert Experiment(0).vary(**one).name == Experiment(0).vary(**other).name
 
 
 def test_settings_of_network_and_recipe_vary_together():

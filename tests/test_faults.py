@@ -2,7 +2,6 @@
 
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from labcode.records import RecordError, path_of, read, read_all, save
 from labcode.runs import run
 from labcode.sweep import run_missing
 
+resource = pytest.importorskip("resource")
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and limits of processes are POSIX")
 
 SMALL = Experiment(seed=0).vary(width=1, hidden=4, batch_size=20, epochs=6)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from sympy import Max, cos, exp, sin, symbols
+from sympy import Max, cos, exp, nan, oo, sin, symbols
 
 from labcode.gradcheck import (
     GradientError,
@@ -29,6 +29,12 @@ def test_a_right_jacobian_passes_and_shows_bounds_only():
     assert [row.residual < row.tolerance for row in table.rows] == [True, True]
     assert "below $10^{-12}$" in table._repr_markdown_()
     assert "e-16," not in repr(table)
+
+
+@pytest.mark.parametrize("nothing", [nan, oo])
+def test_a_formula_without_a_value_is_refused(nothing):
+    with pytest.raises(GradientError):
+        check_gradient(nothing, exp(2 * x), [x], lambda point: (2 * point).exp())
 
 
 @pytest.mark.parametrize(
@@ -84,6 +90,6 @@ def test_no_table_holds_a_residual_that_reaches_its_tolerance(bad):
 
 def test_residual_refuses_shapes_and_missing_numbers():
     assert residual([1.0, 2.0], [1.0]) == np.inf
-    assert residual([np.nan], [1.0]) == np.inf
+    assert residual([np.nan], [1.0]) == residual([1.0], [np.nan]) == residual([0.0], [np.inf]) == np.inf
     assert residual([0.0], [0.0]) == 0.0
     assert residual([0.0, 0.0], [0.0, 1.0]) == 1.0

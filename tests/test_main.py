@@ -139,6 +139,18 @@ def test_verify_trains_recorded_runs_again(recorded_thrice, capsys):
     assert all(line.endswith(": equal") for line in printed)
 
 
+def test_verify_without_records_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(records, "RECORDS", tmp_path)
+    assert cli.main(["verify"]) == 1
+    assert "There are no records in" in capsys.readouterr().err
+
+
+def test_bench_measures_one_thing_at_a_time(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["bench", "--memory", "--optimizers"])
+    assert "not allowed with" in capsys.readouterr().err
+
+
 def test_verify_finds_a_record_that_training_does_not_give(recorded_thrice, capsys):
     folder, made = recorded_thrice
     for record in made:
@@ -155,6 +167,24 @@ def test_compare_holds_records_and_verdicts_against_the_books(recorded_thrice, c
     printed = capsys.readouterr().out
     assert printed.count(": equal") == 3
     assert "Every verdict is the same." in printed
+
+
+def test_compare_finds_another_verdict(recorded_thrice, monkeypatch, capsys):
+    folder, _ = recorded_thrice
+    (elsewhere := folder.parent / "elsewhere").mkdir()
+    for file in folder.glob("*.json"):
+        (elsewhere / file.name).write_bytes(file.read_bytes())
+
+    def decided(place):
+        verdict = "reproduced" if place == folder else "contradicted"
+        return [ledger.Entry("C01", "claim", "2.4.1", "a.", verdict, "page")]
+
+    monkeypatch.setattr(ledger, "entries", decided)
+    assert cli.main(["compare", str(elsewhere)]) == 1
+    printed = capsys.readouterr().out
+    assert printed.count(": equal") == 3
+    assert "C01" in printed
+    assert "contradicted" in printed
 
 
 def test_bench_prints_what_a_run_takes_of_the_memory(monkeypatch, capsys):

@@ -25,3 +25,9 @@ def test_a_process_that_fails_is_a_sentence(monkeypatch):
     monkeypatch.setattr(memory, "MEASURE", "raise OSError('no images')")
     with pytest.raises(RuntimeError, match="that was to be measured failed: OSError: no images"):
         peak_megabytes(SMALL)
+
+
+def test_a_process_that_is_killed_without_a_word_is_a_sentence_too(monkeypatch):
+    monkeypatch.setattr(memory, "MEASURE", "import os; os._exit(9)")
+    with pytest.raises(RuntimeError, match="it ended with code 9 and said nothing"):
+        peak_megabytes(SMALL)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from labcode.ablations import LEARNING_RATES
+from labcode.ablations import FINAL_RUNS, LEARNING_RATES
 from labcode.experiments import Experiment
 from labcode.records import read
 from labcode.reproduction import compare, compare_with
@@ -38,6 +38,14 @@ def test_on_the_same_machine_one_error_more_is_too_many(family):
     assert found.must_be_equal
     assert not found.passes
     assert "DIFFERS TOO MUCH by 0.06 percentage points (must be equal)" in str(found)
+
+
+def test_what_the_final_model_is_judged_by_is_compared_too():
+    ours = read(FINAL_RUNS.experiment("final", 0))
+    fitted = replace(ours.fitted, errors=(ours.fitted.errors[0] + 1,))
+    assert compare(ours, ours, [ours]).equal
+    assert not compare(ours, replace(ours, fitted=fitted), [ours]).equal
+    assert not compare(ours, replace(ours, missed=ours.missed[1:]), [ours]).equal
 
 
 @pytest.mark.parametrize("where", [{"processor": "another"}, {"torch": "2.0.0"}, {"code": "0" * 16}])

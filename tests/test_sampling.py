@@ -6,6 +6,7 @@ from sympy import (
     Abs,
     IndexedBase,
     Max,
+    Rational,
     Sum,
     Symbol,
     exp,
@@ -53,6 +54,13 @@ def test_domain_ends_are_kept():
     tried, difference = sample(sqrt(x**2), x, domain={x: (0, 3)})
     assert difference is None
     assert tried >= 14
+
+
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_a_domain_may_begin_or_end_between_two_whole_numbers(seed):
+    half = Rational(1, 2)
+    assert sample(Abs(x - half), x - half, domain={x: (half, oo)}, seed=seed)[1] is None
+    assert sample(Abs(x - half), half - x, domain={x: (-oo, half)}, seed=seed)[1] is None
 
 
 def test_the_same_seed_tries_the_same_points():

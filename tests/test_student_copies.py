@@ -72,6 +72,11 @@ def test_a_copy_is_written_below_the_build_folder(tmp_path, monkeypatch, capsys)
         written = chapters.STUDENT / "backprop" / "logistic.ipynb"
         assert "answer_1 = ..." in written.read_text(encoding="utf-8")
         assert "ready to work in" in capsys.readouterr().out
+        assert chapters.main(["--student", "backprop/logistic"]) == 0  # untouched, it is written again
+        written.write_text(filled := written.read_text(encoding="utf-8").replace("answer_1 = ...", "answer_1 = 2"))
+        assert chapters.main(["--student", "backprop/logistic"]) == 1
+        assert "may hold answers" in capsys.readouterr().err
+        assert written.read_text(encoding="utf-8") == filled
     finally:
         import shutil
 

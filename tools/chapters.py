@@ -43,7 +43,7 @@ from tqdm import tqdm
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "book"
 PIN_FILES = ("requirements.txt", "constraints.txt")
-SECONDS_PER_CELL = 600
+SECONDS_PER_CELL = 300  # as --nbval-cell-timeout in pyproject.toml
 
 # The place in a notebook's metadata where a snapshot says what it was made from.
 MADE_FROM = "made_from"
@@ -435,6 +435,9 @@ def write_student_copies(sources: list[Path], say=print) -> None:
     for name, text in student_copies(sources).items():
         place = STUDENT / f"{name}.ipynb"
         place.parent.mkdir(parents=True, exist_ok=True)
+        if place.exists() and place.read_text(encoding="utf-8") != text:
+            shown = place.relative_to(ROOT)
+            raise ChapterError(f"{shown} is there already and may hold answers: move or delete it for a fresh copy.")
         write_whole(place, text)
         say(f"{place.relative_to(ROOT)}: ready to work in")
 

@@ -96,7 +96,7 @@ def whole_numbers(text: str) -> str:
     """Return ``text`` with a space that does not break between the thousands of a number.
 
     >>> whole_numbers("4 200 and 1 800 images, 3 seeds").count(" ")
-    4
+    5
     """
     return THOUSANDS.sub("\u00a0", text)
 
