@@ -67,6 +67,16 @@ def judge_chain(
 ) -> Derivation:
     """Check a chain of steps that leads from ``start`` to ``end``, written exactly like that.
 
+    Raises
+    ------
+    WrongAnswer
+        ``steps``, or one of them, is still ``...``; or every step is right, but the last expression is not written as
+        ``end`` is.
+    labcode.derivation.DerivationError
+        A step is false, or could not be proved.
+    ValueError
+        There are no steps; or a step has no point at which it could be tried (:func:`labcode.sampling.sample`).
+
     >>> from sympy import symbols
     >>> x, y = symbols("x y", real=True)
     >>> steps = [Step(x**2 + 2 * x * y + y**2, "expand")]

@@ -47,6 +47,11 @@ def own_steps(make: Callable, net: ConvNet, images: Images, batch_size: int, lea
     ----------
     make : the engine, such as `labcode.training.AutogradSteps`.
     net, images, batch_size, learning_rate : as in `labcode.training`.
+
+    >>> net = ConvNet(ConvNetConfig(width=2, hidden=4), stream(0, "initial weights"))
+    >>> losses = own_steps(ENGINES["hand"], net, load("tenth", seed=0).train[:8], batch_size=2, learning_rate=0.01)
+    >>> 1 < next(losses) < 4
+    True
     """
     steps = make(net, learning_rate)
     orders, masks = stream(0, "order of images"), stream(0, "dropout")
@@ -91,7 +96,13 @@ def step_multiply_adds(config: ConvNetConfig, batch_size: int) -> int:
 
 
 def time_product(size: int) -> float:
-    """Return the GFLOP/s of one float32 product of two (size, size) matrices, the best of a few."""
+    """Return the GFLOP/s of one float32 product of two (size, size) matrices, the best of a few.
+
+    >>> time_product(64) > 0
+    True
+    >>> round(time_product(1024))  # doctest: +SKIP
+    113
+    """
     a = torch.randn(size, size, generator=stream(0, "left factor"))
     b = torch.randn(size, size, generator=stream(0, "right factor"))
     out = torch.empty(size, size)
@@ -138,6 +149,9 @@ def measure(nets: dict[str, ConvNetConfig], batch_sizes: tuple[int, ...], rounds
     batch_sizes : of the steps.
     rounds : turns of each engine.
     seconds : length of a turn, about.
+
+    >>> sorted(measure({"baseline": ConvNetConfig()}, (1,), rounds=1, seconds=0.1))  # doctest: +SKIP
+    ['floor', 'machine', 'profile', 'rows']
     """
     images = load("tenth", seed=0).train
     timings, peak = {}, dict.fromkeys(PRODUCT_SIZES, 0.0)
@@ -245,7 +259,11 @@ def _rows(net: str, batch: int, times: dict[str, list[float]], floor: float) -> 
 
 
 def machine() -> dict:
-    """Return what a measurement depends on: the processor, the system, the versions, and the date."""
+    """Return what a measurement depends on: the processor, the system, the versions, and the date.
+
+    >>> sorted(machine())
+    ['cores', 'date', 'processor', 'python', 'system', 'threads', 'versions']
+    """
     versions = {}
     for package in ("torch", "jax", "tensorflow", "tensorflow-cpu"):
         try:
@@ -264,7 +282,19 @@ def machine() -> dict:
 
 
 def table(measured: dict) -> str:
-    """Lay the measurements out for a reader: a line an engine, the floor of each case, then the profiles."""
+    """Lay the measurements out for a reader: a line an engine, the floor of each case, then the profiles.
+
+    >>> row = asdict(Row("final", 1, "hand", 2.5, 2.4, 2.6, ratio_to_idiomatic=2.0, fraction_of_floor=0.76))
+    >>> floor = {"net": "final", "batch": 1, "ms": 1.9}
+    >>> kind = {"processor": "AMD EPYC", "peak_gflops": 113.9}
+    >>> print(table({"machine": kind, "floor": [floor], "rows": [row], "profile": {}}))
+    AMD EPYC, one thread; matrix products peak at 114 GFLOP/s
+    <BLANKLINE>
+    net       batch  engine       ms a step  times idiomatic  of the floor
+    final         1  hand              2.50             2.00           76%
+    final         1  (floor)           1.90
+    <BLANKLINE>
+    """
     machine = measured["machine"]
     lines = [
         f"{machine['processor']}, one thread; matrix products peak at {machine['peak_gflops']:.0f} GFLOP/s",

@@ -47,7 +47,13 @@ Value = Callable[[Record], float]
 
 
 def lower(label: str, than: Iterable[str], value: Value) -> dict[str, Contrast]:
-    """Return, for each other label, by how much the value at ``label`` is below that at the other."""
+    """Return, for each other label, by how much the value at ``label`` is below that at the other.
+
+    >>> records = HIDDEN_UNITS.records(seeds=[0])[0]
+    >>> contrasts = lower("128", than=["16", "64"], value=of("validation", best))
+    >>> {name: round(contrast(records), 2) for name, contrast in contrasts.items()}
+    {'128 below 16': 0.22, '128 below 64': 0.11}
+    """
 
     def contrast(other: str) -> Contrast:
         return lambda records: value(records[other]) - value(records[label])
@@ -56,7 +62,13 @@ def lower(label: str, than: Iterable[str], value: Value) -> dict[str, Contrast]:
 
 
 def higher(label: str, than: Iterable[str], value: Value) -> dict[str, Contrast]:
-    """Return, for each other label, by how much the value at ``label`` is above that at the other."""
+    """Return, for each other label, by how much the value at ``label`` is above that at the other.
+
+    >>> records = STAGES.records(seeds=[0])[0]
+    >>> contrasts = higher("1", than=["2", "3"], value=gap)
+    >>> {name: round(contrast(records), 2) for name, contrast in contrasts.items()}
+    {'1 above 2': 1.2, '1 above 3': 1.19}
+    """
 
     def contrast(other: str) -> Contrast:
         return lambda records: value(records[label]) - value(records[other])
@@ -126,6 +138,14 @@ def error_on_test(record: Record) -> float:
     Raises
     ------
     ValueError : the run was made to choose settings, and never saw them.
+
+    >>> from labcode.records import read
+    >>> print(error_on_test(read(Experiment(seed=0))))
+    1.26
+    >>> error_on_test(read(Experiment(seed=100)))
+    Traceback (most recent call last):
+    ...
+    ValueError: baseline_seed=100 never saw the test images: it was run to choose settings.
     """
     if record.test is None:
         raise ValueError(f"{record.experiment.name} never saw the test images: it was run to choose settings.")

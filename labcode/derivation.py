@@ -144,6 +144,15 @@ def derive(
     ------
     DerivationError
         A step is false (with a point where the sides differ), or no strategy proves it.
+    ValueError
+        There are no steps; or a step has no point at which it could be tried (:func:`labcode.sampling.sample`).
+
+    >>> from sympy import cos, sin, symbols
+    >>> x = symbols("x", real=True)
+    >>> derive("double", sin(2 * x), Step(2 * sin(x) * cos(x), "addition theorem"))
+    double: 1 step, each proved, then compared to 50 digits at 16 points or more
+          sin(2*x)
+    (1) = 2*sin(x)*cos(x)    addition theorem
     """
     if not steps:
         raise ValueError(f'The derivation "{name}" has no steps: a chain needs at least one.')

@@ -22,6 +22,11 @@ class Partial(Expr):
     ``Partial(f, v)`` means: write ``f`` out in terms of ``v``, hold everything on the same level
     as ``v`` fixed, differentiate.
 
+    Raises
+    ------
+    TypeError
+        ``v`` is neither a symbol nor an indexed symbol, such as ``z[k]``.
+
     >>> from sympy import symbols
     >>> y, x = symbols("y x", real=True)
     >>> unfold(Partial(y, x), {y: x**3})
@@ -164,6 +169,11 @@ def without_max(expression: Expr) -> Expr:
     """Write ``max(a, b)`` as ``(a + b + |a - b|) / 2``, and ``min(a, b)`` likewise, for real numbers.
 
     Its derivative is then a sign, which says nothing at a tie, as it must be.
+
+    >>> from sympy import Max, symbols
+    >>> a, b = symbols("a b", real=True)
+    >>> without_max(Max(a, b))
+    a/2 + b/2 + Abs(a - b)/2
     """
 
     def rewrite(direction: int) -> Callable[..., Expr]:
@@ -179,7 +189,14 @@ def without_max(expression: Expr) -> Expr:
 
 
 def tidy_sums(expression: Expr) -> Expr:
-    """Split each sum into terms, pull out what its index does not touch, resolve its deltas."""
+    """Split each sum into terms, pull out what its index does not touch, resolve its deltas.
+
+    >>> from sympy import IndexedBase, Sum, symbols
+    >>> k, j, n = symbols("k j n", integer=True, positive=True)
+    >>> z = IndexedBase("z", real=True)
+    >>> tidy_sums(Sum(2 * z[k] + KroneckerDelta(j, k) * z[k], (k, 1, n)))
+    z[j] + 2*Sum(z[_k0], (_k0, 1, n))
+    """
     return expression.replace(lambda node: isinstance(node, sympy.Sum), _tidy_sum)
 
 
@@ -203,7 +220,14 @@ def _tidy_sum(node: sympy.Sum) -> Expr:
 
 
 def confine(expression: Expr, distinct: Iterable[tuple], case: Mapping | None) -> Expr:
-    """Restrict an expression to distinct indices, whose delta is 0, and to a case, which replaces variables."""
+    """Restrict an expression to distinct indices, whose delta is 0, and to a case, which replaces variables.
+
+    >>> from sympy import symbols
+    >>> i, j = symbols("i j", integer=True)
+    >>> x, t = symbols("x", real=True), symbols("t", positive=True)
+    >>> confine(abs(x) + KroneckerDelta(i, j), distinct=[(i, j)], case={x: -t})
+    t
+    """
     for first, second in distinct:
         expression = expression.xreplace({KroneckerDelta(first, second): sympy.S.Zero})
     if case:

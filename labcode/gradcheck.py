@@ -149,6 +149,8 @@ def check_gradient(
     ------
     GradientError
         The formula differs from either; the sentence says where, and shows both values.
+    ValueError
+        ``answer`` does not have one row for each output, or a row not one entry for each variable.
 
     >>> from sympy import symbols, exp
     >>> x = symbols("x", real=True)

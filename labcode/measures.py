@@ -20,6 +20,12 @@ def errors(record: Record, part: str) -> np.ndarray:
     """Return the errors of ``part`` ("train" or "validation") in percent, one a measurement.
 
     After a divergence there are no weights worth testing: the curve goes on at 90%, as guessing would.
+
+    >>> from labcode.ablations import ACTIVATIONS
+    >>> from labcode.records import read
+    >>> diverged = read(ACTIVATIONS.experiment("relu", 0, {"learning_rate_times": 30}))
+    >>> diverged.history.train.errors, errors(diverged, "train").shape, errors(diverged, "train")[0]
+    ((), (20,), np.float64(90.0))
     """
     recipe = record.experiment.recipe
     percent = getattr(record.history, part).percent
@@ -28,7 +34,13 @@ def errors(record: Record, part: str) -> np.ndarray:
 
 
 def of(part: str, measure: Measure) -> Callable[[Record], float]:
-    """Return ``measure`` of the errors of ``part``, as a function of a record."""
+    """Return ``measure`` of the errors of ``part``, as a function of a record.
+
+    >>> from labcode.ablations import HIDDEN_UNITS
+    >>> from labcode.records import read
+    >>> of("validation", best)(read(HIDDEN_UNITS.experiment("16", seed=0)))
+    1.5
+    """
     return lambda record: measure(errors(record, part))
 
 
@@ -102,7 +114,13 @@ def epochs_to(curve: np.ndarray, percent: float) -> int:
 
 
 def gap(record: Record) -> float:
-    """Validation error less training error (dropout off), both over the last 3 epochs: wider is more overfitted."""
+    """Validation error less training error (dropout off), both over the last 3 epochs: wider is more overfitted.
+
+    >>> from labcode.ablations import HIDDEN_UNITS
+    >>> from labcode.records import read
+    >>> round(gap(read(HIDDEN_UNITS.experiment("16", seed=0))), 2)
+    1.59
+    """
     return settled(errors(record, "validation")) - settled(errors(record, "train"))
 
 
@@ -112,6 +130,12 @@ def at_updates(record: Record, updates: int) -> float:
     Raises
     ------
     ValueError : it falls between two measurements.
+
+    >>> from labcode.ablations import BATCH_SIZE
+    >>> from labcode.records import read
+    >>> by_size = {label: read(BATCH_SIZE.experiment(label, seed=0)) for label in ("1", "10")}
+    >>> {label: round(at_updates(record, 8_400), 2) for label, record in by_size.items()}  # 2 epochs, and 20
+    {'1': 2.28, '10': 2.22}
     """
     recipe = record.experiment.recipe
     an_epoch = -(-record.history.online.images // recipe.batch_size)
@@ -123,6 +147,13 @@ def at_updates(record: Record, updates: int) -> float:
 
 
 def at_gradients(record: Record, budget: float) -> float:
-    """Training error when ``budget`` minibatch gradients are taken, interpolated; guessing before the first step."""
+    """Training error when ``budget`` minibatch gradients are taken, interpolated; guessing before the first step.
+
+    >>> from labcode.ablations import HIDDEN_UNITS
+    >>> from labcode.records import read
+    >>> run = read(HIDDEN_UNITS.experiment("16", seed=0))
+    >>> at_gradients(run, 0), round(at_gradients(run, 4_200), 2)  # before the first epoch, and after it
+    (90.0, 3.67)
+    """
     taken = record.history.gradients
     return float(np.interp(budget, [0, *taken], [CHANCE, *errors(record, "train")[: len(taken)]]))

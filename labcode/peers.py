@@ -24,7 +24,11 @@ MODULES: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU, "sigmoi
 
 
 def available() -> list[str]:
-    """Return the peers that this machine can run; torch.compile needs a C++ compiler."""
+    """Return the peers that this machine can run; torch.compile needs a C++ compiler.
+
+    >>> "idiomatic" in available()
+    True
+    """
     needs = {
         "idiomatic": True,
         "compiled": any(map(which, ("g++", "clang++", "cl"))),
@@ -35,7 +39,16 @@ def available() -> list[str]:
 
 
 def idiomatic_net(net: ConvNet) -> nn.Sequential:
-    """Return ``net`` as an ``nn.Sequential`` of the framework's modules (and our two layers that it lacks)."""
+    """Return ``net`` as an ``nn.Sequential`` of the framework's modules (and our two layers that it lacks).
+
+    Images (N, 1, 32, 32) in, scores (N, 10) out: the log-softmax is left to ``nn.CrossEntropyLoss``.
+
+    >>> from labcode.convnet import ConvNetConfig
+    >>> net = ConvNet(ConvNetConfig(width=2), torch.Generator().manual_seed(0))
+    >>> images = torch.ones(1, 1, 32, 32)
+    >>> torch.allclose(idiomatic_net(net)(images).log_softmax(dim=1), net(images), atol=1e-5)
+    True
+    """
     config = net.config
     rates = config.dropout or (0.0,) * (config.stages + 1)
     activation = MODULES[config.activation]
@@ -73,7 +86,14 @@ def idiomatic(net: ConvNet, images: Images, batch_size: int, learning_rate: floa
 
 
 def compiled(net: ConvNet, images: Images, batch_size: int, learning_rate: float) -> Iterator[float]:
-    """Train as `idiomatic`, the network passed through ``torch.compile``."""
+    """Train as `idiomatic`, the network passed through ``torch.compile``.
+
+    >>> from labcode.convnet import ConvNetConfig
+    >>> net = ConvNet(ConvNetConfig(width=2), torch.Generator().manual_seed(0))
+    >>> digits = Images(torch.zeros(4, 1, 32, 32), torch.tensor([1, 2, 3, 4]))
+    >>> 1 < next(compiled(net, digits, batch_size=2, learning_rate=0.01)) < 4  # doctest: +SKIP
+    True
+    """
     torch.compiler.reset()
     # A compiled module is a module, though `torch.compile` promises no more than something to call.
     model = cast(nn.Module, torch.compile(idiomatic_net(net), dynamic=False))

@@ -131,6 +131,11 @@ def save(record: Record, folder: Path) -> Path:
     Raises
     ------
     RecordError : the folder or the file cannot be written; what was there before is as it was.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(read(Experiment(seed=0)), Path(folder)).name
+    'baseline_seed=0.json'
     """
     history, experiment = record.history, asdict(record.experiment)
     content = {
@@ -175,6 +180,9 @@ def read(experiment: Experiment, folder: Path = RECORDS) -> Record:
     ------
     MissingRecordError : there is none; the sentence says how to make it.
     RecordError : with a sentence: the record is damaged, altered, or of another experiment.
+
+    >>> read(Experiment(seed=0)).test
+    ErrorCurve(errors=(126,), images=10000)
     """
     path = path_of(experiment, folder)
     try:
@@ -199,6 +207,12 @@ def read_all(folder: Path = RECORDS) -> list[Record]:
     Raises
     ------
     RecordError : one of them is damaged, altered, or not named after its experiment.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     paths = [save(read(Experiment(seed)), Path(folder)) for seed in (1, 0)]
+    ...     [record.experiment.name for record in read_all(Path(folder))]
+    ['baseline_seed=0', 'baseline_seed=1']
     """
     found = []
     for path in sorted(folder.glob("*.json")):
@@ -277,7 +291,11 @@ def _layout(value: object, depth: int = 0) -> str:
 
 
 def provenance(engine: str) -> dict[str, str]:
-    """Return what makes a record here and now: engine, code, versions, processor, day."""
+    """Return what makes a record here and now: engine, code, versions, processor, day.
+
+    >>> sorted(provenance("hand"))
+    ['code', 'engine', 'finished', 'labcode', 'numpy', 'processor', 'python', 'torch']
+    """
     return {
         "engine": engine,
         "labcode": version("labcode"),
@@ -292,7 +310,11 @@ def provenance(engine: str) -> dict[str, str]:
 
 @cache
 def code_digest() -> str:
-    """Return the first 16 digits of the SHA-256 of the modules that decide a run's numbers."""
+    """Return the first 16 digits of the SHA-256 of the modules that decide a run's numbers.
+
+    >>> len(code_digest()), code_digest() == provenance("hand")["code"]
+    (16, True)
+    """
     sources = b"".join(files("labcode").joinpath(f"{name}.py").read_bytes() for name in DECIDING_MODULES)
     return hashlib.sha256(sources).hexdigest()[:16]
 

@@ -162,7 +162,12 @@ def show_rules(*ids: str) -> Markdown:
 
 
 def epochs_of(record: Record) -> np.ndarray:
-    """Return the epochs after which the record's errors were measured, (measurements,)."""
+    """Return the epochs after which the record's errors were measured, (measurements,).
+
+    >>> from labcode.ablations import EQUAL_UPDATES
+    >>> epochs_of(EQUAL_UPDATES.records(seeds=[0])[0]["100, longer"])[:3].tolist()
+    [10, 20, 30]
+    """
     recipe = record.experiment.recipe
     return np.arange(recipe.measured_every, recipe.epochs + 1, recipe.measured_every)
 
@@ -228,6 +233,11 @@ def learning_curves(
     parts : of "train" and "validation".
     factor : what the levels are, above their legend.
     cost : "epochs", "gradients" or "seconds".
+
+    >>> from labcode.ablations import HIDDEN_UNITS
+    >>> figure = learning_curves(HIDDEN_UNITS.records(seeds=[0, 1]), ["validation"], "width")
+    >>> [line.get_label() for line in figure.axes[0].get_lines()]
+    ['16', '32', '64', '128']
     """
     parts = list(parts)
     figure, axes = panels(len(parts), height=3.8)
@@ -421,6 +431,10 @@ def made_by(ablation: Ablation) -> Markdown:
     Raises
     ------
     labcode.records.RecordError : a record is missing or unsound.
+
+    >>> from labcode.ablations import HIDDEN_UNITS
+    >>> print(made_by(HIDDEN_UNITS).data)  # doctest: +ELLIPSIS
+    These 32 runs were made by the `hand` engine with PyTorch ... on .... They took ... hours of one core.
     """
     records = [record for by_level in ablation.records() for record in by_level.values()]
     engine, torch, processor = (

@@ -61,6 +61,11 @@ def compare(recorded: Record, again: Record, siblings: Iterable[Record]) -> Comp
     Raises
     ------
     ValueError : the experiments differ, or a sibling is of another experiment.
+
+    >>> from labcode.records import read
+    >>> record, other_seed = read(Experiment(seed=0)), read(Experiment(seed=1))
+    >>> print(compare(record, replace(record, history=other_seed.history, provenance={}), siblings=[]))
+    baseline_seed=0: differs by 0.11 percentage points (0.20 is allowed)
     """
     if recorded.experiment != again.experiment:
         raise ValueError(f"{recorded.experiment.name} and {again.experiment.name} are different experiments.")
@@ -88,6 +93,11 @@ def compare_with(recorded: Iterable[Record], again: Iterable[Record]) -> Iterato
     Raises
     ------
     ValueError : an experiment was not recorded.
+
+    >>> from labcode.records import read
+    >>> recorded = [read(Experiment(seed)) for seed in range(3)]
+    >>> print(*compare_with(recorded, again=recorded[:1]))
+    baseline_seed=0: equal
     """
     families: dict[Experiment, dict[int, Record]] = {}
     for record in recorded:

@@ -72,6 +72,13 @@ def sample(
     symbolic number of terms is tried as 2, 3 and 5. An unknown function is replaced by a random
     smooth one. The first point where fewer than 45 digits agree ends the search.
 
+    Raises
+    ------
+    ValueError
+        No point could be tried. At each, some exponential is so large or so small that it takes more working digits
+        than are allowed (1700; with more than two variables 600). Or no numbers are left for the indices: each is
+        tried as 1 and as the size, so three of them cannot all be ``distinct``.
+
     >>> from sympy import exp, symbols
     >>> x = symbols("x", real=True)
     >>> tried, difference = sample(exp(x), exp(-x))

@@ -109,6 +109,11 @@ class Stepper:
     truth : the gradient of the last node by some inputs, as the derivation has it; the last step says whether the same
         has arrived.
 
+    Raises
+    ------
+    ValueError : an input or a node of the graph has no place. What :func:`backpropagate` refuses is refused later, when
+        the steps are first shown.
+
     >>> x, y, w = sympy.symbols("x y w", real=True)
     >>> Stepper("Two paths", {y: x**2, w: x * y}, {x: 3}, {x: (0, 0), y: (1, 1), w: (0, 2)}, {x: 3 * x**2})
     Two paths

@@ -73,6 +73,11 @@ def measure_suite(
     Raises
     ------
     labcode.records.RecordError : a record is missing or unsound.
+
+    >>> from labcode.ablations import THE_LABS
+    >>> print(describe(measure_suite(THE_LABS, workers=2)))  # doctest: +SKIP
+    20 runs for 27 levels in 38 minutes on 2 workers; the idiomatic loop, one after the other: 124 minutes.
+    3.2 times = engine 1.56 x sharing 1.19 x cores 1.75
     """
     wanted = [experiment for ablation in ablations for experiment in ablation.experiments([0])]
     records = {experiment: read(experiment, folder) for experiment in dict.fromkeys(wanted)}
@@ -105,6 +110,9 @@ def run_seconds(record: Record, gradient_ms: float, measuring_ms: float) -> floa
     """Return what a recorded run takes when a minibatch gradient, and measuring an image's error, take so long.
 
     Conjugate gradient's evaluations are counted as gradients.
+
+    >>> run_seconds(read(Experiment(seed=0)), gradient_ms=1.0, measuring_ms=0.5)  # 84 000 and 72 000 times
+    120.0
     """
     history = record.history
     measured = len(history.train.errors) * (history.train.images + history.validation.images)
@@ -156,6 +164,11 @@ def describe(suite: Suite) -> str:
 
 
 def as_json(suite: Suite) -> dict:
-    """Return the measurement as JSON can hold it, with ``times`` and the machine."""
+    """Return the measurement as JSON can hold it, with ``times`` and the machine.
+
+    >>> measured = as_json(Suite(20, 25, 2, 1800.0, 3420.0, 9000.0, 2.0, 1.316, 1.9))
+    >>> measured["times"], measured["machine"]["threads"]
+    (5.0, 1)
+    """
     numbers = asdict(suite) | {"times": suite.times}
     return {"machine": machine()} | {name: round(value, 3) for name, value in numbers.items()}

@@ -41,6 +41,10 @@ def missing(experiments: Iterable[Experiment], folder: Path = RECORDS) -> list[E
     ------
     labcode.records.RecordError : a record that is there is unsound. It is not replaced unasked: somebody's hours may be
         in it.
+
+    >>> wanted = [Experiment(seed=0), Experiment(seed=0).vary(width=128)]
+    >>> [experiment.name for experiment in missing(wanted, Path("empty"))], missing(wanted)
+    (['width=128_seed=0', 'baseline_seed=0'], [])
     """
     absent = []
     for experiment in dict.fromkeys(experiments):
@@ -78,6 +82,12 @@ def run_missing(
     labcode.fetch.MnistUnavailableError : a run needs the full set, and it was not fetched. Nothing was trained then.
     SweepError : a worker on this machine died; or the cluster does not answer or gave a run up, or a worker of it has
         other code or other data. What was finished by then is kept.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = save(read(Experiment(seed=0)), Path(folder))
+    ...     list(run_missing([Experiment(seed=0)], Path(folder), workers=1))  # what is recorded is not trained again
+    []
     """
     todo = missing(experiments, folder)
     if any(experiment.scale == "full" for experiment in todo):
