@@ -123,7 +123,8 @@ def judge_value(answer: Value, truth: Value, tolerance: float = 0.0) -> None:
         raise WrongAnswer(f"Wrong: you give {len(values)} values, wanted are {len(right)}.")
     for place, (value, entry) in enumerate(zip(values, right, strict=True), 1):
         if not abs(value - entry) <= tolerance:
-            wrong = f"{value} is too {'small' if value < entry else 'large'}"
+            how = "not a number" if value != value else "too small" if value < entry else "too large"
+            wrong = f"{value} is {how}"
             raise WrongAnswer(
                 f"Wrong: {wrong}." if len(right) == 1 else f"Wrong: of your values, number {place}, {wrong}."
             )

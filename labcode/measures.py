@@ -156,4 +156,6 @@ def at_gradients(record: Record, budget: float) -> float:
     (90.0, 3.67)
     """
     taken = record.history.gradients
-    return float(np.interp(budget, [0, *taken], [CHANCE, *errors(record, "train")[: len(taken)]]))
+    measured = errors(record, "train")[: len(taken)]
+    beyond = CHANCE if record.history.diverged else None  # else what was measured last
+    return float(np.interp(budget, [0, *taken], [CHANCE, *measured], right=beyond))

@@ -6,7 +6,7 @@ import mpmath
 import pytest
 from sympy import symbols, tanh
 
-from labcode.answers import WrongAnswer, judge, judge_chain, judge_function
+from labcode.answers import WrongAnswer, judge, judge_chain, judge_function, judge_value
 from labcode.derivation import DerivationError, Partial, Step
 
 x = symbols("x", real=True)
@@ -50,3 +50,25 @@ def test_a_chain_must_hold_and_must_arrive():
 def test_a_function_is_judged_where_digits_are_lost(wrong):
     with pytest.raises(WrongAnswer, match=r"^Wrong: at"):
         judge_function(wrong, mpmath.expm1, [1.0, 1e-9], 1e-14)
+
+
+@pytest.mark.parametrize(
+    ("answer", "truth", "said"),
+    [
+        (3.1, 3, "Wrong: 3.1 is too large."),
+        (2.9, 3, "Wrong: 2.9 is too small."),
+        (math.nan, 3, "Wrong: nan is not a number."),
+        ([1, 2], [1, 3], "Wrong: of your values, number 2, 2 is too small."),
+        ([1], [1, 3], "Wrong: you give 1 values, wanted are 2."),
+        (None, 3, "Wrong: a value is None. Does your function return its result?"),
+    ],
+)
+def test_a_wrong_value_is_told_in_which_way(answer, truth, said):
+    with pytest.raises(WrongAnswer) as refused:
+        judge_value(answer, truth, tolerance=0.05)
+    assert str(refused.value) == said
+
+
+def test_a_value_within_the_tolerance_is_right(capsys):
+    judge_value([1.04, 2.0], [1, 2], tolerance=0.05)
+    assert capsys.readouterr().out == "Right, within 0.05.\n"

@@ -81,3 +81,9 @@ def test_a_cost_between_two_measurements_is_interpolated():
 
 def test_a_run_that_diverged_before_its_first_measurement_never_got_better_than_guessing():
     assert at_gradients(record([], experiment=Experiment(0), diverged=True), 50) == 90
+
+
+def test_after_a_divergence_more_gradients_are_worth_no_more_than_guessing():
+    stopped = record([360, 180], experiment=Experiment(0), diverged=True, gradients=[100, 300])
+    assert at_gradients(stopped, 300) == pytest.approx(10)
+    assert at_gradients(stopped, 301) == 90
