@@ -51,17 +51,17 @@ class Verdict:
 
     @property
     def interval(self) -> str:
-        """Effect and interval as text.
+        """Effect and interval as text. What rounds to zero is not called -0.00.
 
         >>> decide([0.9, 1.1, 1.0, 1.2]).interval
         '+1.05 (+0.84 to +1.26)'
         """
-        return f"{self.effect:+.2f} ({self.low:+.2f} to {self.high:+.2f})"
+        return f"{self.effect:+z.2f} ({self.low:+z.2f} to {self.high:+z.2f})"
 
     def __str__(self) -> str:
         return (
-            f"{self.verdict}: {self.effect:+.2f} {self.unit} "
-            f"(95% interval {self.low:+.2f} to {self.high:+.2f}; "
+            f"{self.verdict}: {self.effect:+z.2f} {self.unit} "
+            f"(95% interval {self.low:+z.2f} to {self.high:+z.2f}; "
             f"{self.agreeing} of {self.seeds} seeds alone agree)"
         )
 

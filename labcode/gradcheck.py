@@ -150,7 +150,8 @@ def check_gradient(
     GradientError
         The formula differs from either; the sentence says where, and shows both values.
     ValueError
-        ``answer`` does not have one row for each output, or a row not one entry for each variable.
+        ``answer`` does not have one row for each output, or a row not one entry for each variable; or ``points``
+        is below 1.
 
     >>> from sympy import symbols, exp
     >>> x = symbols("x", real=True)
@@ -159,8 +160,15 @@ def check_gradient(
       complex-step differences  below 1e-12  a step without subtraction: rounding alone, some thousand times 2e-16
       autograd, float64         below 1e-12  rounding alone, some thousand times 2e-16
     """
+    if points < 1:
+        raise ValueError(f"The number of points is {points}; without at least 1 nothing is checked.")
     outputs = list(function) if isinstance(function, Sequence) else [function]
-    claimed = [list(row) for row in answer] if isinstance(answer, Sequence) else [[answer]]
+    rows = answer if isinstance(answer, Sequence) else [[answer]]
+    if not all(isinstance(row, Sequence) for row in rows):
+        raise ValueError(
+            "The answer is a list of expressions; a Jacobian is a list of rows, one for each output: [[...], [...]]."
+        )
+    claimed = [list(row) for row in rows]
     if [len(row) for row in claimed] != [len(variables)] * len(outputs):
         raise ValueError(
             f"The answer has rows of {sorted({len(row) for row in claimed})} entries, {len(claimed)} "

@@ -55,7 +55,7 @@ class Entry:
         >>> Entry("C01", "claim", "2.4.1", "a.", "reproduced", "p", 1.0, 0.8, 1.2, "epochs").effect_with_interval
         '+1.00 (+0.80 to +1.20) epochs'
         """
-        return "" if self.effect is None else f"{self.effect:+.2f} ({self.low:+.2f} to {self.high:+.2f}) {self.unit}"
+        return "" if self.effect is None else f"{self.effect:+z.2f} ({self.low:+z.2f} to {self.high:+z.2f}) {self.unit}"
 
     @property
     def survives(self) -> str:

@@ -234,6 +234,10 @@ def learning_curves(
     factor : what the levels are, above their legend.
     cost : "epochs", "gradients" or "seconds".
 
+    Raises
+    ------
+    ValueError : a run has diverged, and ``cost`` is not "epochs".
+
     >>> from labcode.ablations import HIDDEN_UNITS
     >>> figure = learning_curves(HIDDEN_UNITS.records(seeds=[0, 1]), ["validation"], "width")
     >>> [line.get_label() for line in figure.axes[0].get_lines()]
@@ -269,6 +273,12 @@ def learning_curves(
 def _positions(records: Sequence[Record], cost: str) -> np.ndarray:
     if cost == "epochs":
         return epochs_of(records[0])
+    for record in records:
+        if record.history.diverged:
+            raise ValueError(
+                f"{record.experiment.name} has diverged and spent no {COSTS[cost]} afterwards; "
+                "its errors can be drawn against epochs."
+            )
     return np.mean([getattr(record.history, cost) for record in records], axis=0)
 
 

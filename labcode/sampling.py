@@ -69,13 +69,14 @@ def sample(
     ``domain`` maps a symbol or an indexed base to its two ends; without it the ends follow from
     the symbol's assumptions (positive: 0 to infinity). Tried are ``points`` random points, then
     the ends: a finite end is approached to 1e-20, an infinite one replaced by 100 and 1000. A
-    symbolic number of terms is tried as 2, 3 and 5. An unknown function is replaced by a random
+    symbolic number of terms is tried as 2, 3 and 5. Indices that are ``distinct``, given as pairs, get different
+    numbers; a pair of which neither side speaks asks for nothing. An unknown function is replaced by a random
     smooth one. The first point where fewer than 45 digits agree ends the search.
 
     Raises
     ------
     ValueError
-        No point could be tried. At each, some exponential is so large or so small that it takes more working digits
+        No point could be tried: at each, some exponential is so large or so small that it takes more working digits
         than are allowed (1700; with more than two variables 600). Or no numbers are left for the indices: each is
         tried as 1 and as the size, so three of them cannot all be ``distinct``.
 
@@ -89,7 +90,13 @@ def sample(
     """
     chance = random.Random(seed)
     domain = domain or {}
+    distinct = tuple(distinct)
     choices = list(_choices(left, right, definitions or {}, distinct))
+    if not choices:
+        pairs = ", ".join(f"{first} and {second}" for first, second in distinct)
+        raise ValueError(
+            f"No numbers are left for the indices: each is tried as 1 and as the size, and {pairs} are to differ."
+        )
     tried = 0
     for numbers in choices:
         # Numbers first, then the writing out: sums are added up term by term and differentiated
@@ -116,7 +123,7 @@ def sample(
     return tried, None
 
 
-def _choices(left: Expr, right: Expr, definitions: Mapping, distinct: Iterable[tuple]) -> Iterator[dict[Symbol, int]]:
+def _choices(left: Expr, right: Expr, definitions: Mapping, distinct: Sequence[tuple]) -> Iterator[dict[Symbol, int]]:
     """Numbers for every symbolic size and index: each size with its first and last index."""
     expressions = [sympy.sympify(side) for side in (left, right)]
     everything = [*expressions, *map(sympy.sympify, definitions.values())]
@@ -132,7 +139,9 @@ def _choices(left: Expr, right: Expr, definitions: Mapping, distinct: Iterable[t
         for choice in itertools.product((1, size), repeat=len(indices)):
             # Two sizes differ, so that a matrix is not taken for its transpose.
             numbers = dict(zip(indices, choice, strict=True)) | {s: size + k for k, s in enumerate(sizes)}
-            if all(numbers[first] != numbers[second] for first, second in distinct):
+            if all(
+                numbers[first] != numbers[second] for first, second in distinct if {first, second} <= numbers.keys()
+            ):
                 yield numbers
 
 

@@ -59,7 +59,8 @@ def backpropagate(
 
     Raises
     ------
-    ValueError : a name used before it has a value, a maximum of anything but two names, a share outside 0 to 1.
+    ValueError : a name used before it has a value, a maximum that is not a node of its own and of two names, a share
+        outside 0 to 1.
 
     >>> x, y, w = sympy.symbols("x y w", real=True)
     >>> done = backpropagate({y: x**2, w: x * y}, {x: 3})
@@ -79,8 +80,10 @@ def backpropagate(
         values[name] = sympy.N(written.subs(values), DIGITS)
         sources = [source for source in values if source != name and expression.has(source)]
         switch = isinstance(expression, Max | Min)
-        if switch and not (set(expression.args) == set(sources) and len(sources) == 2):
-            raise ValueError(f"The node {name} is {text(expression)}; a maximum or minimum is taken of two names here.")
+        if expression.has(Max, Min) and not (switch and set(expression.args) == set(sources) and len(sources) == 2):
+            raise ValueError(
+                f"The node {name} is {text(expression)}; a maximum or minimum is a node of its own here, of two names."
+            )
         if switch and values[sources[0]] == values[sources[1]]:
             ties.append(name)
             slopes |= {(sources[0], name): sympy.N(share, DIGITS), (sources[1], name): sympy.N(1 - share, DIGITS)}

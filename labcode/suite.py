@@ -126,7 +126,8 @@ def _sample(experiment: Experiment, images: int) -> tuple[float, float]:
     recipe = replace(experiment.recipe, epochs=1, measured_every=1)
     history = train(net, mnist, recipe, experiment.seed, progress=False)
     measuring = history.total_seconds - history.seconds[-1]
-    return 1e3 * history.seconds[-1] / history.gradients[-1], 1e3 * measuring / (2 * images)
+    measured = len(mnist.train) + len(mnist.validation)
+    return 1e3 * history.seconds[-1] / history.gradients[-1], 1e3 * measuring / measured
 
 
 def _idiomatic_step_ms(experiment: Experiment, seconds: float) -> float:

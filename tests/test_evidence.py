@@ -159,6 +159,12 @@ def test_a_small_difference_matters_where_the_lab_says_slightly():
     assert decide([-d for d in slight], smallest=0).verdict == CONTRADICTED
 
 
+def test_what_rounds_to_zero_has_no_sign_of_its_own():
+    verdict = decide([-0.001, -0.003, -0.002])
+    assert verdict.interval == "+0.00 (+0.00 to +0.00)"
+    assert "-0.00" not in str(verdict)
+
+
 def test_the_unit_is_said():
     assert "+3.00 epochs" in str(decide([3, 3, 3], smallest=1, unit="epochs"))
 

@@ -60,6 +60,13 @@ def test_a_wrong_framework_is_refused():
 def test_shapes_must_fit():
     with pytest.raises(ValueError, match="2 outputs of 2 variables need 2 rows of 2"):
         check_gradient([[x, y]], FUNCTION, [x, y], framework)
+    with pytest.raises(ValueError, match="a Jacobian is a list of rows"):
+        check_gradient([x, y], FUNCTION, [x, y], framework)
+
+
+def test_without_points_nothing_would_be_checked():
+    with pytest.raises(ValueError, match="The number of points is 0"):
+        check_gradient(JACOBIAN, FUNCTION, [x, y], framework, points=0)
 
 
 def test_central_differences_serve_where_a_function_has_a_corner():

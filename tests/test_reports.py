@@ -126,12 +126,24 @@ def test_the_numbers_to_download_are_the_records(by_seed):
                     )
 
 
-def test_a_run_that_diverged_is_downloaded_as_the_figure_shows_it(by_seed, monkeypatch):
+@pytest.fixture
+def diverged(by_seed):
+    """A run that has diverged in its third epoch."""
     whole = by_seed[0]["0.01"]
     history = whole.history
     cut = {part: replace(getattr(history, part), errors=getattr(history, part).errors[:2]) for part in reports.PARTS}
     cut |= {"gradients": history.gradients[:2], "seconds": history.seconds[:2], "diverged": True}
-    diverged = replace(whole, history=replace(history, **cut))
+    return replace(whole, history=replace(history, **cut))
+
+
+def test_a_run_that_diverged_is_drawn_against_epochs_alone(diverged):
+    reports.learning_curves([{"0.01": diverged}], ["train"], "learning rate")
+    with pytest.raises(ValueError, match=r"learning_rate=0\.01_seed=100 has diverged and spent no minibatch gradients"):
+        reports.learning_curves([{"0.01": diverged}], ["train"], "learning rate", cost="gradients")
+
+
+def test_a_run_that_diverged_is_downloaded_as_the_figure_shows_it(diverged, monkeypatch):
+    history = diverged.history
     monkeypatch.setattr(Ablation, "records", lambda self, folder: [dict.fromkeys(self.levels, diverged)])
     rows = list(csv.reader(io.StringIO(reports.curves_csv(GRID))))
     assert len(rows) == 1 + len(GRID.levels) * 20

@@ -98,3 +98,21 @@ def test_the_common_corners_are_tried():
 def test_ends_of_an_indexed_name_hold_for_its_entries_alone():
     assert sample(Abs(z[1]), z[1], domain={z: (0, 1)})[1] is None
     assert sample(Abs(z[1]), z[1], domain={IndexedBase("w", real=True): (0, 1)})[1] is not None
+
+
+def test_indices_for_which_no_numbers_are_left_are_named():
+    """Each index is tried first and last, so three cannot all differ; two can."""
+    left = z[i] * z[j] * z[k]
+    assert sample(left, left, distinct=[(i, j)])[1] is None
+    with pytest.raises(ValueError, match=r"No numbers are left for the indices: .* i and j, j and k, i and k"):
+        sample(left, left, distinct=[(i, j), (j, k), (i, k)])
+
+
+def test_a_pair_of_which_neither_side_speaks_asks_for_nothing():
+    assert sample(z[i], z[i], distinct=iter([(i, j)]))[1] is None
+
+
+def test_pairs_may_come_from_an_iterator():
+    """Every size asks for them again; an iterator alone would be empty after the first."""
+    tried = sample(z[i] + z[j], z[j] + z[i], distinct=[(i, j)])[0]
+    assert sample(z[i] + z[j], z[j] + z[i], distinct=iter([(i, j)]))[0] == tried

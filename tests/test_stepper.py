@@ -117,8 +117,19 @@ def test_the_page_shows_what_was_computed():
     ("graph", "point", "share", "message"),
     [
         ({a: sigma(x1)}, {x2: 0}, 0.5, "The node a needs x1, which has no value before it."),
-        ({M: Max(x1, x2, a)}, {x1: 0, x2: 0, a: 0}, 0.5, "a maximum or minimum is taken of two names here"),
-        ({M: Max(x1, 0)}, {x1: 0}, 0.5, "a maximum or minimum is taken of two names here"),
+        (
+            {M: Max(x1, x2, a)},
+            {x1: 0, x2: 0, a: 0},
+            0.5,
+            "a maximum or minimum is a node of its own here, of two names",
+        ),
+        ({M: Max(x1, 0)}, {x1: 0}, 0.5, "a maximum or minimum is a node of its own here, of two names"),
+        (
+            {M: 2 * Max(x1, x2)},
+            {x1: 0, x2: 0},
+            0.5,
+            "The node M is 2*Max(x1, x2); a maximum or minimum is a node of its own here",
+        ),
         ({M: Max(x1, x2)}, {x1: 0, x2: 0}, 1.5, "is 1.5; it must lie between 0 and 1"),
     ],
 )
