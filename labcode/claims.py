@@ -15,6 +15,7 @@ from labcode.ablations import (
     FINAL_RUNS,
     FURTHER_SEEDS,
     HIDDEN_UNITS,
+    LATER_SEEDS,
     OPTIMIZERS,
     POOLING,
     SCALED_RATES,
@@ -170,6 +171,7 @@ OPTIMIZER_CONDITIONS = (
     Condition("batch size 100", ({"batch_size": 100},)),
     Condition("batch size 100 and 5 line searches", ({"batch_size": 100, "line_searches": 5},)),
     Condition("1 line search", ({"line_searches": 1},)),
+    Condition("the 5 added seeds alone", ({},), seeds=LATER_SEEDS),
 )
 
 # --- what the claims say, by the measure of "lowest" ---------------------------------------------------------------

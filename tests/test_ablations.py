@@ -12,8 +12,8 @@ from labcode.ablations import (
     EVERY_SETTING,
     FURTHER_SEEDS,
     HIDDEN_UNITS,
+    LATER_SEEDS,
     LEARNING_RATES,
-    OPTIMIZERS,
     SCALED_RATES,
     SEEDS,
     THE_LABS,
@@ -41,8 +41,9 @@ def test_the_labs_eight_in_its_words():
 
 
 def test_the_number_of_seeds_is_the_one_that_was_fixed():
-    assert {len(ablation.seeds) for ablation in THE_LABS if ablation != OPTIMIZERS} == {len(SEEDS)} == {8}
-    assert len(OPTIMIZERS.seeds) == len(EVERY_SETTING.seeds) == 3
+    deciding = (*THE_LABS, EQUAL_UPDATES, SCALED_RATES, EVERY_SETTING)
+    assert {ablation.seeds for ablation in deciding} == {SEEDS} == {range(8)}
+    assert set(LATER_SEEDS) < set(SEEDS)
     assert len(FURTHER_SEEDS) == 8
     assert not set(FURTHER_SEEDS) & set(SEEDS)
 
