@@ -107,7 +107,7 @@ def _claims(options: argparse.Namespace) -> int:
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return 0
     shown = ("id", "section", "verdict", "effect", "low", "high", "unit", "seeds", "robust")
-    print(tabulate([[row[name] for name in shown] for row in rows], headers=shown, floatfmt="+.2f"))
+    print(tabulate([[row[name] for name in shown] for row in rows], headers=shown, floatfmt="+z.2f"))
     return 0
 
 
