@@ -9,7 +9,7 @@ from labcode import ledger
 from labcode.ablations import ABLATIONS, THE_LABS
 from labcode.claims import CLAIMS
 from labcode.evidence import VERDICTS
-from labcode.ledger import PENDING, entries, entry_of, totals
+from labcode.ledger import PENDING, Entry, entries, entry_of, totals
 
 IDS = ["Q1", "Q2", "Q3", "D1", "D2", "M1", "M2", "T1", *(f"C{n:02}" for n in range(1, 18))]
 
@@ -87,3 +87,8 @@ def test_a_damaged_record_is_not_taken_for_a_missing_one(tmp_path):
     path.write_text("nonsense")
     with pytest.raises(RuntimeError, match="is damaged"):
         entries(tmp_path)
+
+
+def test_what_rounds_to_zero_has_no_sign_of_its_own():
+    entry = Entry("C01", "claim", "2.4.1", "a.", "contradicted", "p", -0.001, -0.004, -0.003, "percentage points")
+    assert entry.effect_with_interval == "+0.00 (+0.00 to +0.00) percentage points"
