@@ -44,7 +44,13 @@ def main(arguments: list[str] | None = None) -> int:
     bench = commands.add_parser("bench", help="measure what a training step costs on this machine")
     bench.add_argument("--json", action="store_true", help="print JSON in place of a table")
     other = bench.add_mutually_exclusive_group()
-    other.add_argument("--suite", action="store_true", help="estimate one seed of every ablation from samples")
+    other.add_argument(
+        "--suite",
+        nargs="?",
+        const="sampled",
+        metavar="HOW",
+        help="time one seed of every ablation: sampled (the default) takes minutes, trained does all of it",
+    )
     other.add_argument("--memory", action="store_true", help="measure what a run takes of it, in megabytes, as JSON")
     other.add_argument("--optimizers", action="store_true", help="measure a gradient within a step of each, as JSON")
     _add_workers(bench)
@@ -181,7 +187,7 @@ def _bench_suite(options: argparse.Namespace) -> int:
     from labcode.suite import as_json, describe, measure_suite
 
     _require_at_least_1(options, "workers")
-    measured = measure_suite(THE_LABS, options.workers)
+    measured = measure_suite(THE_LABS, options.workers, options.suite)
     print(json.dumps(as_json(measured), indent=1) if options.json else describe(measured))
     return 0
 

@@ -1,10 +1,13 @@
 """What the whole study costs: one seed of every ablation, and what it would cost by an idiomatic loop.
 
-Printed by ``python -m labcode bench --suite``, which times a sample of every run's steps. How many steps a run takes,
-conjugate gradient's evaluations included, is known from its record.
+Printed by ``python -m labcode bench --suite``, which times a sample of every run's steps: how many steps a run takes,
+conjugate gradient's evaluations included, is known from its record. ``--suite trained`` trains them all and looks at
+the clock.
 """
 
 import heapq
+import tempfile
+import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,7 +23,11 @@ from labcode.data import load
 from labcode.experiments import Experiment
 from labcode.records import RECORDS, Record, read
 from labcode.seeds import stream
-from labcode.training import one_thread, train
+from labcode.sweep import run_missing
+from labcode.training import History, one_thread, train
+
+HOW = ("sampled", "trained")
+"""How the study's time is measured: in minutes, or by doing all of it."""
 
 
 @dataclass(frozen=True)
@@ -29,18 +36,21 @@ class Suite:
 
     Attributes
     ----------
+    how : one of ``HOW``.
     runs, levels : different runs; levels asked for by the ablations, which share some.
     workers : processes side by side.
-    seconds : until the last run ends, the longest first.
-    core_seconds : of all runs, added up.
+    seconds : until the last run ends, the longest first: by the clock if all were trained, else on paper.
+    longest_seconds, core_seconds : of the longest run, and of all added up: processor time.
     idiomatic_seconds : of the idiomatic loop for every level; measuring the errors is counted at what it costs here.
     engine, sharing, cores : the factors whose product is ``times``.
     """
 
+    how: str
     runs: int
     levels: int
     workers: int
     seconds: float
+    longest_seconds: float
     core_seconds: float
     idiomatic_seconds: float
     engine: float
@@ -56,53 +66,64 @@ class Suite:
 def measure_suite(
     ablations: Iterable[Ablation],
     workers: int,
+    how: str = "sampled",
     images: int = 600,
     seconds_a_turn: float = 2.0,
     folder: Path = RECORDS,
 ) -> Suite:
-    """Time a sample of every run of ``ablations``, ``workers`` at a time, and of the idiomatic loop, alone.
+    """Time every run of ``ablations``, ``workers`` at a time, and a sample of the idiomatic loop, alone.
 
     Parameters
     ----------
     ablations : whose levels are counted, each run once however many of them ask for it.
     workers : processes side by side.
-    images : on which a run is sampled, one epoch of them.
+    how : "sampled" for an epoch of a few images of each run, "trained" for all of it, from nothing. The clock cannot be
+        stopped: what is interrupted then starts over.
+    images : on which a run is sampled.
     seconds_a_turn : for which the idiomatic loop is timed on each setting.
-    folder : of the records, which say how many gradients each run takes.
+    folder : of the records, which say how many gradients a run takes of which only a sample is trained.
 
     Raises
     ------
+    ValueError : ``how`` is not one of ``HOW``.
     labcode.records.RecordError : a record is missing or unsound.
+    labcode.sweep.SweepError : a worker died.
 
     >>> from labcode.ablations import THE_LABS
     >>> print(describe(measure_suite(THE_LABS, workers=2)))  # doctest: +SKIP
-    20 runs for 27 levels in 38 minutes on 2 workers; the idiomatic loop, one after the other: 124 minutes.
+    20 runs for 27 levels, sampled: 38 minutes on 2 workers, and 35 at the least on any number of them.
+    The idiomatic loop, one run after the other: 124 minutes.
     3.2 times = engine 1.56 x sharing 1.19 x cores 1.75
     """
+    if how not in HOW:
+        raise ValueError(f"The suite is {' or '.join(HOW)}, not {how!r}.")
     wanted = [experiment for ablation in ablations for experiment in ablation.experiments([0])]
-    records = {experiment: read(experiment, folder) for experiment in dict.fromkeys(wanted)}
-    longest_first = sorted(records, key=lambda experiment: -records[experiment].history.gradients[-1])
-    # As in a sweep, the other workers are busy meanwhile: they share the processor's cache and its memory.
-    side_by_side = joblib.Parallel(n_jobs=workers, return_as="generator")
-    sampled = side_by_side(joblib.delayed(_sample)(experiment, images) for experiment in longest_first)
-    costs = dict(zip(longest_first, tqdm(sampled, desc="our loop", total=len(records)), strict=True))
+    experiments = list(dict.fromkeys(wanted))
+    if how == "trained":
+        clock, records = _train_all(experiments, workers)
+        costs = {experiment: _milliseconds(record.history) for experiment, record in records.items()}
+    else:
+        records = {experiment: read(experiment, folder) for experiment in experiments}
+        costs = _sample_all(records, workers, images)
     own = [run_seconds(records[experiment], *cost) for experiment, cost in costs.items()]
+    seconds = clock if how == "trained" else last_end(own, workers)
     idiomatic = {
         experiment: run_seconds(records[experiment], _idiomatic_step_ms(experiment, seconds_a_turn), measuring_ms)
         for experiment, (_, measuring_ms) in tqdm(costs.items(), desc="idiomatic loop")
     }
-    core_seconds, seconds = sum(own), last_end(own, workers)
     shared, unshared = sum(idiomatic.values()), sum(idiomatic[experiment] for experiment in wanted)
     return Suite(
+        how=how,
         runs=len(records),
         levels=len(wanted),
         workers=workers,
         seconds=seconds,
-        core_seconds=core_seconds,
+        longest_seconds=max(own),
+        core_seconds=sum(own),
         idiomatic_seconds=unshared,
-        engine=shared / core_seconds,
+        engine=shared / sum(own),
         sharing=unshared / shared,
-        cores=core_seconds / seconds,
+        cores=sum(own) / seconds,
     )
 
 
@@ -115,19 +136,44 @@ def run_seconds(record: Record, gradient_ms: float, measuring_ms: float) -> floa
     120.0
     """
     history = record.history
-    measured = len(history.train.errors) * (history.train.images + history.validation.images)
-    return (history.gradients[-1] * gradient_ms + measured * measuring_ms) / 1e3
+    return (history.gradients[-1] * gradient_ms + _measured(history) * measuring_ms) / 1e3
 
 
-def _sample(experiment: Experiment, images: int) -> tuple[float, float]:
-    """Train for an epoch of ``images``; return the milliseconds of a gradient, and of measuring an image's error."""
+def _train_all(experiments: list[Experiment], workers: int) -> tuple[float, dict[Experiment, Record]]:
+    """Train every run from nothing, as a sweep does; return the seconds by the clock, and the records."""
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        records = {record.experiment: record for record in run_missing(experiments, Path(folder), workers)}
+    return time.perf_counter() - began, records
+
+
+def _sample_all(records: dict[Experiment, Record], workers: int, images: int) -> dict[Experiment, tuple[float, float]]:
+    """Train a sample of every recorded run, the longest first; return ``_milliseconds`` of each."""
+    longest_first = sorted(records, key=lambda experiment: -records[experiment].history.gradients[-1])
+    # As in a sweep, the other workers are busy meanwhile: they share the processor's cache and its memory.
+    side_by_side = joblib.Parallel(n_jobs=workers, return_as="generator")
+    sampled = side_by_side(joblib.delayed(_sample)(experiment, images) for experiment in longest_first)
+    histories = tqdm(sampled, desc="our loop", total=len(records))
+    return {experiment: _milliseconds(history) for experiment, history in zip(longest_first, histories, strict=True)}
+
+
+def _sample(experiment: Experiment, images: int) -> History:
+    """Train for an epoch of ``images``."""
     mnist = load("tenth", experiment.seed).first(images, images)
     net = ConvNet(experiment.network, stream(experiment.seed, "initial weights"))
     recipe = replace(experiment.recipe, epochs=1, measured_every=1)
-    history = train(net, mnist, recipe, experiment.seed, progress=False)
+    return train(net, mnist, recipe, experiment.seed, progress=False)
+
+
+def _milliseconds(history: History) -> tuple[float, float]:
+    """Return the milliseconds of a gradient, and of measuring an image's error."""
     measuring = history.total_seconds - history.seconds[-1]
-    measured = len(mnist.train) + len(mnist.validation)
-    return 1e3 * history.seconds[-1] / history.gradients[-1], 1e3 * measuring / measured
+    return 1e3 * history.seconds[-1] / history.gradients[-1], 1e3 * measuring / _measured(history)
+
+
+def _measured(history: History) -> int:
+    """Return how often an image's error was measured."""
+    return len(history.train.errors) * (history.train.images + history.validation.images)
 
 
 def _idiomatic_step_ms(experiment: Experiment, seconds: float) -> float:
@@ -151,15 +197,18 @@ def last_end(durations: Iterable[float], workers: int) -> float:
 
 
 def describe(suite: Suite) -> str:
-    """Say the estimate in words.
+    """Say it in words.
 
-    >>> print(describe(Suite(20, 25, 2, 1800.0, 3420.0, 9000.0, 2.0, 1.316, 1.9)))
-    20 runs for 25 levels in 30 minutes on 2 workers; the idiomatic loop, one after the other: 150 minutes.
+    >>> print(describe(Suite("sampled", 20, 25, 2, 1800.0, 1500.0, 3420.0, 9000.0, 2.0, 1.316, 1.9)))
+    20 runs for 25 levels, sampled: 30 minutes on 2 workers, and 25 at the least on any number of them.
+    The idiomatic loop, one run after the other: 150 minutes.
     5.0 times = engine 2.00 x sharing 1.32 x cores 1.90
     """
+    minutes, least, idiomatic = (s / 60 for s in (suite.seconds, suite.longest_seconds, suite.idiomatic_seconds))
     return (
-        f"{suite.runs} runs for {suite.levels} levels in {suite.seconds / 60:.0f} minutes on {suite.workers} workers; "
-        f"the idiomatic loop, one after the other: {suite.idiomatic_seconds / 60:.0f} minutes.\n"
+        f"{suite.runs} runs for {suite.levels} levels, {suite.how}: {minutes:.0f} minutes on {suite.workers} workers, "
+        f"and {least:.0f} at the least on any number of them.\n"
+        f"The idiomatic loop, one run after the other: {idiomatic:.0f} minutes.\n"
         f"{suite.times:.1f} times = engine {suite.engine:.2f} x sharing {suite.sharing:.2f} x cores {suite.cores:.2f}"
     )
 
@@ -167,9 +216,10 @@ def describe(suite: Suite) -> str:
 def as_json(suite: Suite) -> dict:
     """Return the measurement as JSON can hold it, with ``times`` and the machine.
 
-    >>> measured = as_json(Suite(20, 25, 2, 1800.0, 3420.0, 9000.0, 2.0, 1.316, 1.9))
+    >>> measured = as_json(Suite("sampled", 20, 25, 2, 1800.0, 1500.0, 3420.0, 9000.0, 2.0, 1.316, 1.9))
     >>> measured["times"], measured["machine"]["threads"]
     (5.0, 1)
     """
     numbers = asdict(suite) | {"times": suite.times}
-    return {"machine": machine()} | {name: round(value, 3) for name, value in numbers.items()}
+    how = numbers.pop("how")
+    return {"machine": machine(), "how": how} | {name: round(value, 3) for name, value in numbers.items()}

@@ -1,12 +1,14 @@
 """The cost of the study: what is counted, once or as often as asked, and that the factors make the whole."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from labcode import suite
+from labcode.__main__ import main
 from labcode.ablations import Ablation
-from labcode.records import MissingRecordError
+from labcode.records import MissingRecordError, read
 from labcode.suite import Suite, as_json, describe, last_end, measure_suite, run_seconds
 from labcode.sweep import run_missing
 
@@ -40,6 +42,7 @@ def test_the_factors_make_the_whole(measured):
 
 def test_one_worker_takes_as_long_as_its_runs_together(measured):
     assert measured.seconds == pytest.approx(measured.core_seconds)
+    assert measured.core_seconds > measured.longest_seconds > measured.core_seconds / measured.runs
 
 
 @pytest.mark.parametrize(("durations", "workers", "end"), [([3, 3, 2, 2, 2], 2, 7), ([5, 1, 1], 2, 5), ([1], 4, 1)])
@@ -60,12 +63,53 @@ def test_every_measurement_of_every_image_is_counted(records):
     assert run_seconds(record, 0.0, 1.0) == 2 * (1_800 + 1_800) / 1e3  # 2 epochs
 
 
-def test_a_sample_is_divided_by_what_it_did(records, monkeypatch):
-    """50 gradients in 0.1 seconds, and 200 images measured in the 0.4 after them."""
+def test_milliseconds_are_divided_by_what_was_done(records):
+    """50 gradients in 0.1 seconds, and 2 times 1 800 + 1 800 images measured in the 7.2 after them."""
     record = WIDTHS.records([0], records)[0]["1"]
-    took = replace(record.history, gradients=(50,), seconds=(0.1,), total_seconds=0.5)
-    monkeypatch.setattr(suite, "train", lambda *_, **__: took)
-    assert suite._sample(record.experiment, 100) == pytest.approx((2.0, 2.0))
+    took = replace(record.history, gradients=(25, 50), seconds=(0.05, 0.1), total_seconds=7.3)
+    assert suite._milliseconds(took) == pytest.approx((2.0, 1.0))
+
+
+def test_a_sample_larger_than_what_is_measured(records):
+    """Errors are measured on 1 800 images at most, however many are trained on."""
+    sample = suite._sample(WIDTHS.experiment("1", 0), images=2_000)
+    assert sample.gradients == (20,)
+    assert suite._measured(sample) == 1_800 + 1_800
+
+
+def test_a_trained_suite_needs_no_records(tmp_path):
+    trained = measure_suite(STUDY, workers=1, how="trained", seconds_a_turn=0.01, folder=tmp_path)
+    assert (trained.how, trained.levels, trained.runs) == ("trained", 4, 3)
+    assert trained.seconds > trained.core_seconds > trained.longest_seconds > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_trained_suite_is_timed_by_the_clock(records, monkeypatch):
+    """Every run once, into an empty folder; the clock is read before and after."""
+    asked = []
+
+    def trained(experiments, folder, workers):
+        asked.append((experiments, list(folder.iterdir()), workers))
+        for experiment in experiments:
+            record = read(experiment, records)
+            yield replace(record, history=replace(record.history, total_seconds=4.0 + record.experiment.network.width))
+
+    monkeypatch.setattr(suite, "run_missing", trained)
+    monkeypatch.setattr(suite, "time", SimpleNamespace(perf_counter=iter([100.0, 110.0]).__next__))
+    measured = measure_suite(STUDY, workers=2, how="trained", seconds_a_turn=0.01)
+    ((experiments, found, workers),) = asked
+    assert (len(experiments), len(set(experiments)), found, workers) == (3, 3, [], 2)
+    assert measured.seconds == 10.0
+    assert measured.core_seconds == pytest.approx(5.0 + 6.0 + 5.0)
+    assert measured.longest_seconds == pytest.approx(6.0)
+    assert measured.cores == pytest.approx(1.6)
+
+
+def test_another_way_to_measure_is_refused(capsys):
+    with pytest.raises(ValueError, match="The suite is sampled or trained, not 'guessed'"):
+        measure_suite(STUDY, workers=1, how="guessed")
+    assert main(["bench", "--suite", "guessed"]) == 1
+    assert "not 'guessed'" in capsys.readouterr().err
 
 
 def test_runs_that_are_not_recorded_are_named(tmp_path):
@@ -74,5 +118,6 @@ def test_runs_that_are_not_recorded_are_named(tmp_path):
 
 
 def test_words():
-    made = Suite(20, 25, 2, 1200.0, 2400.0, 6000.0, 2.0, 1.25, 2.0)
+    made = Suite("sampled", 20, 25, 2, 1200.0, 900.0, 2400.0, 6000.0, 2.0, 1.25, 2.0)
+    assert "sampled: 20 minutes on 2 workers, and 15 at the least on any number" in describe(made)
     assert "5.0 times = engine 2.00 x sharing 1.25 x cores 2.00" in describe(made)
