@@ -8,9 +8,10 @@ the clock.
 import heapq
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import median
 
 import joblib
 from tqdm import tqdm
@@ -28,6 +29,9 @@ from labcode.training import History, one_thread, train
 
 HOW = ("sampled", "trained")
 """How the study's time is measured: in minutes, or by doing all of it."""
+
+ROUNDS = 5
+"""In which the idiomatic loop is timed on every setting."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ def measure_suite(
     workers: int,
     how: str = "sampled",
     images: int = 600,
-    seconds_a_turn: float = 2.0,
+    seconds_a_turn: float = 0.5,
     folder: Path = RECORDS,
 ) -> Suite:
     """Time every run of ``ablations``, ``workers`` at a time, and a sample of the idiomatic loop, alone.
@@ -80,7 +84,7 @@ def measure_suite(
     how : "sampled" for an epoch of a few images of each run, "trained" for all of it, from nothing. The clock cannot be
         stopped: what is interrupted then starts over.
     images : on which a run is sampled.
-    seconds_a_turn : for which the idiomatic loop is timed on each setting.
+    seconds_a_turn : for which the idiomatic loop is timed on each setting, in each of ``ROUNDS``.
     folder : of the records, which say how many gradients a run takes of which only a sample is trained.
 
     Raises
@@ -107,9 +111,10 @@ def measure_suite(
         costs = _sample_all(records, workers, images)
     own = [run_seconds(records[experiment], *cost) for experiment, cost in costs.items()]
     seconds = clock if how == "trained" else last_end(own, workers)
+    step_ms = _idiomatic_step_ms(experiments, seconds_a_turn)
     idiomatic = {
-        experiment: run_seconds(records[experiment], _idiomatic_step_ms(experiment, seconds_a_turn), measuring_ms)
-        for experiment, (_, measuring_ms) in tqdm(costs.items(), desc="idiomatic loop")
+        experiment: run_seconds(records[experiment], step_ms[experiment], measuring_ms)
+        for experiment, (_, measuring_ms) in costs.items()
     }
     shared, unshared = sum(idiomatic.values()), sum(idiomatic[experiment] for experiment in wanted)
     return Suite(
@@ -176,12 +181,21 @@ def _measured(history: History) -> int:
     return len(history.train.errors) * (history.train.images + history.validation.images)
 
 
-def _idiomatic_step_ms(experiment: Experiment, seconds: float) -> float:
-    net, images = ConvNet(experiment.network, stream(0, "initial weights")), load("tenth", experiment.seed).train
+def _idiomatic_step_ms(experiments: Iterable[Experiment], seconds: float) -> dict[Experiment, float]:
+    """Return the milliseconds of a step of the idiomatic loop: the median over rounds in which the settings take turns.
+
+    So a busy moment of the machine meets one round of several, whichever setting it falls on.
+    """
+    by_name = {experiment.name: experiment for experiment in experiments}
     with one_thread():
-        loop = peers.idiomatic(net, images, experiment.recipe.batch_size, 1e-3)
-        (times,) = take_turns({"idiomatic": loop}, 1, seconds).values()
-    return times[0]
+        loops = {name: _idiomatic_loop(experiment) for name, experiment in by_name.items()}
+        rounds = [take_turns(loops, 1, seconds) for _ in tqdm(range(ROUNDS), desc="idiomatic loop")]
+    return {experiment: median(times[name][0] for times in rounds) for name, experiment in by_name.items()}
+
+
+def _idiomatic_loop(experiment: Experiment) -> Iterator[float]:
+    net, images = ConvNet(experiment.network, stream(0, "initial weights")), load("tenth", experiment.seed).train
+    return peers.idiomatic(net, images, experiment.recipe.batch_size, 1e-3)
 
 
 def last_end(durations: Iterable[float], workers: int) -> float:
