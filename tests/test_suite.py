@@ -107,8 +107,8 @@ def test_a_trained_suite_is_timed_by_the_clock(records, monkeypatch):
 
 def test_a_busy_round_of_the_idiomatic_loop_does_not_count(monkeypatch):
     experiments = OPTIMIZERS.experiments([0])
-    rounds = iter([2.0, 90.0, 2.0, 2.0, 3.0])
-    monkeypatch.setattr(suite, "take_turns", lambda loops, *_: dict.fromkeys(loops, [next(rounds)]))
+    rounds = iter([[2.0], [90.0], [2.0], [2.0], [3.0]])
+    monkeypatch.setattr(suite, "take_turns", lambda loops, *_: dict.fromkeys(loops, next(rounds)))
     assert suite._idiomatic_step_ms(experiments, 0.1) == dict.fromkeys(experiments, 2.0)
 
 
