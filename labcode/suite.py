@@ -172,7 +172,8 @@ def _sample(experiment: Experiment, images: int) -> History:
 
 def _milliseconds(history: History) -> tuple[float, float]:
     """Return the milliseconds of a gradient, and of measuring an image's error."""
-    measuring = history.total_seconds - history.seconds[-1]
+    # Both are rounded, so that a very short sample would leave less than nothing.
+    measuring = max(0.0, history.total_seconds - history.seconds[-1])
     return 1e3 * history.seconds[-1] / history.gradients[-1], 1e3 * measuring / _measured(history)
 
 

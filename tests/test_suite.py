@@ -27,7 +27,8 @@ def records(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def measured(records):
-    return measure_suite(STUDY, workers=1, images=100, seconds_a_turn=0.01, folder=records)
+    # Enough images that no sample's time is lost in the rounding of a history's seconds.
+    return measure_suite(STUDY, workers=1, images=1_800, seconds_a_turn=0.01, folder=records)
 
 
 def test_shared_runs_are_counted_once_here_and_twice_for_the_idiomatic_loop(measured):
@@ -68,6 +69,7 @@ def test_milliseconds_are_divided_by_what_was_done(records):
     record = WIDTHS.records([0], records)[0]["1"]
     took = replace(record.history, gradients=(25, 50), seconds=(0.05, 0.1), total_seconds=7.3)
     assert suite._milliseconds(took) == pytest.approx((2.0, 1.0))
+    assert suite._milliseconds(replace(took, total_seconds=0.0)) == pytest.approx((2.0, 0.0))
 
 
 def test_a_sample_larger_than_what_is_measured(records):
