@@ -24,8 +24,23 @@ from labcode.handlayers import (
 
 CHUNK = 16
 
-CONVOLUTION = Convolution if torch.backends.cpu.get_cpu_capability() == "AVX512" else UnfoldedConvolution
-"""How to convolve here: only with vectors of 512 bits do the framework's kernels beat its matrix products."""
+
+def kernels_from() -> float:
+    """From how many images on the framework's kernels for convolutions beat its matrix products on this processor.
+
+    The kernels are written for vectors of 512 bits. The products are those of Intel's library, which serves Intel's own
+    processors best. There the kernels win where there are many images, whose windows, copied side by side, leave the
+    fast part of the memory. (Measured: appendix "What a training step costs".)
+
+    >>> kernels_from() in (1, 5, math.inf)
+    True
+    """
+    if torch.backends.cpu.get_cpu_capability() != "AVX512":
+        return math.inf
+    return 5 if torch.cpu.get_capabilities().get("cpu_name", "").startswith("Intel") else 1
+
+
+KERNELS_FROM = kernels_from()
 
 Masks = Sequence[Tensor | None] | None
 
@@ -44,11 +59,12 @@ class HandPass:
         require_known(net)
         config, matrices = net.config, parameter_matrices(net)
         activation = ACTIVATIONS[config.activation]
+        kind = Convolution if count >= KERNELS_FROM else UnfoldedConvolution
         self.count, self.net = count, net
         self.stages = []
         for shape, (weight, bias) in zip(config.shapes, matrices, strict=False):
             maps = weight.new_empty(count * shape.convolved**2, config.width)
-            convolution = CONVOLUTION(weight, bias, count, shape.input, config.filter, config.padding)
+            convolution = kind(weight, bias, count, shape.input, config.filter, config.padding)
             stage = [convolution, activation(maps)]
             if shape.convolved > 1:
                 stage.append(LpPooling(maps, count, shape.convolved, config.pool, config.pool_stride, config.exponent))

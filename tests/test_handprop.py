@@ -23,12 +23,28 @@ TOLERANCE = 1e-10
 pytestmark = pytest.mark.filterwarnings("error")
 
 
-@pytest.fixture(scope="module", params=[Convolution, UnfoldedConvolution], autouse=True)
-def convolution(request):
-    """Every test runs with both: a processor takes one of them, and the records may come from either."""
+@pytest.fixture(scope="module", params=[1, 5, math.inf], ids=["kernels", "both", "products"], autouse=True)
+def kernels_from(request):
+    """Every test runs with both: which one a processor takes depends on its make, and on how many images there are."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(handprop, "CONVOLUTION", request.param)
-        yield
+        patch.setattr(handprop, "KERNELS_FROM", request.param)
+        yield request.param
+
+
+@pytest.mark.parametrize(
+    ("vectors", "processor", "images"),
+    [("AVX512", "AMD EPYC", 1), ("AVX512", "Intel Xeon", 5), ("AVX2", "Intel Xeon", math.inf), ("AVX2", "", math.inf)],
+)
+def test_which_convolutions_are_taken_hangs_on_the_vectors_and_on_the_make(monkeypatch, vectors, processor, images):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: vectors)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"cpu_name": processor})
+    assert handprop.kernels_from() == images
+
+
+def test_the_kernels_are_taken_from_that_many_images_on(kernels_from):
+    net = ConvNet(ConvNetConfig(width=2), stream(0, "initial weights"))
+    taken = [type(HandPass(net, count).stages[0][0]) for count in (1, 4, 5)]
+    assert taken == [Convolution if count >= kernels_from else UnfoldedConvolution for count in (1, 4, 5)]
 
 
 @st.composite
