@@ -213,7 +213,7 @@ def _bench_optimizers() -> int:
     from labcode.bench import ROUNDS, gradient_ms
     from labcode.convnet import ConvNetConfig
     from labcode.data import load
-    from labcode.records import processor
+    from labcode.processors import processor
 
     measured = gradient_ms(ConvNetConfig(), load("tenth", seed=0).train, ROUNDS, steps=100)
     print(json.dumps({"processor": processor(), "milliseconds a gradient": measured}, indent=1))

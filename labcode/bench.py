@@ -23,8 +23,8 @@ from labcode import peers
 from labcode.convnet import FINAL_MODEL, ConvNet, ConvNetConfig
 from labcode.data import Images, load
 from labcode.handprop import HandSteps
+from labcode.processors import processor
 from labcode.profiling import profile
-from labcode.records import processor
 from labcode.seeds import stream
 from labcode.training import ENGINES, ConjugateGradientSteps, Recipe, minibatches, one_thread
 

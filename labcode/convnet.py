@@ -296,7 +296,7 @@ class _Part:
     ----------
     kind : the function, or the module's class.
     settings : as the module prints them.
-    meddled : whether hooks or a ``forward`` of its own change what the module computes.
+    meddled : whether hooks or a ``forward`` of its own change what the module computes, or its gradient.
     """
 
     kind: object
@@ -313,11 +313,16 @@ def _parts(net: nn.Module) -> dict[str, _Part]:
     """Return what computes in ``net``, by its place."""
     parts = {}
     for place, module in net.named_modules():
-        meddled = bool(module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module))
-        parts[place] = _Part(type(module), module.extra_repr(), meddled)
+        parts[place] = _Part(type(module), module.extra_repr(), _has_hooks(module) or "forward" in vars(module))
         if "activation" in vars(module):  # a function; a module in its place is listed by itself
             parts[f"{place}.activation".lstrip(".")] = _Part(module.activation)
     return parts
+
+
+def _has_hooks(module: nn.Module) -> bool:
+    own = module._forward_pre_hooks, module._forward_hooks, module._backward_pre_hooks, module._backward_hooks
+    parameters = module.parameters(recurse=False)
+    return any(own) or any(p._backward_hooks or p._post_accumulate_grad_hooks for p in parameters)
 
 
 def _drop(x: Tensor, mask: Tensor | None) -> Tensor:

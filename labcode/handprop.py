@@ -21,6 +21,7 @@ from labcode.handlayers import (
     SubtractiveNormalization,
     UnfoldedConvolution,
 )
+from labcode.processors import processor_name, vectors
 
 CHUNK = 16
 
@@ -35,9 +36,9 @@ def kernels_from() -> float:
     >>> kernels_from() in (1, 5, math.inf)
     True
     """
-    if torch.backends.cpu.get_cpu_capability() != "AVX512":
+    if vectors() != "AVX512":
         return math.inf
-    return 5 if torch.cpu.get_capabilities().get("cpu_name", "").startswith("Intel") else 1
+    return 5 if "Intel" in processor_name() else 1
 
 
 KERNELS_FROM = kernels_from()

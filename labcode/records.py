@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import torch
 
 from labcode.experiments import Experiment, from_dict
+from labcode.processors import processor
 from labcode.training import ErrorCurve, History
 
 RECORDS = Path(__file__).parents[1] / "book" / "records"
@@ -31,6 +31,7 @@ DECIDING_MODULES = (
     "handprop",
     "layers",
     "optim",
+    "processors",
     "seeds",
     "training",
 )
@@ -317,21 +318,3 @@ def code_digest() -> str:
     """
     sources = b"".join(files("labcode").joinpath(f"{name}.py").read_bytes() for name in DECIDING_MODULES)
     return hashlib.sha256(sources).hexdigest()[:16]
-
-
-def processor() -> str:
-    """Return the processor's name, and the vectors that PyTorch computes with: a name such as AMD EPYC stands for many.
-
-    >>> processor()  # doctest: +SKIP
-    'AMD EPYC, AVX2'
-    """
-    return f"{_processor_name()}, {torch.backends.cpu.get_cpu_capability()}"
-
-
-def _processor_name() -> str:
-    """Linux tells it only here."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()

@@ -178,3 +178,24 @@ def test_a_replaced_part_is_named(alter, sentence):
     net = build(ConvNetConfig(width=2))
     alter(net)
     assert sentence in "; ".join(net.alterations())
+
+
+@pytest.mark.parametrize(
+    "register",
+    [
+        lambda layer: layer.register_forward_pre_hook(lambda layer, inputs: None),
+        lambda layer: layer.register_forward_hook(lambda layer, inputs, output: None),
+        lambda layer: layer.register_full_backward_pre_hook(lambda layer, gradients: None),
+        lambda layer: layer.register_full_backward_hook(lambda layer, gradients, outputs: None),
+        lambda layer: layer.bias.register_hook(lambda gradient: None),
+        lambda layer: layer.weight.register_post_accumulate_grad_hook(lambda weight: None),
+    ],
+)
+def test_whatever_hooks_a_layer_or_its_parameters_have_it_is_named_until_they_are_removed(register):
+    net = build(ConvNetConfig(width=2))
+    hook = register(net.stages[1].convolution)
+    (found,) = net.alterations()
+    assert found.startswith("stages.1.convolution is Conv2d(")
+    assert "with hooks or a forward of its own" in found
+    hook.remove()
+    assert net.alterations() == []

@@ -33,11 +33,16 @@ def kernels_from(request):
 
 @pytest.mark.parametrize(
     ("vectors", "processor", "images"),
-    [("AVX512", "AMD EPYC", 1), ("AVX512", "Intel Xeon", 5), ("AVX2", "Intel Xeon", math.inf), ("AVX2", "", math.inf)],
+    [
+        ("AVX512", "AMD EPYC", 1),
+        ("AVX512", "Intel(R) Xeon(R) Processor", 5),
+        ("AVX2", "Intel(R) Xeon(R) Processor", math.inf),
+        ("NO AVX", "", math.inf),
+    ],
 )
 def test_which_convolutions_are_taken_hangs_on_the_vectors_and_on_the_make(monkeypatch, vectors, processor, images):
-    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: vectors)
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"cpu_name": processor})
+    monkeypatch.setattr(handprop, "vectors", lambda: vectors)
+    monkeypatch.setattr(handprop, "processor_name", lambda: processor)
     assert handprop.kernels_from() == images
 
 

@@ -11,7 +11,7 @@ from labcode import __main__ as cli
 from labcode import ablations, bench, claims, fetch, ledger, memory, records, sweep
 from labcode.ablations import Ablation
 from labcode.experiments import Experiment
-from labcode.records import processor
+from labcode.processors import processor
 
 TINY = Ablation("tiny", "2.4.1", (1,), "width", {"1": {"width": 1}, "2": {"width": 2}}, seeds=range(1))
 SMALL = {"hidden": 4, "epochs": 1, "batch_size": 100}
