@@ -53,6 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     other.add_argument("--memory", action="store_true", help="measure what a run takes of it, in megabytes, as JSON")
     other.add_argument("--optimizers", action="store_true", help="measure a gradient within a step of each, as JSON")
+    other.add_argument("--convolutions", action="store_true", help="measure the two ways to convolve, as JSON")
     _add_workers(bench)
     bench.set_defaults(act=_bench)
 
@@ -175,6 +176,8 @@ def _bench(options: argparse.Namespace) -> int:
         return _bench_memory()
     if options.optimizers:
         return _bench_optimizers()
+    if options.convolutions:
+        return _bench_convolutions()
     from labcode.bench import main as bench
 
     return bench(as_json=options.json)
@@ -217,6 +220,17 @@ def _bench_optimizers() -> int:
 
     measured = gradient_ms(ConvNetConfig(), load("tenth", seed=0).train, ROUNDS, steps=100)
     print(json.dumps({"processor": processor(), "milliseconds a gradient": measured}, indent=1))
+    return 0
+
+
+def _bench_convolutions() -> int:
+    import json
+
+    from labcode.bench import IMAGE_COUNTS, ROUNDS, SECONDS_A_TURN, convolution_ms, machine
+    from labcode.convnet import ConvNetConfig
+
+    measured = convolution_ms(ConvNetConfig(), IMAGE_COUNTS, ROUNDS, SECONDS_A_TURN)
+    print(json.dumps({"machine": machine(), "milliseconds": measured}, indent=1))
     return 0
 
 

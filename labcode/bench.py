@@ -9,7 +9,7 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -22,7 +22,8 @@ from tqdm import tqdm
 from labcode import peers
 from labcode.convnet import FINAL_MODEL, ConvNet, ConvNetConfig
 from labcode.data import Images, load
-from labcode.handprop import HandSteps
+from labcode.handlayers import Convolution, UnfoldedConvolution
+from labcode.handprop import HandSteps, parameter_matrices
 from labcode.processors import processor
 from labcode.profiling import profile
 from labcode.seeds import stream
@@ -34,6 +35,7 @@ LEARNING_RATE = 1e-3
 ROUNDS = 9
 SECONDS_A_TURN = 0.2
 PROFILE_STEPS = 300
+IMAGE_COUNTS = (1, 2, 4, 8, 16)
 PRODUCT_SIZES = (256, 512, 1024, 2048)
 
 Steps = Iterator[float]
@@ -220,6 +222,50 @@ def gradient_ms(config: ConvNetConfig, images: Images, rounds: int, steps: int) 
                 if turn:  # the first one warms up
                     times[name].append(1e3 * elapsed / (engines[name].computed - before))
     return {name: round(statistics.median(ms), 3) for name, ms in times.items()}
+
+
+def convolution_ms(
+    config: ConvNetConfig, counts: Iterable[int], rounds: int, seconds: float
+) -> dict[int, dict[str, float]]:
+    """Return the milliseconds of a network's convolutions, forward and backward, by how many images, and by which way.
+
+    ``kernels`` are the framework's for convolutions, ``products`` its matrix products over windows side by side; which
+    way is taken, `labcode.handprop.kernels_from` says.
+
+    Parameters
+    ----------
+    config : of the network.
+    counts : of images at a time.
+    rounds, seconds : as in `take_turns`; the median over the rounds is returned.
+
+    >>> measured = convolution_ms(ConvNetConfig(width=2), counts=(1,), rounds=1, seconds=0.001)
+    >>> sorted(measured[1])
+    ['kernels', 'products']
+    """
+    ways = {"kernels": Convolution, "products": UnfoldedConvolution}
+    found = {}
+    with one_thread():
+        for count in tqdm(list(counts), unit="count", desc="measuring"):
+            times = take_turns({way: _convolve(kind, config, count) for way, kind in ways.items()}, rounds, seconds)
+            found[count] = {way: round(statistics.median(ms), 3) for way, ms in times.items()}
+    return found
+
+
+@torch.no_grad()
+def _convolve(kind: type[Convolution], config: ConvNetConfig, count: int) -> Steps:
+    """Go forward and backward through the convolutions of a network, endlessly, on numbers drawn at random."""
+    draws = stream(0, "maps")
+    layers = []
+    for shape, (weight, bias) in zip(config.shapes, parameter_matrices(ConvNet(config, draws)), strict=False):
+        layer = kind(weight, bias, count, shape.input, config.filter, config.padding)
+        x = torch.randn(count * shape.input**2, weight.shape[1] // config.filter**2, generator=draws)
+        g = torch.randn(count * shape.convolved**2, config.width, generator=draws)
+        layers.append((layer, x, g, (torch.zeros_like(weight), torch.zeros_like(bias))))
+    while True:
+        for number, (layer, x, g, target) in enumerate(layers):
+            layer.forward(x)
+            layer.backward(g, target, 1.0, wanted=number > 0)
+        yield 0.0
 
 
 def _take(optimizer: HandSteps | ConjugateGradientSteps, batches: list[Images]) -> None:

@@ -11,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from labcode import bench, peers
 from labcode.convnet import FINAL_MODEL, ConvNet, ConvNetConfig
 from labcode.data import Images
+from labcode.handlayers import Convolution, UnfoldedConvolution
 from labcode.layers import SubtractiveNorm2d
 from labcode.seeds import stream
 from labcode.training import AutogradSteps
@@ -171,6 +172,34 @@ def test_a_gradient_is_timed_by_the_gradients_that_a_step_takes(monkeypatch):
     sgd, cg = taken[-2:]
     assert ms == {"SGD": round(300 / sgd, 3), "CG": round(300 / cg, 3)}
     assert sgd == 6 < cg
+
+
+def test_convolutions_are_timed_either_way_forward_and_backward(monkeypatch):
+    went = []
+    for kind in (Convolution, UnfoldedConvolution):
+        for way in ("forward", "backward"):
+
+            def spy(layer, *arguments, act=getattr(kind, way), way=way, **options):
+                went.append((type(layer), way, len(layer.ones), options))
+                return act(layer, *arguments, **options)
+
+            monkeypatch.setattr(kind, way, spy)
+    turns = [[5.0, 7.0, 6.0], [4.0, 3.0, 2.0]]
+    monkeypatch.setattr(bench, "take_turns", lambda engines, rounds, seconds: _once(engines, turns))
+    assert bench.convolution_ms(TINY, (3,), rounds=3, seconds=0.1) == {3: {"kernels": 6.0, "products": 3.0}}
+    first, second = (3 * shape.convolved**2 for shape in TINY.shapes)
+    assert went == [
+        each
+        for kind in (Convolution, UnfoldedConvolution)
+        for pixels, wanted in ((first, False), (second, True))
+        for each in ((kind, "forward", pixels, {}), (kind, "backward", pixels, {"wanted": wanted}))
+    ]
+
+
+def _once(engines, turns):
+    for steps in engines.values():
+        next(steps)
+    return dict(zip(engines, turns, strict=True))
 
 
 def _count(optimizer, batches):

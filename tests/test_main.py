@@ -201,3 +201,12 @@ def test_bench_prints_what_a_gradient_takes_within_a_step_of_each_optimizer(monk
     assert cli.main(["bench", "--optimizers"]) == 0
     measured = json.loads(capsys.readouterr().out)
     assert measured == {"processor": processor(), "milliseconds a gradient": {"SGD": 2.0, "CG": 3.0}}
+
+
+def test_bench_prints_what_convolutions_take_either_way(monkeypatch, capsys):
+    measured = {1: {"kernels": 2.0, "products": 1.5}}
+    monkeypatch.setattr(bench, "convolution_ms", lambda config, counts, rounds, seconds: measured)
+    assert cli.main(["bench", "--convolutions"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["milliseconds"] == {"1": {"kernels": 2.0, "products": 1.5}}
+    assert printed["machine"]["processor"] == processor()
