@@ -178,12 +178,7 @@ def test_convolutions_are_timed_either_way_forward_and_backward(monkeypatch):
     went = []
     for kind in (Convolution, UnfoldedConvolution):
         for way in ("forward", "backward"):
-
-            def spy(layer, *arguments, act=getattr(kind, way), way=way, **options):
-                went.append((type(layer), way, len(layer.ones), options))
-                return act(layer, *arguments, **options)
-
-            monkeypatch.setattr(kind, way, spy)
+            monkeypatch.setattr(kind, way, _noting(went, way, getattr(kind, way)))
     turns = [[5.0, 7.0, 6.0], [4.0, 3.0, 2.0]]
     monkeypatch.setattr(bench, "take_turns", lambda engines, rounds, seconds: _once(engines, turns))
     assert bench.convolution_ms(TINY, (3,), rounds=3, seconds=0.1) == {3: {"kernels": 6.0, "products": 3.0}}
@@ -194,6 +189,14 @@ def test_convolutions_are_timed_either_way_forward_and_backward(monkeypatch):
         for pixels, wanted in ((first, False), (second, True))
         for each in ((kind, "forward", pixels, {}), (kind, "backward", pixels, {"wanted": wanted}))
     ]
+
+
+def _noting(went, way, act):
+    def noting(layer, *arguments, **options):
+        went.append((type(layer), way, len(layer.ones), options))
+        return act(layer, *arguments, **options)
+
+    return noting
 
 
 def _once(engines, turns):
