@@ -172,7 +172,9 @@ EVERY_SETTING = Ablation(
     {f"{each.factor} {label}": level for each in THE_LABS for label, level in each.levels.items() if level}
     | {"baseline": SINGLE},
 )
-"""All levels of the lab's eight ablations side by side, for what the conclusion says of every setting."""
+"""All levels of the lab's eight ablations side by side, for what the conclusion says of every setting.
+
+A level counts under each name that it has: the baseline is there by its own, and as, say, the width 64."""
 
 LEARNING_RATES = Ablation(
     "learning_rates",

@@ -175,20 +175,25 @@ def halves(verdicts: Iterable[str]) -> str:
 
 def _summarize(contrasts: Sequence[float]) -> tuple[np.ndarray, float, float, float]:
     values = np.asarray(contrasts, dtype=float)
-    if len(values) < 2:
-        raise ValueError(f"There are {len(values)} seeds; an interval takes at least 2.")
     if not np.isfinite(values).all():
         raise ValueError(f"The contrasts are {values.tolist()}; each must be a finite number.")
-    return values, float(values.mean()), *t_interval(values)
+    low, high = t_interval(values)
+    return values, float(values.mean()), low, high
 
 
 def t_interval(values: np.ndarray) -> tuple[float, float]:
     """Return the 95% interval of the mean of ``values`` (seeds,), by Student's t.
 
+    Raises
+    ------
+    ValueError : fewer than two seeds.
+
     >>> low, high = t_interval(np.array([1.0, 2.0, 3.0]))
     >>> round(low, 3), round(high, 3)
     (-0.484, 4.484)
     """
+    if len(values) < 2:
+        raise ValueError(f"There are {len(values)} seeds; an interval takes at least 2.")
     mean, error = values.mean(), stats.sem(values)
     if math.isclose(error, 0, abs_tol=1e-12):
         return float(mean), float(mean)

@@ -28,7 +28,7 @@ class Entry:
         ``"pending"`` while runs are missing.
     page : of the book, where it is shown.
     effect, low, high, unit, seeds : of the contrast on which the verdict hangs; None where there is none.
-    robust : whether every check gives the same verdict; None where there is no verdict.
+    robust : whether every check gives the same verdict; None where there is no verdict, or runs of a check are missing.
     rule : what decides it.
     again : the verdict of each check, by its words; empty where there is no verdict.
     """

@@ -19,7 +19,8 @@ from labcode.training import train
 experiment = Experiment(seed=0).vary(**{settings!r})
 mnist = load(experiment.scale, seed=0)
 net = ConvNet(experiment.network, stream(0, "initial weights"))
-train(net, mnist.first(100, 100), experiment.vary(epochs=1).recipe, seed=0, progress=False)
+recipe = experiment.vary(epochs=1, measured_every=1).recipe
+train(net, mnist.first(max(100, recipe.batch_size), 100), recipe, seed=0, progress=False)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

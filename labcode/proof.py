@@ -42,6 +42,7 @@ def prove_equal(
     >>> prove_equal(cosh(2 * x), 2 * cosh(x) ** 2 + 1) is None
     True
     """
+    distinct = tuple(distinct)
     difference = confine(unfold(sympy.sympify(left), definitions), distinct, case) - confine(
         unfold(sympy.sympify(right), definitions), distinct, case
     )

@@ -183,9 +183,10 @@ class Stepper:
 
     def _judged(self, done: Backpropagation) -> str:
         names = {**self.graph, **(self.definitions or {})}
-        known = {name: sympy.N(unfold(e, names).subs(self.point), DIGITS) for name, e in self.truth.items()}
+        point = {name: done.values[name] for name in self.point}
+        known = {name: sympy.N(unfold(e, names).subs(point), DIGITS) for name, e in self.truth.items()}
         # Both have 30 digits, so a difference beyond the 20th is rounding.
-        wrong = [name for name, right in known.items() if abs(done.gradients[name] - right) > 1e-20]
+        wrong = [n for n, right in known.items() if abs(done.gradients[n] - right) > 1e-20 * max(1, abs(right))]
         shown = ", ".join(f"{_named(name)} should get {number(right)}" for name, right in known.items())
         if not wrong:
             return (

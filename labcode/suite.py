@@ -9,6 +9,7 @@ import heapq
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import BrokenExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -24,7 +25,7 @@ from labcode.data import load
 from labcode.experiments import Experiment
 from labcode.records import RECORDS, Record, read
 from labcode.seeds import stream
-from labcode.sweep import run_missing
+from labcode.sweep import SweepError, run_missing
 from labcode.training import History, one_thread, train
 
 HOW = ("sampled", "trained")
@@ -159,7 +160,10 @@ def _sample_all(records: dict[Experiment, Record], workers: int, images: int) ->
     side_by_side = joblib.Parallel(n_jobs=workers, return_as="generator")
     sampled = side_by_side(joblib.delayed(_sample)(experiment, images) for experiment in longest_first)
     histories = tqdm(sampled, desc="our loop", total=len(records))
-    return {experiment: _milliseconds(history) for experiment, history in zip(longest_first, histories, strict=True)}
+    try:
+        return {run: _milliseconds(history) for run, history in zip(longest_first, histories, strict=True)}
+    except BrokenExecutor as error:
+        raise SweepError("A worker was killed, perhaps for want of memory.") from error
 
 
 def _sample(experiment: Experiment, images: int) -> History:

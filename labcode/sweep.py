@@ -2,6 +2,7 @@
 
 import hashlib
 import socket
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import joblib
+from safetensors import SafetensorError
 from tqdm import tqdm
 
 from labcode import fetch, weights
@@ -61,10 +63,10 @@ def run_missing(
 ) -> Iterator[Record]:
     """Train what ``folder`` lacks and yield each record once it is written there.
 
-    A run is one thread's work. Here, ``workers`` processes run side by side, and each keeps a checkpoint after every
-    epoch: whatever is killed, finished runs are kept, and unfinished ones go on the next time. On a cluster, a run
-    whose worker died starts again on another; workers need nothing but the package, and for runs at full scale the
-    full MNIST set, and the records come back here.
+    A run is one thread's work. Here, ``workers`` processes run side by side, and each keeps a checkpoint whenever it
+    has measured its errors: whatever is killed, finished runs are kept, and unfinished ones go on the next time. On a
+    cluster, a run whose worker died starts again on another; workers need nothing but the package, and for runs at
+    full scale the full MNIST set, and the records come back here.
 
     The bar counts multiply-adds, so that its estimate of the time left is fair to long runs.
 
@@ -92,7 +94,9 @@ def run_missing(
     todo = missing(experiments, folder)
     if any(experiment.scale == "full" for experiment in todo):
         fetch.require(fetch.cache_root())
-    folder.mkdir(parents=True, exist_ok=True)  # a place that cannot be written to is found out before any training
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass  # a place that cannot be written to is found out before any training
     checkpoints = None if cluster else folder / UNFINISHED
     expected = fingerprint()
     with (
@@ -108,7 +112,10 @@ def run_missing(
 def _work(experiment: Experiment, checkpoints: Path | None, expected: dict[str, str]) -> Run:
     """Run ``experiment`` in a worker, wherever that is."""
     _require_same(expected, fingerprint(), f"A worker on {socket.gethostname()}")
-    return run(experiment, progress=False, checkpoint=checkpoints and _checkpoint(experiment, checkpoints))
+    try:
+        return run(experiment, progress=False, checkpoint=checkpoints and _checkpoint(experiment, checkpoints))
+    except SafetensorError as error:
+        raise SweepError(f"The checkpoint of {experiment.name} cannot be written: {error}. {GOES_ON}") from error
 
 
 def _keep(done: Run, folder: Path) -> None:
@@ -195,6 +202,10 @@ def _connect(address: str) -> Iterator:
                 f"The worker {several[0]} has {threads[several[0]]} threads, and a run takes one: start it with "
                 "--nthreads 1."
             )
-        for worker, found in client.run(fingerprint).items():
+        try:
+            fingerprints = client.run(fingerprint)
+        except Exception as error:  # of whatever kind: Dask hands on what happened on the worker as text
+            raise SweepError(f"A worker cannot say what it has ({error}); it needs this package.") from error
+        for worker, found in fingerprints.items():
             _require_same(fingerprint(), found, f"The worker {worker}")
         yield client

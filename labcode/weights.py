@@ -61,6 +61,7 @@ def save(path: Path, trained: TrainedNet) -> None:
     Raises
     ------
     ValueError : a part of the network was replaced. The file holds its configuration, which would give another back.
+    WeightsError : the file cannot be written; what was there before is as it was.
 
     >>> import tempfile
     >>> net = ConvNet(ConvNetConfig(width=2), torch.Generator().manual_seed(0))
@@ -75,14 +76,16 @@ def save(path: Path, trained: TrainedNet) -> None:
     tensors = {name: value.contiguous() for name, value in trained.net.state_dict().items()}
     network, pixels = asdict(trained.net.config), {"mean": trained.mean, "deviation": trained.deviation}
     header = {"network": json.dumps(network), "pixels": json.dumps(pixels), "sha256": digest(tensors)}
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         save_file(tensors, beside, metadata=header)
         with beside.open("rb") as file:
             os.fsync(file.fileno())
         beside.chmod(0o644)  # the library makes a file for its owner alone; an installed package is for all
         os.replace(beside, path)
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"The weights {path.name} cannot be written to {path.parent}: {error}.") from error
     finally:
         beside.unlink(missing_ok=True)
 

@@ -163,6 +163,18 @@ def test_a_worker_with_other_code_or_data_is_refused_by_name(cluster, tmp_path, 
     assert not list((tmp_path / "records").glob("*.json"))
 
 
+def test_a_worker_whose_package_is_too_old_to_be_asked_is_refused(cluster, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(Path(labcode.__file__).parent, other / "labcode")
+    sweep = other / "labcode" / "sweep.py"
+    sweep.write_text(sweep.read_text().replace("fingerprint", "footprint"))
+    cluster.add_worker("stranger", PYTHONPATH=str(other))
+    with pytest.raises(
+        SweepError, match=r"A worker cannot say what it has \(.*'fingerprint'.*\); it needs this package"
+    ):
+        list(run_missing(WANTED, tmp_path / "records", workers=1, cluster=cluster.address))
+
+
 def test_a_worker_that_joins_later_with_other_code_is_refused_too(monkeypatch):
     from labcode import sweep
 

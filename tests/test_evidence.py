@@ -57,6 +57,8 @@ def test_agreeing_seeds_are_counted():
 def test_one_seed_decides_nothing(contrasts):
     with pytest.raises(ValueError, match=f"There are {len(contrasts)} seeds; an interval takes at least 2"):
         decide(contrasts)
+    with pytest.raises(ValueError, match="an interval takes at least 2"):
+        t_interval(np.array(contrasts))
 
 
 def test_a_contrast_that_is_no_number_is_refused():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from sympy import Max, cos, exp, nan, oo, sin, symbols
+from sympy import Max, cos, exp, nan, oo, sin, sqrt, symbols
 
 from labcode.gradcheck import (
     GradientError,
@@ -31,7 +31,7 @@ def test_a_right_jacobian_passes_and_shows_bounds_only():
     assert "e-16," not in repr(table)
 
 
-@pytest.mark.parametrize("nothing", [nan, oo])
+@pytest.mark.parametrize("nothing", [nan, oo, sqrt(x - 5)])
 def test_a_formula_without_a_value_is_refused(nothing):
     with pytest.raises(GradientError):
         check_gradient(nothing, exp(2 * x), [x], lambda point: (2 * point).exp())

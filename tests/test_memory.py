@@ -7,7 +7,7 @@ import pytest
 from labcode import memory
 from labcode.memory import peak_megabytes
 
-SMALL = {"width": 1, "hidden": 4, "batch_size": 100}
+SMALL = {"width": 1, "hidden": 4, "batch_size": 200, "epochs": 4, "measured_every": 2}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems count in other units")

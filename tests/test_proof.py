@@ -114,6 +114,8 @@ def test_a_case_confines_the_variable():
 def test_distinct_indices():
     assert prove_equal(KroneckerDelta(i, j) * z[i], 0) is None
     assert prove_equal(KroneckerDelta(i, j) * z[i], 0, distinct=[(i, j)])
+    # On both sides, whatever lists them.
+    assert prove_equal(KroneckerDelta(i, j) * z[i], 2 * KroneckerDelta(i, j) * z[i], distinct=iter([(i, j)]))
     assert sample(KroneckerDelta(i, j) * z[i], sympy.S.Zero, distinct=[(i, j)])[1] is None
 
 

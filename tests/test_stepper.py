@@ -86,6 +86,8 @@ def test_the_last_step_says_whether_the_right_gradient_arrived():
     assert Stepper("even", MAXMIN, tie, PLACES, FORMULA, LOGISTIC).sentences[-1].endswith("all of them did.")
     wrong = Stepper("first", MAXMIN, tie, PLACES, FORMULA, LOGISTIC, share=1).sentences[-1]
     assert wrong.endswith("But x₁ got 0.5 and x₂ got 0.")
+    for drawn in ({x1: 0.1, x2: 0.3}, {x1: -0.7, x2: 1e-3}):  # whose digits beyond the 17th no float holds
+        assert Stepper("drawn", MAXMIN, drawn, PLACES, FORMULA, LOGISTIC).sentences[-1].endswith("all of them did.")
     near = {**FORMULA, x2: FORMULA[x2] + Rational(1, 10**12)}
     assert "But x₂ got 0.25." in Stepper("near", MAXMIN, tie, PLACES, near, LOGISTIC).sentences[-1]
 

@@ -1,5 +1,6 @@
 """The cost of the study: what is counted, once or as often as asked, and that the factors make the whole."""
 
+from concurrent.futures import BrokenExecutor
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -10,7 +11,7 @@ from labcode.__main__ import main
 from labcode.ablations import Ablation
 from labcode.records import MissingRecordError, read
 from labcode.suite import Suite, as_json, describe, last_end, measure_suite, run_seconds
-from labcode.sweep import run_missing
+from labcode.sweep import SweepError, run_missing
 
 TINY = {"width": 1, "hidden": 4, "epochs": 2, "batch_size": 100}
 WIDTHS = Ablation("widths", "0", (), "width", {"1": TINY, "2": TINY | {"width": 2}})
@@ -94,7 +95,8 @@ def test_a_trained_suite_is_timed_by_the_clock(records, monkeypatch):
         asked.append((experiments, list(folder.iterdir()), workers))
         for experiment in experiments:
             record = read(experiment, records)
-            yield replace(record, history=replace(record.history, total_seconds=4.0 + record.experiment.network.width))
+            took = {"seconds": (1.0, 2.0), "total_seconds": 4.0 + record.experiment.network.width}
+            yield replace(record, history=replace(record.history, **took))
 
     monkeypatch.setattr(suite, "run_missing", trained)
     monkeypatch.setattr(suite, "time", SimpleNamespace(perf_counter=iter([100.0, 110.0]).__next__))
@@ -130,3 +132,16 @@ def test_words():
     made = Suite("sampled", 20, 25, 2, 1200.0, 900.0, 2400.0, 6000.0, 2.0, 1.25, 2.0)
     assert "sampled: 20 minutes on 2 workers, and 15 at the least on any number" in describe(made)
     assert "5.0 times = engine 2.00 x sharing 1.25 x cores 2.00" in describe(made)
+
+
+def test_a_worker_that_is_killed_while_sampling_is_a_sentence(records, monkeypatch):
+    def parallel(**_):
+        def work(_):
+            raise BrokenExecutor
+            yield
+
+        return work
+
+    monkeypatch.setattr(suite.joblib, "Parallel", parallel)
+    with pytest.raises(SweepError, match="A worker was killed, perhaps for want of memory"):
+        measure_suite(STUDY, workers=2, folder=records)

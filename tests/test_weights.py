@@ -4,11 +4,12 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from labcode import weights
@@ -82,6 +83,25 @@ def test_a_write_that_is_broken_off_leaves_the_old_file(path, monkeypatch):
         save(path, trained(FINAL_MODEL))
     assert path.read_bytes() == before
     assert os.listdir(path.parent) == [path.name]
+
+
+def test_a_full_disk_is_a_sentence_and_leaves_the_old_file(path, monkeypatch):
+    save(path, trained())
+    before = path.read_bytes()
+
+    def fail(*_, **__):
+        raise SafetensorError("no space left")
+
+    monkeypatch.setattr(weights, "save_file", fail)
+    with pytest.raises(WeightsError, match=rf"The weights {path.name} cannot be written to .*: no space left"):
+        save(path, trained(FINAL_MODEL))
+    assert path.read_bytes() == before
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_a_folder_that_cannot_be_made_is_a_sentence():
+    with pytest.raises(WeightsError, match="cannot be written to /proc/self/weights"):
+        save(Path("/proc/self/weights/small.safetensors"), trained())
 
 
 def test_a_file_from_before_a_setting_existed_still_loads(path):
