@@ -27,6 +27,7 @@ WEIGHTS = ".weights"
 """Folder, within that of the records, where the trained networks of runs at full scale are kept."""
 
 
+KILLED = "A worker was killed, perhaps for want of memory."
 GOES_ON = "Finished runs are kept, and the same command goes on where this one stopped."
 
 SideBySide = Callable[[Callable[[Experiment], Run], Iterable[Experiment]], Iterator[Run]]
@@ -82,8 +83,10 @@ def run_missing(
     ------
     labcode.records.RecordError : a record that is there is unsound.
     labcode.fetch.MnistUnavailableError : a run needs the full set, and it was not fetched. Nothing was trained then.
-    SweepError : a worker on this machine died; or the cluster does not answer or gave a run up, or a worker of it has
-        other code or other data. What was finished by then is kept.
+    OSError : the folder cannot be made, or takes no file. Nothing was trained then.
+    labcode.weights.WeightsError : a trained network cannot be written. What was finished by then is kept.
+    SweepError : a worker on this machine died, or cannot write its checkpoint; or the cluster does not answer or gave
+        a run up, or a worker of it has other code or other data. What was finished by then is kept.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -161,7 +164,7 @@ def _processes(workers: int) -> Iterator[SideBySide]:
         try:
             yield from parallel(joblib.delayed(function)(experiment) for experiment in experiments)
         except BrokenExecutor as error:
-            raise SweepError(f"A worker was killed, perhaps for want of memory. {GOES_ON}") from error
+            raise SweepError(f"{KILLED} {GOES_ON}") from error
 
     yield side_by_side
 

@@ -6,6 +6,7 @@ The file is in the safetensors format: numbers, and a header of JSON. Nothing in
 import hashlib
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -87,7 +88,8 @@ def save(path: Path, trained: TrainedNet) -> None:
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"The weights {path.name} cannot be written to {path.parent}: {error}.") from error
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # nor is there anything beside where there is no folder
+            beside.unlink()
 
 
 def load(path: Path = FINAL_FILE) -> TrainedNet:

@@ -99,9 +99,10 @@ def test_a_full_disk_is_a_sentence_and_leaves_the_old_file(path, monkeypatch):
     assert os.listdir(path.parent) == [path.name]
 
 
-def test_a_folder_that_cannot_be_made_is_a_sentence():
-    with pytest.raises(WeightsError, match="cannot be written to /proc/self/weights"):
-        save(Path("/proc/self/weights/small.safetensors"), trained())
+@pytest.mark.parametrize("folder", ["/proc/self/weights", "/proc/self/status"], ids=["forbidden", "a file"])
+def test_a_folder_that_cannot_be_made_is_a_sentence(folder):
+    with pytest.raises(WeightsError, match=f"cannot be written to {folder}"):
+        save(Path(folder) / "small.safetensors", trained())
 
 
 def test_a_file_from_before_a_setting_existed_still_loads(path):
