@@ -2,7 +2,7 @@
 
 Import the modules one by one, as the chapters do, so that a page on derivations never waits for PyTorch:
 
->>> from labcode import derivation  # doctest: +SKIP
+>>> from labcode.derivation import chain as derivation  # doctest: +SKIP
 """
 
 __version__ = "0.1.0"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from labcode.reproduction import Comparison
+    from labcode.study.reproduction import Comparison
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -73,17 +73,17 @@ def _add_workers(command: argparse.ArgumentParser) -> None:
 
 
 def _fetch(options: argparse.Namespace) -> int:
-    from labcode.fetch import fetch, files_folder
+    from labcode.data.download import fetch, files_folder
 
     print(f"The full MNIST set is in {files_folder(fetch())}, as published.")
     return 0
 
 
 def _run(options: argparse.Namespace) -> int:
-    from labcode.ablations import ABLATIONS
-    from labcode.claims import experiments
-    from labcode.records import RECORDS
-    from labcode.sweep import missing, run_missing
+    from labcode.study.ablation import ABLATIONS
+    from labcode.study.claims import experiments
+    from labcode.study.records import RECORDS
+    from labcode.study.sweep import missing, run_missing
 
     if unknown := [name for name in options.ablations if name not in ABLATIONS]:
         raise ValueError(f"Unknown ablation {unknown[0]!r}; accepted are {', '.join(ABLATIONS)}.")
@@ -107,7 +107,7 @@ def _claims(options: argparse.Namespace) -> int:
 
     from tabulate import tabulate
 
-    from labcode.ledger import entries
+    from labcode.study.ledger import entries
 
     rows = [asdict(entry) for entry in entries()]
     if options.json:
@@ -122,9 +122,9 @@ def _verify(options: argparse.Namespace) -> int:
     import random
     import tempfile
 
-    from labcode.records import RECORDS, read_all
-    from labcode.reproduction import compare_with
-    from labcode.sweep import run_missing
+    from labcode.study.records import RECORDS, read_all
+    from labcode.study.reproduction import compare_with
+    from labcode.study.sweep import run_missing
 
     _require_at_least_1(options, "sample", "workers")
     if not (recorded := read_all(RECORDS)):
@@ -136,9 +136,9 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from labcode.ledger import entries
-    from labcode.records import RECORDS, read_all
-    from labcode.reproduction import compare_with
+    from labcode.study.ledger import entries
+    from labcode.study.records import RECORDS, read_all
+    from labcode.study.reproduction import compare_with
 
     if not (found := read_all(options.folder)):
         raise ValueError(f"There are no records in {options.folder}.")
@@ -178,7 +178,7 @@ def _bench(options: argparse.Namespace) -> int:
         return _bench_optimizers()
     if options.convolutions:
         return _bench_convolutions()
-    from labcode.bench import main as bench
+    from labcode.bench.steps import main as bench
 
     return bench(as_json=options.json)
 
@@ -186,8 +186,8 @@ def _bench(options: argparse.Namespace) -> int:
 def _bench_suite(options: argparse.Namespace) -> int:
     import json
 
-    from labcode.ablations import THE_LABS
-    from labcode.suite import as_json, describe, measure_suite
+    from labcode.bench.study_cost import as_json, describe, measure_suite
+    from labcode.study.ablation import THE_LABS
 
     _require_at_least_1(options, "workers")
     measured = measure_suite(THE_LABS, options.workers, options.suite)
@@ -198,8 +198,8 @@ def _bench_suite(options: argparse.Namespace) -> int:
 def _bench_memory() -> int:
     import json
 
-    from labcode.ablations import FINAL
-    from labcode.memory import peak_megabytes
+    from labcode.bench.memory import peak_megabytes
+    from labcode.study.ablation import FINAL
 
     kinds: dict[str, Mapping[str, object]] = {
         "baseline": {},
@@ -213,10 +213,10 @@ def _bench_memory() -> int:
 def _bench_optimizers() -> int:
     import json
 
-    from labcode.bench import ROUNDS, gradient_ms
-    from labcode.convnet import ConvNetConfig
-    from labcode.data import load
-    from labcode.processors import processor
+    from labcode.bench.steps import ROUNDS, gradient_ms
+    from labcode.data.mnist import load
+    from labcode.machine import processor
+    from labcode.network.config import ConvNetConfig
 
     measured = gradient_ms(ConvNetConfig(), load("tenth", seed=0).train, ROUNDS, steps=100)
     print(json.dumps({"processor": processor(), "milliseconds a gradient": measured}, indent=1))
@@ -226,8 +226,8 @@ def _bench_optimizers() -> int:
 def _bench_convolutions() -> int:
     import json
 
-    from labcode.bench import IMAGE_COUNTS, ROUNDS, SECONDS_A_TURN, convolution_ms, machine
-    from labcode.convnet import ConvNetConfig
+    from labcode.bench.steps import IMAGE_COUNTS, ROUNDS, SECONDS_A_TURN, convolution_ms, machine
+    from labcode.network.config import ConvNetConfig
 
     measured = convolution_ms(ConvNetConfig(), IMAGE_COUNTS, ROUNDS, SECONDS_A_TURN)
     print(json.dumps({"machine": machine(), "milliseconds": measured}, indent=1))

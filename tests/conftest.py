@@ -15,21 +15,21 @@ settings.register_profile("thorough", max_examples=5_000, deadline=None)
 @pytest.fixture(scope="session")
 def tiny():
     """The baseline, made so small that it trains in a second."""
-    from labcode.experiments import Experiment
+    from labcode.study import Experiment
 
     return Experiment(seed=0).vary(width=1, hidden=4, epochs=1, batch_size=100)
 
 
 @pytest.fixture(scope="session")
 def record(tiny):
-    from labcode.runs import run
+    from labcode.study.run import run
 
     return run(tiny, progress=False).record
 
 
 @pytest.fixture
 def stored(record, tmp_path):
-    from labcode.records import save
+    from labcode.study.records import save
 
     return save(record, tmp_path)
 

@@ -8,10 +8,12 @@ from dataclasses import replace
 import pytest
 
 from labcode import __main__ as cli
-from labcode import ablations, bench, claims, fetch, ledger, memory, records, sweep
-from labcode.ablations import Ablation
-from labcode.experiments import Experiment
-from labcode.processors import processor
+from labcode.bench import memory
+from labcode.bench import steps as bench
+from labcode.data import download as fetch
+from labcode.machine import processor
+from labcode.study import Ablation, Experiment, claims, ledger, records, sweep
+from labcode.study import ablation as ablations
 
 TINY = Ablation("tiny", "2.4.1", (1,), "width", {"1": {"width": 1}, "2": {"width": 2}}, seeds=range(1))
 SMALL = {"hidden": 4, "epochs": 1, "batch_size": 100}

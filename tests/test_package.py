@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 import labcode
-from labcode.convnet import ConvNet, ConvNetConfig
+from labcode.network import ConvNet, ConvNetConfig
 from labcode.data import load
 from labcode.seeds import stream
 from labcode.training import Recipe, train
@@ -51,7 +51,12 @@ def test_wheel_is_small_and_holds_every_file_of_the_package(wheel):
     assert wheel.stat().st_size < LARGEST
     here = [path for path in (ROOT / "labcode").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     expected = {path.relative_to(ROOT).as_posix() for path in here}
-    assert {"labcode/mnist/tenth.npz", "labcode/stepper.js", "labcode/stepper.css", "labcode/py.typed"} <= expected
+    assert {
+        "labcode/data/tenth.npz",
+        "labcode/pages/stepper.js",
+        "labcode/pages/stepper.css",
+        "labcode/py.typed",
+    } <= expected
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert packed == expected
 

@@ -22,8 +22,8 @@ def test_a_wrong_type_is_found(tmp_path):
     """The first test could not fail if labcode's types came out as Any."""
     wrong = tmp_path / "wrong.py"
     wrong.write_text(
-        "from labcode.evidence import decide\n"
-        "from labcode.experiments import Experiment\n"
+        "from labcode.study.statistics import decide\n"
+        "from labcode.study.experiment import Experiment\n"
         "Experiment(seed='3')\n"
         "decide([1.0, 2.0]).effect.upper()\n"
     )

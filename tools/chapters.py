@@ -47,7 +47,7 @@ SECONDS_PER_CELL = 300  # as --nbval-cell-timeout in pyproject.toml
 
 # The place in a notebook's metadata where a snapshot says what it was made from.
 MADE_FROM = "made_from"
-# The place in an output's metadata where labcode.figures leaves the alternative text and caption.
+# The place in an output's metadata where labcode.pages.figures leaves the alternative text and caption.
 FIGURE = "labcode"
 
 

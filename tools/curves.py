@@ -1,16 +1,15 @@
 """The numbers behind the ablations' figures, to download: a Sphinx extension writes them into the site.
 
 They are made from the records whenever the site is built, as the figures are, and never committed. A figure's caption
-(labcode.reports) names the file of its ablation.
+(labcode.pages.reports) names the file of its ablation.
 """
 
 from pathlib import Path
 
 from chapters import write_whole
 
-from labcode.ablations import ABLATIONS
-from labcode.records import RECORDS, MissingRecordError, RecordError
-from labcode.reports import curves_csv
+from labcode.pages.reports import curves_csv
+from labcode.study import ABLATIONS, RECORDS, MissingRecordError, RecordError
 
 FOLDER = "curves"
 

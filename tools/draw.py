@@ -27,7 +27,7 @@ import numpy as np
 from safetensors import safe_open
 
 ROOT = Path(__file__).resolve().parent.parent
-WEIGHTS = ROOT / "labcode" / "mnist" / "final.safetensors"
+WEIGHTS = ROOT / "labcode" / "network" / "final.safetensors"
 FOLDER = "draw-weights"  # within the site's _static
 PIECES = 8
 LARGEST = 2**15 - 1

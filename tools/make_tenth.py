@@ -1,4 +1,4 @@
-"""Make labcode/mnist/tenth.npz, the images that ship with the package, from the full MNIST set.
+"""Make labcode/data/tenth.npz, the images that ship with the package, from the full MNIST set.
 
 Run once: `python -m labcode fetch`, then `python tools/make_tenth.py`. tests/test_data.py proves, wherever the full
 set is present, that this recipe still gives the file's contents.
@@ -11,7 +11,7 @@ import numpy as np
 
 from labcode.data import draw_tenth, read_full
 
-TARGET = Path(__file__).parents[1] / "labcode" / "mnist" / "tenth.npz"
+TARGET = Path(__file__).parents[1] / "labcode" / "data" / "tenth.npz"
 
 if __name__ == "__main__":
     training, test = read_full()

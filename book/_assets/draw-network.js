@@ -9,8 +9,8 @@ const drawDigit = {};
 
 /* One function holds all the arithmetic, so that its text can be handed to a worker (see startWorker below).
 
-   model     mean and deviation of the training pixels, as labcode.data takes them
-   weights   by name, as in labcode.convnet: "stages.0.convolution.weight", ..., "output.bias"
+   model     mean and deviation of the training pixels, as labcode.data.mnist takes them
+   weights   by name, as in labcode.network.convnet: "stages.0.convolution.weight", ..., "output.bias"
 
    The sizes that are fixed here are those of the final model; tools/draw.py refuses weights of any other. */
 drawDigit.makeNetwork = function makeNetwork(model, weights) {

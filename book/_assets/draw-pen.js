@@ -1,6 +1,6 @@
 "use strict";
 
-/* From strokes to an image as MNIST's. The same as labcode/drawing.py, number for number. */
+/* From strokes to an image as MNIST's. The same as labcode/pages/drawing.py, number for number. */
 
 drawDigit.SIDE = 280; // of the drawing, in pixels: ten for one of MNIST's
 drawDigit.IMAGE = 28;

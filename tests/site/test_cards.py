@@ -3,8 +3,8 @@
 import pytest
 from chromium import visit
 
-from labcode.evidence import VERDICTS
-from labcode.ledger import PENDING, entries
+from labcode.study.ledger import PENDING, entries
+from labcode.study.statistics import VERDICTS
 
 # What a reader sees before the word of each verdict on the page.
 SIGNS = """

@@ -12,8 +12,8 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from labcode.data import read_tenth
-from labcode.drawing import draw, place
-from labcode.weights import load
+from labcode.network.weights import load
+from labcode.pages.drawing import draw, place
 
 PAGE = "mnist/draw.html"
 PATIENCE = 60  # seconds, for machines that have other work to do

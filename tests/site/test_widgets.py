@@ -12,7 +12,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-from labcode.playground import SoftmaxPlayground
+from labcode.pages.playground import SoftmaxPlayground
 
 SOFTMAX = "backprop/softmax.html"
 STEPPERS = ("backprop/max_min.html", "backprop/network_layers.html")
@@ -229,7 +229,7 @@ def test_the_student_edition_can_be_downloaded_and_has_blanks(browser, address, 
     archive = zipfile.ZipFile(io.BytesIO(file.read_bytes()))
     assert archive.testzip() is None
     names = archive.namelist()
-    for needed in ("README.md", "pyproject.toml", "labcode/__init__.py", "labcode/mnist/tenth.npz"):
+    for needed in ("README.md", "pyproject.toml", "labcode/__init__.py", "labcode/data/tenth.npz"):
         assert f"student-edition/{needed}" in names
     notebooks = [name for name in names if name.endswith(".ipynb")]
     assert {f"student-edition/book/{page}.ipynb" for page in ("backprop/softmax", "mnist/training")} <= set(notebooks)

@@ -1,0 +1,1 @@
+"""What a training step, a run and the whole study cost."""

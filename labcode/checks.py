@@ -1,0 +1,73 @@
+"""Checks of arguments that several modules share. Each error names the value first, then what is accepted."""
+
+import math
+from collections.abc import Collection
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+
+def whole_number(name: str, value: Any, at_least: int | None = None, at_most: int | None = None) -> int:
+    """Return ``value`` as an ``int``. NumPy's integers are whole numbers; booleans and floats are not.
+
+    Raises
+    ------
+    ValueError : it is something else, or out of range.
+
+    >>> whole_number("width", np.int64(8), at_least=1)
+    8
+    >>> whole_number("width", 0, at_least=1)
+    Traceback (most recent call last):
+    ...
+    ValueError: width is 0; it must be a whole number of at least 1.
+    """
+    fits = isinstance(value, Integral) and not isinstance(value, bool | np.bool_)
+    if fits and (at_least is None or value >= at_least) and (at_most is None or value <= at_most):
+        return int(value)
+    bounds = [("of at least", at_least), ("of at most", at_most)]
+    accepted = " and ".join(f"{words} {bound}" for words, bound in bounds if bound is not None)
+    raise ValueError(f"{name} is {value!r}; it must be a whole number {accepted}".rstrip() + ".")
+
+
+def real_number(
+    name: str, value: Any, *, above: float | None = None, at_least: float | None = None, below: float = math.inf
+) -> float:
+    """Return ``value`` as a Python number. NumPy's numbers are numbers; booleans, NaN and infinities are not.
+
+    Parameters
+    ----------
+    name, value : of the argument.
+    above, at_least, below : the range accepted; all finite numbers where none is given.
+
+    Raises
+    ------
+    ValueError : it is something else, or out of range.
+
+    >>> real_number("rate", np.float64(0.5), at_least=0, below=1)
+    0.5
+    >>> real_number("rate", 1, at_least=0, below=1)
+    Traceback (most recent call last):
+    ...
+    ValueError: rate is 1; it must be a finite number of at least 0 and below 1.
+    """
+    fits = isinstance(value, Real) and not isinstance(value, bool | np.bool_) and math.isfinite(value)
+    fits = fits and (above is None or value > above) and (at_least is None or value >= at_least) and value < below
+    if fits:
+        return int(value) if isinstance(value, Integral) else float(value)
+    bounds = [("above", above), ("of at least", at_least), ("below", below if below < math.inf else None)]
+    accepted = " and ".join(f"{words} {bound:g}" for words, bound in bounds if bound is not None)
+    raise ValueError(f"{name} is {value!r}; it must be a finite number {accepted}".rstrip() + ".")
+
+
+def one_of(name: str, value: Any, accepted: Collection[str]) -> str:
+    """Return ``value`` if it is one of the ``accepted`` words.
+
+    >>> one_of("decay", "linear", ("none", "cosine"))
+    Traceback (most recent call last):
+    ...
+    ValueError: decay is 'linear'; accepted are 'none', 'cosine'.
+    """
+    if isinstance(value, str) and value in accepted:
+        return value
+    raise ValueError(f"{name} is {value!r}; accepted are {', '.join(map(repr, accepted))}.")

@@ -1,0 +1,10 @@
+from .download import MnistUnavailableError as MnistUnavailableError
+from .download import fetch as fetch
+from .mnist import Images as Images
+from .mnist import Mnist as Mnist
+from .mnist import RawImages as RawImages
+from .mnist import draw_tenth as draw_tenth
+from .mnist import load as load
+from .mnist import read_full as read_full
+from .mnist import read_tenth as read_tenth
+from .mnist import split_indices as split_indices

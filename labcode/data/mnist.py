@@ -1,0 +1,163 @@
+"""MNIST as the lab used it: the embedded tenth, the full set, and their splits (lab section 2.1).
+
+The package ships 6 000 training images, drawn from the 60 000, and the 10 000 test images: enough for every ablation.
+The full set is fetched on request (`labcode.data.download`).
+"""
+
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from labcode.data import download as fetch
+from labcode.seeds import stream
+
+SCALES = ("tenth", "full")
+TENTH_SIZE = 6_000
+TENTH_SEED = 0
+TENTH_FILE = files("labcode.data") / "tenth.npz"
+TRAINING_SHARE = 0.7
+PADDING = 2  # the Torch MNIST files are 32x32: the 28x28 digit with 2 pixels of zeros around it
+
+
+@dataclass(frozen=True, eq=False)
+class RawImages:
+    """Digits as published: ``pixels`` (N, 28, 28) in 0..255 and ``labels`` (N,) in 0..9, both unsigned bytes."""
+
+    pixels: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, indices) -> "RawImages":
+        return RawImages(self.pixels[indices], self.labels[indices])
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Digits ready for the network: ``pixels`` (N, 1, 32, 32), normalized, and ``labels`` (N,) in 0..9."""
+
+    pixels: torch.Tensor
+    labels: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, indices) -> "Images":
+        """Select images by a slice or by a tensor of indices."""
+        return Images(self.pixels[indices], self.labels[indices])
+
+
+@dataclass(frozen=True, eq=False)
+class Mnist:
+    """One split of MNIST: what trains, what validates, what tests.
+
+    ``mean`` and ``deviation`` are those of the training part's pixels (0..255, padding included); all three parts
+    were normalized by them, so nothing about validation or test images reaches the training.
+    """
+
+    train: Images
+    validation: Images
+    test: Images
+    mean: float
+    deviation: float
+
+    def first(self, training: int, validation: int) -> "Mnist":
+        """Return the same split with only its first ``training`` and ``validation`` images, for a run in seconds.
+
+        >>> len(load("tenth", seed=0).first(300, 100).train)
+        300
+        """
+        return replace(self, train=self.train[:training], validation=self.validation[:validation])
+
+
+def read_tenth() -> tuple[RawImages, RawImages]:
+    """Return the embedded (training, test) images: 6 000 and 10 000.
+
+    >>> training, test = read_tenth()
+    >>> training.pixels.shape, test.pixels.shape
+    ((6000, 28, 28), (10000, 28, 28))
+    """
+    with TENTH_FILE.open("rb") as file, np.load(file) as arrays:
+        return (
+            RawImages(arrays["train_pixels"], arrays["train_labels"]),
+            RawImages(arrays["test_pixels"], arrays["test_labels"]),
+        )
+
+
+def read_full(root: Path | None = None) -> tuple[RawImages, RawImages]:
+    """Return all 60 000 training and 10 000 test images from the cache folder, read with torchvision.
+
+    Raises
+    ------
+    labcode.data.download.MnistUnavailableError : a file is missing, truncated or altered; `labcode.data.fetch` brings it.
+    """
+    # Imported here: torchvision takes a second to load, and the embedded tenth does not need it.
+    from torchvision.datasets import MNIST
+
+    root = root or fetch.cache_root()
+    fetch.require(root)
+    parts = (MNIST(root, train=train, download=False) for train in (True, False))
+    return tuple(RawImages(part.data.numpy(), part.targets.numpy().astype(np.uint8)) for part in parts)
+
+
+def draw_tenth(training: RawImages) -> RawImages:
+    """Draw the lab's tenth from the full training set: the first 6 000 places of a seeded permutation.
+
+    This is the recipe that made the embedded file (``tools/make_tenth.py`` runs it).
+    """
+    order = torch.randperm(len(training), generator=stream(TENTH_SEED, "tenth"))
+    return training[order[:TENTH_SIZE].numpy()]
+
+
+def split_indices(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Split ``count`` places at random into 70% for training and 30% for validation (lab section 2.1).
+
+    >>> train, validation = split_indices(6_000, seed=0)
+    >>> len(train), len(validation), len(set(train.tolist()) | set(validation.tolist()))
+    (4200, 1800, 6000)
+    """
+    order = torch.randperm(count, generator=stream(seed, "split"))
+    cut = round(count * TRAINING_SHARE)
+    return order[:cut], order[cut:]
+
+
+def load(scale: str, seed: int, dtype: torch.dtype = torch.float32) -> Mnist:
+    """Load MNIST at ``scale``, split by ``seed``, padded to 32x32 and normalized.
+
+    Parameters
+    ----------
+    scale : ``"tenth"`` (4 200 training, 1 800 validation images) or ``"full"`` (42 000 and 18 000); both with the
+        10 000 test images.
+    seed : decides which images train and which validate.
+
+    Raises
+    ------
+    ValueError : unknown scale.
+    labcode.data.download.MnistUnavailableError : the full set is asked for and is not in the cache folder.
+
+    >>> mnist = load("tenth", seed=0)
+    >>> len(mnist.train), len(mnist.validation), len(mnist.test), tuple(mnist.train.pixels.shape[1:])
+    (4200, 1800, 10000, (1, 32, 32))
+    """
+    if scale not in SCALES:
+        raise ValueError(f"Unknown data scale {scale!r}; accepted are {' and '.join(map(repr, SCALES))}.")
+    training, test = read_tenth() if scale == "tenth" else read_full()
+    train_places, validation_places = split_indices(len(training), seed)
+    train, validation, test = (
+        Images(_pad(part.pixels, dtype), torch.from_numpy(part.labels).long())
+        for part in (training[train_places.numpy()], training[validation_places.numpy()], test)
+    )
+    # Summed in double precision, whatever the dtype asked for: float32 sums of 4 million pixels drift.
+    deviation, mean = torch.std_mean(train.pixels.double(), correction=0)
+    for part in (train, validation, test):
+        part.pixels.sub_(mean).div_(deviation)
+    return Mnist(train, validation, test, mean.item(), deviation.item())
+
+
+def _pad(pixels: np.ndarray, dtype: torch.dtype) -> torch.Tensor:
+    return F.pad(torch.from_numpy(pixels).to(dtype), [PADDING] * 4).unsqueeze(1)

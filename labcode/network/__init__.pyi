@@ -1,0 +1,12 @@
+from . import weights as weights
+from .backprop import HandProp as HandProp
+from .backprop import parameter_matrices as parameter_matrices
+from .config import FINAL_MODEL as FINAL_MODEL
+from .config import ConvNetConfig as ConvNetConfig
+from .convnet import ConvNet as ConvNet
+from .layers import LpPool2d as LpPool2d
+from .layers import SubtractiveNorm2d as SubtractiveNorm2d
+from .layers import dropout_mask as dropout_mask
+from .layers import gaussian_window as gaussian_window
+from .weights import TrainedNet as TrainedNet
+from .weights import WeightsError as WeightsError

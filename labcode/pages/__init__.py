@@ -1,0 +1,1 @@
+"""What the chapters show: figures, tables, cards, widgets. Needs the extra ``labcode[book]``."""

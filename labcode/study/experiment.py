@@ -1,0 +1,119 @@
+"""An experiment said in full: data, network, recipe and seed. What it differs from the baseline in is its name."""
+
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from labcode.data.mnist import SCALES
+from labcode.network.config import ConvNetConfig
+from labcode.training.recipe import Recipe
+
+CHOOSING_SEEDS = 100
+"""Seeds from here on choose settings. Their runs never see the test images, and decide no claim."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One run, said in full: data, network, recipe and seed. The defaults are the baseline.
+
+    Attributes
+    ----------
+    seed : of the split, the initial weights, the order of images and the dropout masks.
+    scale : of the data, ``"tenth"`` or ``"full"``.
+    network, recipe : what is trained, and how.
+
+    Raises
+    ------
+    ValueError : unknown scale or a seed that is not a whole number.
+
+    >>> Experiment(seed=3).name, Experiment(seed=3).vary(width=128).name
+    ('baseline_seed=3', 'width=128_seed=3')
+    """
+
+    seed: int
+    scale: str = "tenth"
+    network: ConvNetConfig = field(default_factory=ConvNetConfig)
+    recipe: Recipe = field(default_factory=Recipe)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.seed, int) or isinstance(self.seed, bool):
+            raise ValueError(f"seed is {self.seed!r}; it must be a whole number.")
+        if self.scale not in SCALES:
+            raise ValueError(f"Unknown data scale {self.scale!r}; accepted are {' and '.join(map(repr, SCALES))}.")
+
+    @property
+    def chooses(self) -> bool:
+        """Whether the run is made to choose settings by its validation error."""
+        return self.seed >= CHOOSING_SEEDS
+
+    def vary(self, scale: str | None = None, **settings: Any) -> "Experiment":
+        """Return this experiment with its scale, or settings of its network or recipe, changed.
+
+        Raises
+        ------
+        ValueError : no such setting.
+        """
+        parts = {part: _names(getattr(self, part)) for part in ("network", "recipe")}
+        for setting in settings:
+            if not any(setting in names for names in parts.values()):
+                known = ", ".join(["scale", *(name for names in parts.values() for name in names)])
+                raise ValueError(f"Unknown setting {setting!r}; accepted are {known}.")
+        changed = {
+            part: replace(getattr(self, part), **{name: settings[name] for name in names if name in settings})
+            for part, names in parts.items()
+        }
+        return replace(self, scale=scale or self.scale, **changed)
+
+    @property
+    def name(self) -> str:
+        """What differs from the baseline, and the seed: the name of the record."""
+        baseline = Experiment(self.seed)
+        differences = [] if self.scale == baseline.scale else [f"scale={self.scale}"]
+        for part in ("network", "recipe"):
+            mine, default = getattr(self, part), getattr(baseline, part)
+            differences += [
+                f"{name}={_spell(getattr(mine, name))}"
+                for name in _names(mine)
+                if getattr(mine, name) != getattr(default, name)
+            ]
+        return "_".join([*(differences or ["baseline"]), f"seed={self.seed}"])
+
+    @property
+    def multiply_adds(self) -> float:
+        """Multiply-adds of the whole training, roughly: what orders runs by length and drives the progress bar.
+
+        A gradient takes three products an image: forward and two backward. SGD computes one gradient a step, conjugate
+        gradient several a line search, and the more, the smaller the minibatch (measured: about 10 and 2).
+        """
+        images = {"tenth": 4_200, "full": 42_000}[self.scale]
+        recipe = self.recipe
+        gradients = 1 if recipe.optimizer == "sgd" else recipe.line_searches * (10 if recipe.batch_size == 1 else 2)
+        return 3 * self.network.multiply_adds * images * recipe.epochs * gradients
+
+
+def _names(config: ConvNetConfig | Recipe) -> list[str]:
+    return [f.name for f in fields(config)]
+
+
+def _spell(value: object) -> str:
+    # 4 and 4.0 are equal, and so are experiments with the one or the other: they need one name.
+    if isinstance(value, tuple):
+        return ",".join(str(float(each)) for each in value)
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value)
+
+
+def from_dict(stored: dict) -> Experiment:
+    """Rebuild an experiment from ``dataclasses.asdict`` of it, as JSON gives it back.
+
+    A setting added since then takes its default; an unknown one fails.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError : it is not an experiment.
+
+    >>> from dataclasses import asdict
+    >>> experiment = Experiment(seed=3).vary(dropout=(0.5, 0.0, 0.5))
+    >>> from_dict(asdict(experiment)) == experiment
+    True
+    """
+    network = {**stored["network"], "dropout": tuple(stored["network"]["dropout"])}
+    return Experiment(**{**stored, "network": ConvNetConfig(**network), "recipe": Recipe(**stored["recipe"])})

@@ -1,0 +1,13 @@
+from .checkpoints import CheckpointError as CheckpointError
+from .conjugate_gradient import ConjugateGradient as ConjugateGradient
+from .engines import AutogradSteps as AutogradSteps
+from .engines import ConjugateGradientSteps as ConjugateGradientSteps
+from .engines import HandSteps as HandSteps
+from .evaluation import count_errors as count_errors
+from .evaluation import one_thread as one_thread
+from .evaluation import predict as predict
+from .history import ErrorCurve as ErrorCurve
+from .history import History as History
+from .loop import minibatches as minibatches
+from .loop import train as train
+from .recipe import Recipe as Recipe

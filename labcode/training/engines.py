@@ -1,0 +1,146 @@
+"""What computes a step of training: the hand-written pass, PyTorch's autograd, and conjugate gradient on either."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+from labcode.data.mnist import Images
+from labcode.network.backprop import CHUNK, HandProp, Masks, parameter_matrices
+from labcode.network.convnet import ConvNet
+from labcode.training.conjugate_gradient import ConjugateGradient, NotFiniteError
+from labcode.training.evaluation import misclassified
+
+
+class HandSteps:
+    """Steps of plain SGD on ``net``, in place, with the gradient of `HandProp`.
+
+    Attributes
+    ----------
+    computed : minibatch gradients so far.
+
+    Raises
+    ------
+    ValueError : ``net`` is not the network that its configuration describes, or some of its parameters are frozen.
+
+    >>> from labcode.network.config import ConvNetConfig
+    >>> from labcode.seeds import stream
+    >>> steps = HandSteps(ConvNet(ConvNetConfig(width=2), stream(0, "initial weights")), learning_rate=0.1)
+    >>> batch = Images(torch.randn(1, 1, 32, 32, generator=stream(0, "digit")), torch.tensor([7]))
+    >>> losses = [steps.step(batch, masks=None)[0] for _ in range(2)]
+    >>> losses[1] < losses[0]
+    True
+    """
+
+    def __init__(self, net: ConvNet, learning_rate: float):
+        if frozen := [name for name, parameter in net.named_parameters() if not parameter.requires_grad]:
+            raise ValueError(
+                f"The hand-written pass moves every parameter, and {', '.join(frozen)} must not move "
+                '(requires_grad is False). PyTorch\'s autograd can leave it alone: engine="autograd".'
+            )
+        self.hand, self.learning_rate = HandProp(net), learning_rate
+        self.parameters = list(net.parameters())
+        self.totals = [torch.zeros_like(p) for p in self.parameters]
+        self.targets = parameter_matrices(net, self.totals)
+        self.computed = 0
+
+    @torch.no_grad()
+    def step(self, batch: Images, masks: Masks) -> tuple[float, int]:
+        """Return the minibatch's mean loss and its count of misclassified images; then move the weights.
+
+        A loss that is not finite moves nothing: its gradient would only destroy the weights.
+        """
+        if len(batch) <= CHUNK:
+            self.computed += 1
+            return self.hand.add_gradient(batch, masks, self.hand.weights, -self.learning_rate)
+        loss, errors = self.gradient(batch, masks)
+        if math.isfinite(loss):
+            for parameter in self.parameters:
+                parameter.add_(parameter.grad, alpha=-self.learning_rate)
+        return loss, errors
+
+    @torch.no_grad()
+    def gradient(self, batch: Images, masks: Masks) -> tuple[float, int]:
+        """Leave the gradient in the parameters' ``grad``; return the mean loss and the misclassified images' count."""
+        self.computed += 1
+        for parameter, total in zip(self.parameters, self.totals, strict=True):
+            parameter.grad = total.zero_()
+        return self.hand.add_gradient(batch, masks, self.targets, 1.0)
+
+
+class AutogradSteps:
+    """Steps of plain SGD on ``net``, in place, with the gradient that PyTorch's autograd computes.
+
+    Attributes
+    ----------
+    computed : minibatch gradients so far.
+
+    >>> from labcode.network.config import ConvNetConfig
+    >>> net = ConvNet(ConvNetConfig(width=2), stream(0, "initial weights"))
+    >>> steps = AutogradSteps(net, learning_rate=0.1)
+    >>> batch = Images(torch.randn(1, 1, 32, 32, generator=stream(0, "digit")), torch.tensor([7]))
+    >>> losses = [steps.step(batch, masks=None)[0] for _ in range(2)]
+    >>> losses[1] < losses[0]
+    True
+    """
+
+    def __init__(self, net: ConvNet, learning_rate: float):
+        self.net = net
+        self.learning_rate = learning_rate
+        self.optimizer = torch.optim.SGD(net.parameters(), lr=learning_rate)
+        self.computed = 0
+
+    def step(self, batch: Images, masks: Masks) -> tuple[float, int]:
+        """Return the minibatch's mean loss and its count of misclassified images; then move the weights.
+
+        A loss that is not finite moves nothing: its gradient would only destroy the weights.
+        """
+        loss, errors = self.gradient(batch, masks)
+        if math.isfinite(loss):
+            self.optimizer.param_groups[0]["lr"] = self.learning_rate
+            self.optimizer.step()
+        return loss, errors
+
+    def gradient(self, batch: Images, masks: Masks) -> tuple[float, int]:
+        """Leave the gradient in the parameters' ``grad``; return the mean loss and the misclassified images' count."""
+        self.computed += 1
+        self.optimizer.zero_grad()
+        outputs = self.net(batch.pixels, masks)
+        loss = F.nll_loss(outputs, batch.labels)
+        if math.isfinite(value := loss.item()):
+            loss.backward()
+        return value, misclassified(outputs, batch)
+
+
+class ConjugateGradientSteps:
+    """Conjugate gradient on each minibatch in turn, its dropout masks held fixed.
+
+    Parameters
+    ----------
+    engine : computes the gradients of ``net``, a `HandSteps` or an `AutogradSteps`.
+    line_searches : on each minibatch.
+    """
+
+    def __init__(self, net: ConvNet, engine: "HandSteps | AutogradSteps", line_searches: int):
+        self.engine = engine
+        self.optimizer = ConjugateGradient(net.parameters(), line_searches)
+
+    def step(self, batch: Images, masks: Masks) -> tuple[float, int]:
+        """Return the minibatch's mean loss and its count of misclassified images; then move the weights.
+
+        A loss that is not finite moves nothing.
+        """
+        evaluated = []
+
+        def closure() -> float:
+            evaluated.append(self.engine.gradient(batch, masks))
+            return evaluated[-1][0]
+
+        try:
+            self.optimizer.step(closure)
+        except NotFiniteError:
+            return math.nan, evaluated[0][1]
+        return evaluated[0]
+
+
+ENGINES = {"hand": HandSteps, "autograd": AutogradSteps}

@@ -1,0 +1,89 @@
+"""How often a network errs: images misclassified, with dropout off."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+
+from labcode.data.mnist import Images
+from labcode.network.backprop import CHUNK, HandProp
+from labcode.network.convnet import ConvNet
+
+
+def count_errors(net: torch.nn.Module, images: Images) -> int:
+    """Count the images that ``net`` misclassifies, with dropout off.
+
+    Parameters
+    ----------
+    net : a `ConvNet`, or any module that gives a number for each digit, (N, 10), of images (N, 1, 32, 32).
+    images : with at least one image.
+
+    >>> from labcode.network.config import ConvNetConfig
+    >>> from labcode.data.mnist import load
+    >>> net = ConvNet(ConvNetConfig(width=2), stream(0, "initial weights"))
+    >>> 0 <= count_errors(net, load("tenth", seed=0).validation[:50]) <= 50
+    True
+    """
+    return count_with(evaluator(net), images)
+
+
+def predict(net: torch.nn.Module, images: Images) -> torch.Tensor:
+    """Return the digits (N,) that ``net`` takes the images for, with dropout off.
+
+    Parameters
+    ----------
+    net, images : as for `count_errors`.
+
+    >>> from labcode.network.config import ConvNetConfig
+    >>> from labcode.data.mnist import load
+    >>> net = ConvNet(ConvNetConfig(width=2), stream(0, "initial weights"))
+    >>> tuple(predict(net, load("tenth", seed=0).validation[:50]).shape)
+    (50,)
+    """
+    return evaluator(net)(images.pixels).argmax(dim=1)
+
+
+def evaluator(net: torch.nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return what gives ``net``'s log-probabilities (N, 10) of images, dropout off.
+
+    That is the hand-written pass where it knows the network, which is faster, and else the network itself.
+    """
+    if isinstance(net, ConvNet) and not net.alterations():
+        return HandProp(net).log_probabilities
+
+    @torch.no_grad()
+    def evaluate(pixels: torch.Tensor) -> torch.Tensor:
+        modes = {module: module.training for module in net.modules()}
+        net.eval()  # whatever the replaced parts do in training alone, such as a dropout of their own
+        try:
+            return torch.cat([net(chunk) for chunk in pixels.split(CHUNK)])
+        finally:
+            for module, mode in modes.items():
+                module.training = mode
+
+    return evaluate
+
+
+def count_with(evaluate: Callable[[torch.Tensor], torch.Tensor], images: Images) -> int:
+    return misclassified(evaluate(images.pixels), images)
+
+
+def misclassified(outputs: torch.Tensor, batch: Images) -> int:
+    return int((outputs.argmax(dim=1) != batch.labels).sum())
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread, with denormal numbers flushed to zero; put the thread count back afterwards.
+
+    Sums in another order round otherwise, so the number of threads would show in the curves; and one image at a time
+    leaves a second thread nothing to do. Denormals can slow a convolution many times over.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+        torch.set_num_threads(threads)

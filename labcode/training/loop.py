@@ -1,0 +1,246 @@
+"""Training as the lab did it: stochastic gradient descent on the negative log-likelihood (lab section 2.3)."""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from labcode.data.mnist import Images, Mnist
+from labcode.network.backprop import Masks
+from labcode.network.config import IMAGE_SIZE
+from labcode.network.convnet import ConvNet
+from labcode.seeds import stream
+from labcode.training.checkpoints import Checkpoint, digest
+from labcode.training.engines import ENGINES, ConjugateGradientSteps
+from labcode.training.evaluation import count_with, evaluator, one_thread
+from labcode.training.history import ErrorCurve, History
+from labcode.training.recipe import Recipe
+
+MEASURED_TRAINING_IMAGES = 1_800  # as many as validate at the lab's scale, so that both errors cost the same
+IMAGES_AHEAD = 32
+
+
+def minibatches(
+    net: ConvNet, images: Images, batch_size: int, orders: torch.Generator, masks: torch.Generator
+) -> Iterator[tuple[Images, Masks]]:
+    """Yield one epoch: every image once, in a random order, as minibatches with their dropout masks.
+
+    Images and masks are fetched for many steps at a time; at batch size 1 that saves a tenth of the time.
+
+    >>> from labcode.network.config import ConvNetConfig
+    >>> net = ConvNet(ConvNetConfig(width=2), stream(0, "initial weights"))
+    >>> images = Images(torch.zeros(5, 1, 32, 32), torch.arange(5))
+    >>> epoch = list(minibatches(net, images, 2, stream(0, "order of images"), stream(0, "dropout")))
+    >>> [len(batch) for batch, _ in epoch], sorted(int(label) for batch, _ in epoch for label in batch.labels)
+    ([2, 2, 1], [0, 1, 2, 3, 4])
+    """
+    order = torch.randperm(len(images), generator=orders)
+    for places in order.split(max(1, IMAGES_AHEAD // batch_size) * batch_size):
+        ahead, masks_ahead = images[places], net.draw_masks(len(places), masks)
+        for start in range(0, len(places), batch_size):
+            step = slice(start, start + batch_size)
+            yield ahead[step], masks_ahead and [mask if mask is None else mask[step] for mask in masks_ahead]
+
+
+def train(
+    net: ConvNet,
+    mnist: Mnist,
+    recipe: Recipe,
+    seed: int,
+    progress: bool = True,
+    engine: str = "hand",
+    checkpoint: Path | None = None,
+) -> History:
+    """Train ``net`` in place and return its history.
+
+    The order of the images and the dropout masks come from ``seed``, each from its own stream, so the same network,
+    data, recipe and seed give the same curves, bit for bit, on the same machine.
+
+    Parameters
+    ----------
+    net : from `ConvNet`, with its initial weights.
+    mnist : from `labcode.data.load`; its pixels have the dtype of the network's weights.
+    recipe : learning rate, batch size, epochs.
+    seed : of the order of images and of the dropout masks.
+    progress : whether to show a progress bar.
+    engine : ``"hand"``, the backward pass written by hand, or ``"autograd"``, PyTorch's: the same results but for
+        rounding, and slower. A network some part of which was replaced takes autograd.
+    checkpoint : file that keeps the state after each epoch. Where it is there already, the training goes on from it, to
+        the same curves, bit for bit; a fresh net is then needed only for its shape. Delete it once the history is kept.
+
+    Raises
+    ------
+    ValueError : unknown engine, or one that does not know the network; no images, images of another size or dtype than
+        the network's, or fewer than a minibatch takes.
+    labcode.training.checkpoints.CheckpointError : the checkpoint is damaged or of another training.
+
+    >>> from labcode.network.config import ConvNetConfig
+    >>> from labcode.data.mnist import load
+    >>> small = load("tenth", seed=0).first(300, 100)
+    >>> net = ConvNet(ConvNetConfig(width=2), stream(0, "initial weights"))
+    >>> history = train(net, small, Recipe(epochs=2), seed=0, progress=False)
+    >>> len(history.validation.errors), history.validation.images, history.diverged
+    (2, 100, False)
+    """
+    if engine not in ENGINES:
+        raise ValueError(f"Unknown engine {engine!r}; accepted are {' and '.join(map(repr, ENGINES))}.")
+    _require_fitting(net, mnist, recipe)
+    count = len(mnist.train)
+    orders, masks = stream(seed, "order of images"), stream(seed, "dropout")
+    measured = mnist.train[:MEASURED_TRAINING_IMAGES]
+    # Made first, whatever the engine: it settles how the weights lie in memory, on which the rounding of sums depends.
+    evaluate = evaluator(net)
+    gradients = ENGINES[engine](net, recipe.learning_rate)
+    steps = ConjugateGradientSteps(net, gradients, recipe.line_searches) if recipe.optimizer == "cg" else gradients
+    state = _State(net, {"order of images": orders, "dropout": masks})
+    kept = checkpoint and Checkpoint(checkpoint, _identity(net, mnist, recipe, seed, engine))
+    curves = {"online": [], "train": [], "validation": [], "gradients": [], "seconds": []}
+    total = 0.0  # processor seconds until the checkpoint
+    if kept and (found := kept.load()):
+        state.restore(found[0])
+        curves, total = found[1]["curves"], found[1]["total_seconds"]
+    done = len(curves["online"]) * recipe.measured_every
+    gradients.computed = curves["gradients"][-1] if done else 0
+    training = curves["seconds"][-1] if done else 0.0
+    rates = _learning_rates(recipe, count, done)
+    quiet = {} if progress else {"disable": True}  # left unset, the user's TQDM_DISABLE decides
+    wrong: int | None = 0
+    with (
+        one_thread(),
+        tqdm(total=recipe.epochs * count, initial=done * count, unit="image", **quiet) as bar,
+    ):
+        clock = _Clock()
+        for epoch in range(done + 1, recipe.epochs + 1):
+            wrong = 0
+            for batch, drawn in minibatches(net, mnist.train, recipe.batch_size, orders, masks):
+                gradients.learning_rate = next(rates)
+                loss, misclassified = steps.step(batch, drawn)
+                if not math.isfinite(loss):
+                    wrong = None
+                    break
+                wrong += misclassified
+                bar.update(len(batch))
+            training += (spent := clock.lap())
+            total += spent
+            if wrong is None:
+                break
+            if epoch % recipe.measured_every:
+                continue
+            curves["online"].append(wrong)
+            curves["train"].append(count_with(evaluate, measured))
+            curves["validation"].append(count_with(evaluate, mnist.validation))
+            curves["gradients"].append(gradients.computed)
+            curves["seconds"].append(round(training, 2))
+            if recipe.choice == "best" and curves["validation"][-1] == min(curves["validation"]):
+                state.choose()
+            bar.set_postfix_str(f"validation error {100 * curves['validation'][-1] / len(mnist.validation):.2f}%")
+            total += clock.lap()
+            if kept:
+                kept.save(state.tensors(), {"curves": curves, "total_seconds": total})
+    state.end_with_the_chosen()
+    return History(
+        online=ErrorCurve(tuple(curves["online"]), count),
+        train=ErrorCurve(tuple(curves["train"]), len(measured)),
+        validation=ErrorCurve(tuple(curves["validation"]), len(mnist.validation)),
+        diverged=wrong is None,
+        gradients=tuple(curves["gradients"]),
+        seconds=tuple(curves["seconds"]),
+        total_seconds=round(total, 1),
+    )
+
+
+def _require_fitting(net: ConvNet, mnist: Mnist, recipe: Recipe) -> None:
+    """Raise a `ValueError` where the network, the images and the recipe do not go together."""
+    count = len(mnist.train)
+    if not count or not len(mnist.validation):
+        raise ValueError(
+            f"There are {count} training and {len(mnist.validation)} validation images; it takes at least one of each."
+        )
+    if recipe.batch_size > count:
+        raise ValueError(f"batch_size is {recipe.batch_size}; with {count} training images it can be {count} at most.")
+    weight = net.output.weight
+    for pixels in (mnist.train.pixels, mnist.validation.pixels):
+        if pixels.shape[1:] != (1, IMAGE_SIZE, IMAGE_SIZE):
+            raise ValueError(
+                f"The images have shape {tuple(pixels.shape)}; it must be (N, 1, {IMAGE_SIZE}, {IMAGE_SIZE}), with "
+                f"a side of {IMAGE_SIZE} pixels."
+            )
+        if pixels.dtype != weight.dtype:
+            raise ValueError(
+                f"The images' dtype is {pixels.dtype} and the network's {weight.dtype}; both `labcode.data.load` and "
+                "`ConvNet` take a dtype."
+            )
+
+
+def _learning_rates(recipe: Recipe, count: int, done: int) -> Iterator[float]:
+    """Yield the learning rate of each step, from epoch ``done`` on."""
+    if recipe.decay == "none":
+        while True:
+            yield recipe.learning_rate
+    steps = -(-count // recipe.batch_size)
+    for step in range(done * steps, recipe.epochs * steps):
+        yield recipe.learning_rate * (1 + math.cos(math.pi * step / (recipe.epochs * steps))) / 2
+
+
+class _State:
+    """All that a training moves: the weights, the random streams, and the weights chosen so far."""
+
+    def __init__(self, net: ConvNet, streams: dict[str, torch.Generator]):
+        self.net, self.streams = net, streams
+        self.chosen: dict[str, torch.Tensor] = {}
+
+    def choose(self) -> None:
+        """Remember the weights as they are."""
+        self.chosen = {name: value.clone() for name, value in self.net.state_dict().items()}
+
+    def end_with_the_chosen(self) -> None:
+        """Put the chosen weights, if any were chosen, into the network."""
+        if self.chosen:
+            self.net.load_state_dict(self.chosen)
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Return everything as tensors, by name."""
+        weights = {f"weights/{name}": value for name, value in self.net.state_dict().items()}
+        chosen = {f"chosen/{name}": value for name, value in self.chosen.items()}
+        return weights | chosen | {f"streams/{name}": each.get_state() for name, each in self.streams.items()}
+
+    def restore(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Put everything back as `tensors` returned it."""
+
+        def part(name: str) -> dict[str, torch.Tensor]:
+            return {key.removeprefix(f"{name}/"): value for key, value in tensors.items() if key.startswith(f"{name}/")}
+
+        self.net.load_state_dict(part("weights"))
+        self.chosen = part("chosen")
+        for name, state in part("streams").items():
+            self.streams[name].set_state(state)
+
+
+class _Clock:
+    """Processor time, lap by lap: what else the machine does at the same time hardly shows in it."""
+
+    def __init__(self):
+        self.last = time.process_time()
+
+    def lap(self) -> float:
+        """Return the seconds since the last lap."""
+        now, last = time.process_time(), self.last
+        self.last = now
+        return now - last
+
+
+def _identity(net: ConvNet, mnist: Mnist, recipe: Recipe, seed: int, engine: str) -> dict:
+    """Return everything that decides a training's course, but for the initial weights, which the seed decides."""
+    altered = net.alterations()
+    return {
+        "network": asdict(net.config) | ({"altered": altered} if altered else {}),
+        "recipe": asdict(recipe),
+        "seed": seed,
+        "engine": engine,
+        "data": digest(mnist.train, mnist.validation),
+        "torch": torch.__version__,
+    }

@@ -1,0 +1,103 @@
+"""The embedded tenth, the splits, the normalization."""
+
+import hashlib
+
+import numpy as np
+import pytest
+import torch
+
+from labcode.data import download as fetch
+from labcode.data import mnist as data
+
+
+@pytest.fixture(scope="module")
+def mnist():
+    return data.load("tenth", seed=0)
+
+
+def test_the_package_ships_the_tenth_and_the_test_set_in_three_megabytes():
+    training, test = data.read_tenth()
+    assert training.pixels.shape == (6_000, 28, 28)
+    assert test.pixels.shape == (10_000, 28, 28)
+    assert data.TENTH_FILE.stat().st_size < 3_000_000
+
+
+def test_the_embedded_test_set_is_the_published_one():
+    """The digests of the published files cover a 16-byte header and an 8-byte header, then the bytes themselves."""
+    _, test = data.read_tenth()
+    pixels = np.array([2051, 10_000, 28, 28], ">i4").tobytes() + test.pixels.tobytes()
+    labels = np.array([2049, 10_000], ">i4").tobytes() + test.labels.tobytes()
+    assert hashlib.sha256(pixels).hexdigest() == fetch.FILES["t10k-images-idx3-ubyte"]
+    assert hashlib.sha256(labels).hexdigest() == fetch.FILES["t10k-labels-idx1-ubyte"]
+
+
+def test_the_recipe_gives_the_embedded_bytes():
+    try:
+        full_training, full_test = data.read_full()
+    except fetch.MnistUnavailableError as error:
+        pytest.skip(f"The recipe can be compared only where the full set is: {error}")
+    drawn = data.draw_tenth(full_training)
+    training, test = data.read_tenth()
+    for found, expected in ((training, drawn), (test, full_test)):
+        np.testing.assert_array_equal(found.pixels, expected.pixels)
+        np.testing.assert_array_equal(found.labels, expected.labels)
+
+
+def test_all_classes_are_in_the_tenth_about_equally():
+    training, _ = data.read_tenth()
+    counts = np.bincount(training.labels, minlength=10)
+    assert counts.min() > 500
+    assert counts.max() < 720
+
+
+@pytest.mark.parametrize(("count", "train", "validation"), [(6_000, 4_200, 1_800), (60_000, 42_000, 18_000)])
+@pytest.mark.parametrize("seed", range(5))
+def test_splits_are_disjoint_and_exhaustive(count, train, validation, seed):
+    first, second = data.split_indices(count, seed)
+    assert (len(first), len(second)) == (train, validation)
+    assert sorted(torch.cat([first, second]).tolist()) == list(range(count))
+
+
+def test_splits_depend_on_the_seed_alone():
+    assert torch.equal(data.split_indices(6_000, 3)[0], data.split_indices(6_000, 3)[0])
+    assert not torch.equal(data.split_indices(6_000, 3)[0], data.split_indices(6_000, 4)[0])
+
+
+def test_the_splits_are_those_of_the_records():
+    """A library whose permutations change would change every recorded run: notice it here first."""
+    order = torch.cat(data.split_indices(6_000, 0)).numpy().astype("<i8")
+    assert hashlib.sha256(order.tobytes()).hexdigest().startswith("c65817655405dfe8")
+
+
+def test_images_are_padded_by_two_pixels_of_background(mnist):
+    pixels = mnist.train.pixels
+    assert pixels.shape == (4_200, 1, 32, 32)
+    background = -mnist.mean / mnist.deviation
+    border = torch.ones(32, 32, dtype=bool)
+    border[2:-2, 2:-2] = False
+    assert torch.allclose(pixels[:, 0, border], torch.tensor(background, dtype=pixels.dtype))
+
+
+def test_the_normalization_knows_the_training_part_only(mnist):
+    training, _ = data.read_tenth()
+    places, _ = data.split_indices(6_000, 0)
+    padded = np.pad(training.pixels[places.numpy()].astype(np.float64), ((0, 0), (2, 2), (2, 2)))
+    assert mnist.mean == pytest.approx(padded.mean(), rel=1e-12)
+    assert mnist.deviation == pytest.approx(padded.std(), rel=1e-12)
+    assert mnist.train.pixels.mean().abs() < 1e-5
+    # The others are near, but not exactly, of mean 0: they were not looked at.
+    assert 1e-5 < mnist.validation.pixels.mean().abs() < 0.05
+
+
+def test_labels_stay_with_their_images(mnist):
+    training, test = data.read_tenth()
+    places, _ = data.split_indices(6_000, 0)
+    restored = mnist.train.pixels[17, 0, 2:-2, 2:-2] * mnist.deviation + mnist.mean
+    np.testing.assert_allclose(restored, training.pixels[places[17]], atol=1e-3)
+    assert mnist.train.labels[17] == training.labels[places[17]]
+    np.testing.assert_array_equal(mnist.test.labels, test.labels)
+
+
+def test_an_unknown_scale_is_refused():
+    with pytest.raises(ValueError, match="Unknown data scale 'half'; accepted are 'tenth' and 'full'"):
+        data.load("half", seed=0)

@@ -1,0 +1,149 @@
+"""The layers against direct computations: loops in NumPy, float64."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from torch.autograd import gradcheck
+
+from labcode.network import LpPool2d, SubtractiveNorm2d, dropout_mask, gaussian_window
+
+
+def random_maps(*shape, seed=0):
+    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def pool_directly(x, exponent, size, stride):
+    n, channels, height, width = x.shape
+    rows, columns = (height - size) // stride + 1, (width - size) // stride + 1
+    y = np.zeros((n, channels, rows, columns))
+    for image, channel, i, j in product(range(n), range(channels), range(rows), range(columns)):
+        total = 0.0
+        for di, dj in product(range(size), range(size)):
+            total += abs(x[image, channel, i * stride + di, j * stride + dj]) ** exponent
+        y[image, channel, i, j] = total ** (1 / exponent)
+    return y
+
+
+def normalize_directly(x, size):
+    n, channels, height, width = x.shape
+    half = size // 2
+    weight = {
+        (p, q): np.exp(-0.5 * ((p / (0.25 * size)) ** 2 + (q / (0.25 * size)) ** 2))
+        for p, q in product(range(-half, half + 1), repeat=2)
+    }
+    y = np.zeros_like(x)
+    for image, i, j in product(range(n), range(height), range(width)):
+        total = mass = 0.0
+        for (p, q), g in weight.items():
+            if 0 <= i + p < height and 0 <= j + q < width:
+                for channel in range(channels):
+                    total += g * x[image, channel, i + p, j + q]
+                    mass += g
+        y[image, :, i, j] = x[image, :, i, j] - total / mass
+    return y
+
+
+POOLS = [(2, 2), (3, 3), (3, 2), (1, 1)]
+
+
+@pytest.mark.parametrize("exponent", [1, 2, 2.5, 3, 4])
+@pytest.mark.parametrize(("size", "stride"), POOLS)
+@pytest.mark.parametrize("side", [6, 7])
+def test_pooling_is_the_norm_of_each_window(exponent, size, stride, side):
+    x = random_maps(2, 3, side, side)
+    expected = pool_directly(x.numpy(), exponent, size, stride)
+    np.testing.assert_allclose(LpPool2d(exponent, size, stride)(x), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("exponent", [1.5, 2, 3, 4])
+@pytest.mark.parametrize(("size", "stride"), POOLS)
+def test_pooling_gradient(exponent, size, stride):
+    x = random_maps(1, 2, 7, 7).requires_grad_()
+    assert gradcheck(LpPool2d(exponent, size, stride), x)
+
+
+@pytest.mark.parametrize("exponent", [1, 2, 3, 4])
+def test_a_silent_window_pools_to_zero_with_gradient_zero(exponent):
+    x = random_maps(1, 1, 4, 4)
+    x[..., :2, :2] = 0
+    x.requires_grad_()
+    y = LpPool2d(exponent, 2, 2)(x)
+    y.sum().backward()
+    assert y[0, 0, 0, 0] == 0
+    assert (x.grad[..., :2, :2] == 0).all()
+    assert x.grad.isfinite().all()
+    assert (x.grad[..., 2:, 2:] != 0).all()
+
+
+def test_a_zero_in_a_window_that_is_not_silent():
+    x = random_maps(1, 1, 4, 4)
+    x[..., 0, 0] = 0
+    assert gradcheck(LpPool2d(2, 2, 2), x.requires_grad_())
+
+
+@pytest.mark.parametrize("side", [1, 3, 7, 10])
+@pytest.mark.parametrize("size", [3, 7])
+def test_normalization_subtracts_the_local_mean(size, side):
+    x = random_maps(3, 2, side, side)
+    np.testing.assert_allclose(SubtractiveNorm2d(size)(x), normalize_directly(x.numpy(), size), atol=1e-12)
+
+
+def test_normalization_gradient_borders_included():
+    assert gradcheck(SubtractiveNorm2d(7), random_maps(1, 2, 5, 5).requires_grad_())
+
+
+def test_normalization_of_zeros_is_zeros():
+    assert (SubtractiveNorm2d(7)(torch.zeros(1, 2, 5, 5)) == 0).all()
+
+
+def test_normalization_leaves_constants_nothing_borders_included():
+    x = torch.full((1, 4, 9, 9), 3.0, dtype=torch.float64)
+    assert SubtractiveNorm2d(7)(x).abs().max() < 1e-14
+
+
+def test_an_even_window_is_refused():
+    with pytest.raises(ValueError, match="window has size 6; it must be odd"):
+        SubtractiveNorm2d(6)
+
+
+def test_the_window_is_a_gaussian_of_a_quarter_of_its_size():
+    density = stats.norm(scale=7 / 4).pdf(np.arange(-3, 4))
+    expected = np.outer(density, density)
+    np.testing.assert_allclose(gaussian_window(7), expected / expected.sum(), rtol=1e-12)
+
+
+def test_a_printed_network_says_what_its_layers_are():
+    assert repr(SubtractiveNorm2d(7)) == "SubtractiveNorm2d(size=7)"
+    assert repr(LpPool2d(3, 2, 4)) == "LpPool2d(exponent=3, size=2, stride=4)"
+
+
+def test_the_window_is_not_a_weight():
+    assert list(SubtractiveNorm2d(7).state_dict()) == []
+
+
+@pytest.mark.parametrize("rate", [0.2, 0.5, 0.9])
+def test_dropout_drops_at_its_rate_and_keeps_the_mean(rate):
+    count = 40_000
+    mask = dropout_mask((count,), rate, torch.Generator().manual_seed(0), torch.float64)
+    dropped = int((mask == 0).sum())
+    assert stats.binomtest(dropped, count, rate).pvalue > 1e-4
+    assert mask[mask > 0].unique().tolist() == pytest.approx([1 / (1 - rate)])
+
+
+def test_the_coins_of_one_word_are_independent():
+    """At rate one half a mask is read off 64-bit words: no place in the word leans, no two places agree too often."""
+    words = 4_000
+    mask = dropout_mask((words * 64,), 0.5, torch.Generator().manual_seed(0), torch.float64).view(words, 64) - 1
+    assert mask.mean(dim=0).abs().max() < 5 / words**0.5
+    assert (torch.corrcoef(mask.T) - torch.eye(64)).abs().max() < 5.5 / words**0.5
+
+
+@pytest.mark.parametrize(("values", "words"), [(1, 1), (64, 1), (65, 2), (640, 10)])
+def test_a_mask_takes_a_random_bit_a_value_and_leaves_the_rest_of_the_stream(values, words):
+    drawn, expected = (torch.Generator().manual_seed(0) for _ in range(2))
+    dropout_mask((values,), 0.5, drawn, torch.float32)
+    torch.empty(words, dtype=torch.int64).random_(-(2**63), None, generator=expected)
+    assert torch.equal(drawn.get_state(), expected.get_state())

@@ -1,0 +1,218 @@
+"""A file of weights gives the same network back, and anything else is refused with a sentence."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+
+from labcode.data import load as load_mnist
+from labcode.data import read_tenth
+from labcode.network import FINAL_MODEL, ConvNet, ConvNetConfig, HandProp, TrainedNet, weights
+from labcode.network.weights import WeightsError, load, save
+from labcode.seeds import stream
+
+CONFIG = ConvNetConfig(width=3, pool=3, activation="relu", hidden=5, dropout=(0.0, 0.5, 0.5))
+
+
+def trained(config=CONFIG, dtype=torch.float32):
+    return TrainedNet(ConvNet(config, stream(0, "initial weights"), dtype), mean=26.03, deviation=70.1)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "net.safetensors"
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_what_was_saved_comes_back(path, dtype):
+    before = trained(dtype=dtype)
+    save(path, before)
+    after = load(path)
+    assert after.net.config == before.net.config
+    assert (after.mean, after.deviation) == (before.mean, before.deviation)
+    assert after.net.state_dict().keys() == before.net.state_dict().keys()
+    for name, value in after.net.state_dict().items():
+        assert value.dtype == dtype
+        assert torch.equal(value, before.net.state_dict()[name]), name
+
+
+def test_weights_that_lie_otherwise_in_memory_are_saved_all_the_same(path):
+    before = trained()
+    plain = {name: value.clone() for name, value in before.net.state_dict().items()}
+    HandProp(before.net)  # moves the filters to channels-last memory
+    assert not before.net.stages[1].convolution.weight.is_contiguous()
+    save(path, before)
+    for name, value in load_file(path).items():
+        assert torch.equal(value, plain[name]), name
+
+
+def test_the_final_model_takes_less_than_four_megabytes(path):
+    save(path, trained(FINAL_MODEL))
+    assert 940_170 * 4 < path.stat().st_size < 4e6
+
+
+def test_the_file_is_readable_by_all(path):
+    save(path, trained())
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_images_are_prepared_as_for_the_training():
+    mnist, (_, test) = load_mnist("tenth", seed=0), read_tenth()
+    net = TrainedNet(trained().net, mnist.mean, mnist.deviation)
+    assert torch.equal(net.prepare(test.pixels[:50]), mnist.test.pixels[:50])
+
+
+def test_a_write_that_is_broken_off_leaves_the_old_file(path, monkeypatch):
+    save(path, trained())
+    before = path.read_bytes()
+
+    def break_off(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(weights.os, "replace", break_off)
+    with pytest.raises(KeyboardInterrupt):
+        save(path, trained(FINAL_MODEL))
+    assert path.read_bytes() == before
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_a_full_disk_is_a_sentence_and_leaves_the_old_file(path, monkeypatch):
+    save(path, trained())
+    before = path.read_bytes()
+
+    def fail(*_, **__):
+        raise SafetensorError("no space left")
+
+    monkeypatch.setattr(weights, "save_file", fail)
+    with pytest.raises(WeightsError, match=rf"The weights {path.name} cannot be written to .*: no space left"):
+        save(path, trained(FINAL_MODEL))
+    assert path.read_bytes() == before
+    assert os.listdir(path.parent) == [path.name]
+
+
+@pytest.mark.parametrize("folder", ["/proc/self/weights", "/proc/self/status"], ids=["forbidden", "a file"])
+def test_a_folder_that_cannot_be_made_is_a_sentence(folder):
+    with pytest.raises(WeightsError, match=f"cannot be written to {folder}"):
+        save(Path(folder) / "small.safetensors", trained())
+
+
+def test_a_file_from_before_a_setting_existed_still_loads(path):
+    rewrite(path, lambda header: without(header, "normalize"))
+    assert load(path).net.config == CONFIG
+
+
+def test_whoever_watches_what_is_opened_sees_the_file(path):
+    """Else no chapter would become stale with new weights."""
+    save(path, trained())
+    watch = "import sys, pathlib; sys.addaudithook(lambda event, a: event == 'open' and print(a[0]))"
+    command = f"from labcode.network.weights import load; {watch}; load(pathlib.Path({str(path)!r}))"
+    seen = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True).stdout
+    assert str(path) in seen.splitlines()
+
+
+def test_a_network_with_a_replaced_part_is_not_saved(path):
+    """Its configuration, which the file holds, would give another network back."""
+    net = trained()
+    net.net.activation = torch.tanh
+    with pytest.raises(ValueError, match=r"cannot say that activation is tanh in place of relu: save its state_dict"):
+        save(path, net)
+    assert not path.exists()
+
+
+def test_a_missing_file_is_named(path):
+    with pytest.raises(WeightsError, match=r"^There is no file net\.safetensors in "):
+        load(path)
+
+
+@pytest.mark.parametrize("keep", [0, 7, 300, -1])
+def test_a_truncated_file_is_refused(path, keep):
+    save(path, trained())
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(WeightsError, match=r"^net\.safetensors is damaged, or no safetensors file"):
+        load(path)
+
+
+def test_one_altered_byte_is_noticed(path):
+    save(path, trained())
+    data = bytearray(path.read_bytes())
+    data[-5] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(WeightsError, match="do not have the digest"):
+        load(path)
+
+
+def test_a_malicious_pickle_is_refused_unopened(malicious):
+    file, made = malicious
+    with pytest.raises(WeightsError, match="no safetensors file at all"):
+        load(file)
+    assert not made.exists()
+
+
+def test_a_file_of_another_program_is_refused(path):
+    save_file({"output.weight": torch.zeros(2)}, path)
+    with pytest.raises(WeightsError, match="its header lacks network, pixels, sha256; accepted is"):
+        load(path)
+
+
+def rewrite(path, change, tensors=None):
+    """Save a network with another header or other tensors, whose digest is right."""
+    save(path, trained())
+    with safe_open(path, framework="pt") as file:
+        header = file.metadata()
+    tensors = load_file(path) if tensors is None else tensors
+    save_file(tensors, path, metadata=change(header) | {"sha256": weights.digest(tensors)})
+
+
+def without(header, setting):
+    network = json.loads(header["network"])
+    del network[setting]
+    return header | {"network": json.dumps(network)}
+
+
+def with_setting(**settings):
+    return lambda header: header | {"network": json.dumps(json.loads(header["network"]) | settings)}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (with_setting(colour="red"), "colour"),
+        (with_setting(width=0), "width is 0; it must be a whole number of at least 1"),
+        (with_setting(width=4), "size mismatch"),
+        (with_setting(dropout=3), "int"),
+        (lambda header: header | {"pixels": "{}"}, "mean"),
+        (lambda header: header | {"pixels": "[]"}, "list"),
+        (lambda header: header | {"network": "{"}, "Expecting"),
+    ],
+)
+def test_a_network_that_cannot_be_built_is_refused(path, change, message):
+    rewrite(path, change)
+    with pytest.raises(WeightsError, match=rf"(?s)^net\.safetensors describes a network .*{message}"):
+        load(path)
+
+
+@pytest.mark.parametrize("tensors", [{}, {"output.weight": torch.zeros(10, 5)}], ids=["none", "one"])
+def test_weights_that_are_missing_are_noticed(path, tensors):
+    rewrite(path, lambda header: header, tensors)
+    with pytest.raises(WeightsError, match="cannot build"):
+        load(path)
+
+
+def test_the_digest_sees_names_shapes_and_types():
+    one = {"a": torch.zeros(2, 3)}
+    others = [{"b": torch.zeros(2, 3)}, {"a": torch.zeros(3, 2)}, {"a": torch.zeros(3, dtype=torch.float64)}]
+    assert weights.digest(one) not in {weights.digest(other) for other in others}
+    assert weights.digest({"b": torch.ones(1), **one}) == weights.digest({**one, "b": torch.ones(1)})
+
+
+def test_preparing_leaves_the_images_alone():
+    pixels = np.full((1, 28, 28), 7, dtype=np.uint8)
+    trained().prepare(pixels)
+    assert (pixels == 7).all()

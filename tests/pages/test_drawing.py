@@ -1,0 +1,110 @@
+"""Strokes against sampled distances; placing against exact arithmetic, and against MNIST itself."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from labcode.data import read_tenth
+from labcode.pages.drawing import BOX, IMAGE, PEN, SIDE, draw, place
+
+SEVEN = [[(30, 30), (110, 40), (60, 150)]]
+TWO_STROKES = [[(200, 40), (90, 180), (240, 180)], [(190.5, 120.25), (180, 270)]]
+
+
+def place_exactly(drawing):
+    """The same in whole numbers, cell by cell and pixel by pixel; lengths in twentieths of a pixel."""
+    rows, columns = drawing.nonzero()
+    ink = drawing[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1].astype(int)
+    longer = max(ink.shape)
+    box = np.zeros((BOX, BOX), dtype=int)
+    for i, j in product(range(BOX), repeat=2):
+        total = 0
+        for y in range(i * longer // BOX, min(-(-(i + 1) * longer // BOX), ink.shape[0])):
+            for x in range(j * longer // BOX, min(-(-(j + 1) * longer // BOX), ink.shape[1])):
+                high = min((y + 1) * BOX, (i + 1) * longer) - max(y * BOX, i * longer)
+                wide = min((x + 1) * BOX, (j + 1) * longer) - max(x * BOX, j * longer)
+                total += high * wide * int(ink[y, x])
+        box[i, j] = (2 * total + longer**2) // (2 * longer**2)
+    mass = int(box.sum())
+    down = 14 - (2 * int((box.sum(axis=1) * np.arange(BOX)).sum()) + mass) // (2 * mass)
+    right = 14 - (2 * int((box.sum(axis=0) * np.arange(BOX)).sum()) + mass) // (2 * mass)
+    image = np.zeros((IMAGE, IMAGE), dtype=np.uint8)
+    for i, j in zip(*box.nonzero(), strict=True):
+        if 0 <= i + down < IMAGE and 0 <= j + right < IMAGE:
+            image[i + down, j + right] = box[i, j]
+    return image
+
+
+LOPSIDED = np.zeros((60, 200), dtype=np.uint8)
+LOPSIDED[:, :40], LOPSIDED[30, 40:] = 255, 120  # heavy at one end: the other comes to lie outside
+
+DRAWINGS = {
+    "seven": draw(SEVEN),
+    "two strokes": draw(TWO_STROKES),
+    "a dot": draw([[(140, 140)]]),
+    "across an edge": draw([[(-5, 100), (60, 290)]]),
+    "smaller than the box": np.array([[0, 9, 0], [200, 0, 255]], dtype=np.uint8),
+    "lopsided": LOPSIDED,
+    "lopsided, turned": LOPSIDED[::-1, ::-1].T.copy(),
+}
+
+
+@pytest.mark.parametrize("drawing", DRAWINGS.values(), ids=DRAWINGS.keys())
+def test_placing_agrees_with_exact_arithmetic(drawing):
+    np.testing.assert_array_equal(place(drawing), place_exactly(drawing))
+
+
+def test_something_of_the_lopsided_drawing_is_cut_off():
+    """Else the test above would not have tried it."""
+    assert place(LOPSIDED)[:, -1].any()
+
+
+def test_mnist_stays_as_it_is_but_for_images_with_a_side_of_19():
+    images = read_tenth()[1].pixels[4000:4600]
+    sides = [max(np.ptp(rows), np.ptp(columns)) + 1 for rows, columns in map(np.nonzero, images)]
+    assert set(sides) == {19, 20}
+    for image, side in zip(images, sides, strict=True):
+        assert np.array_equal(place(image), image) == (side == 20)
+
+
+@pytest.mark.parametrize("times", [2, 10])
+def test_a_digit_enlarged_and_moved_comes_back(times):
+    _, test = read_tenth()
+    for image in test.pixels[:50]:
+        large = np.kron(image, np.ones((times, times), dtype=np.uint8))
+        np.testing.assert_array_equal(place(np.pad(large, ((3, 40), (75, 0)))), image)
+
+
+def test_an_empty_drawing_stays_empty():
+    assert not place(draw([])).any()
+
+
+@pytest.mark.parametrize("strokes", [SEVEN, TWO_STROKES, [[(140, 140)]]])
+def test_ink_reaches_as_far_as_the_pen(strokes):
+    """Against distances to closely spaced points of the stroke."""
+    points = np.concatenate(
+        [np.linspace(a, b, 500) for stroke in strokes for a, b in zip(stroke, [*stroke[1:], stroke[-1]], strict=True)]
+    )
+    generator = np.random.default_rng(0)
+    ink, places = draw(strokes), generator.integers(0, SIDE, size=(4000, 2))
+    distances = np.sqrt(((places[:, None, ::-1] + 0.5 - points) ** 2).sum(axis=2)).min(axis=1)
+    expected = 255 * np.clip(PEN + 0.5 - distances, 0, 1)
+    found = ink[places[:, 0], places[:, 1]]
+    assert (found > 0).sum() > 10
+    assert np.abs(found - expected).max() < 8
+
+
+def test_strokes_do_not_add_up_where_they_cross():
+    crossing = [[(50, 50), (200, 200)], [(200, 50), (50, 200)]]
+    one, other = draw(crossing[:1]), draw(crossing[1:])
+    np.testing.assert_array_equal(draw(crossing), np.maximum(one, other))
+
+
+def test_a_large_digit_has_about_as_much_ink_as_one_of_mnist():
+    """The pen's width is chosen so."""
+    _, test = read_tenth()
+    sevens = test.pixels[test.labels == 7] / 255
+    ink = sevens.sum(axis=(1, 2))
+    seven = place(draw([[(80, 50), (200, 50), (120, 240)]])) / 255
+    assert np.percentile(ink, 20) < seven.sum() < np.percentile(ink, 80)

@@ -1,0 +1,125 @@
+"""Figures: one bundle with its text twin, told apart without colour."""
+
+import io
+import struct
+from itertools import combinations
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+
+from labcode.pages import figures, reports
+
+
+def test_a_figure_is_shown_with_its_text_twin(monkeypatch):
+    shown = []
+    monkeypatch.setattr(figures, "display", lambda data, **options: shown.append((data, options)))
+    figure, _ = figures.panels(1)
+    figures.show(figure, alt="What it shows.", caption="How it was made.", name="fig-x")
+    ((data, options),) = shown
+    assert data["text/plain"] == "How it was made.\nWhat it shows."
+    assert options["metadata"]["labcode"] == {"alt": "What it shows.", "caption": "How it was made.", "name": "fig-x"}
+    assert data["image/png"].startswith(b"\x89PNG")
+    width, _ = struct.unpack(">II", data["image/png"][16:24])
+    assert 500 < width < 1_200
+
+
+def test_the_same_figure_is_the_same_bytes(monkeypatch):
+    shown = []
+    monkeypatch.setattr(figures, "display", lambda data, **options: shown.append(data["image/png"]))
+    for _ in range(2):
+        figure = figures.digits(np.eye(4)[None], ["I"], columns=1)
+        figures.show(figure, "a", "b", "c")
+    assert shown[0] == shown[1]
+
+
+def linear(color):
+    """Intensities of the three primaries, without the encoding of sRGB."""
+    return np.array([c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color)])
+
+
+def luminance(color):
+    return float(linear(color) @ [0.2126, 0.7152, 0.0722])
+
+
+# What eyes see that lack one of the three receptors; of linear RGB. Machado, Oliveira and Fernandes, "A
+# physiologically-based model for simulation of color vision deficiency" (2009), severity 1.
+MISSING = {
+    "none": np.eye(3),
+    "long": np.array(
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+    ),
+    "medium": np.array(
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+    ),
+    "short": np.array(
+        [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]]
+    ),
+}
+# From linear sRGB to CIE XYZ, each relative to the white point (D65); IEC 61966-2-1.
+TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+TO_XYZ = TO_XYZ / TO_XYZ.sum(axis=1, keepdims=True)
+
+
+def lab(color, missing):
+    """CIE L*a*b*, in which a distance of about 2.3 can just be seen."""
+    xyz = np.clip(TO_XYZ @ np.clip(MISSING[missing] @ linear(color), 0, 1), 0, None)
+    x, y, z = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+def closest(palette, missing):
+    return min(np.linalg.norm(lab(a, missing) - lab(b, missing)) for a, b in combinations(palette, 2))
+
+
+@pytest.mark.parametrize("missing", MISSING)
+def test_every_two_colours_are_told_apart_whatever_receptor_is_missing(missing):
+    """At four times the smallest distance that can be seen, or more."""
+    assert closest(figures.PALETTE, missing) > 10
+
+
+def test_colours_that_some_eyes_cannot_tell_apart_are_noticed():
+    assert closest(["#808080", "#ffffff"], "none") == pytest.approx(100 - 53.585, abs=0.01)  # L* of middle grey
+    red, green = "#b85c3c", "#7d7a38"
+    assert closest([red, green], "none") > 40
+    assert closest([red, green], "medium") < 10
+
+
+def drawn(marker, dashes):
+    """The pixels of learning curves that have this marker and these dashes, and no colour."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reports, "PALETTE", ("black",))
+        patch.setattr(reports, "MARKERS", (marker,))
+        patch.setattr(reports, "DASHES", (dashes,))
+        figure, (ax,) = figures.panels(1)
+        reports.draw_errors(ax, {"a line": (np.arange(1, 21), np.linspace([8.0, 8.0], [2.0, 2.0], 20).T)})
+    ax.set_axis_off()
+    picture = io.BytesIO()
+    figure.savefig(picture, format="raw", dpi=figures.DOTS_PER_INCH)
+    return np.frombuffer(picture.getvalue(), np.uint8) < 128
+
+
+def overlap(one, other):
+    """The share of ink that two drawings have in common."""
+    return (one & other).sum() / (one | other).sum()
+
+
+def test_every_two_lines_are_told_apart_without_any_colour():
+    lines = [drawn(*look) for look in zip(figures.MARKERS, figures.DASHES, strict=True)]
+    assert max(overlap(a, b) for a, b in combinations(lines, 2)) < 0.8
+
+
+def test_lines_differ_in_more_than_colour():
+    looks = set(zip(figures.MARKERS, map(str, figures.DASHES), strict=True))
+    assert len(looks) == len(figures.PALETTE) == len({marker for marker, _ in looks})
+
+
+def test_every_colour_stands_out_from_white():
+    """2:1 at least; marker and dash carry the distinction, colour only helps."""
+    assert min(1.05 / (luminance(color) + 0.05) for color in figures.PALETTE) > 2
+
+
+def test_digits_hides_what_is_left_of_the_grid():
+    figure = figures.digits(np.zeros((3, 4, 4)), ["a", "b", "c"], columns=2)
+    assert [ax.get_title() for ax in figure.axes] == ["a", "b", "c", ""]
+    assert not any(ax.axison for ax in figure.axes)

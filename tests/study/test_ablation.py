@@ -1,0 +1,137 @@
+"""The ablations: what varies, what does not, that runs of a seed are paired, and that shared runs are one run."""
+
+import numpy as np
+import pytest
+import torch
+
+from labcode.network import ConvNet
+from labcode.seeds import stream
+from labcode.study import ABLATIONS, Experiment
+from labcode.study.ablation import (
+    BATCH_SIZE,
+    DROPOUT,
+    EQUAL_UPDATES,
+    EVERY_SETTING,
+    FURTHER_SEEDS,
+    HIDDEN_UNITS,
+    LATER_SEEDS,
+    LEARNING_RATES,
+    SCALED_RATES,
+    SEEDS,
+    THE_LABS,
+    UPDATES,
+)
+from labcode.study.measures import errors, settled
+
+
+def test_the_labs_eight_in_its_words():
+    levels = {ablation.section: list(ablation.levels) for ablation in THE_LABS}
+    assert levels == {
+        "2.4.1": ["16", "32", "64", "128"],
+        "2.4.2": ["1", "2", "3"],
+        "2.4.3": ["1", "10", "30", "100"],
+        "2.4.4": ["SGD", "CG"],
+        "2.4.5": ["tanh", "relu", "sigmoid"],
+        "2.4.6": ["2/2", "3/3", "3/2"],
+        "2.4.7": ["3", "5", "7"],
+        "2.4.8": ["none", "stage 1", "stage 2", "classifier", "all three"],
+    }
+    assert [figure for ablation in THE_LABS for figure in ablation.figures] == list(range(1, 10))
+
+
+def test_the_number_of_seeds_is_the_one_that_was_fixed():
+    deciding = (*THE_LABS, EQUAL_UPDATES, SCALED_RATES, EVERY_SETTING)
+    assert {ablation.seeds for ablation in deciding} == {SEEDS} == {range(8)}
+    assert set(LATER_SEEDS) < set(SEEDS)
+    assert len(FURTHER_SEEDS) == 8
+    assert not set(FURTHER_SEEDS) & set(SEEDS)
+
+
+@pytest.mark.parametrize("ablation", THE_LABS, ids=lambda a: a.name)
+def test_only_the_factor_varies_and_the_baseline_is_among_the_levels(ablation):
+    experiments = ablation.experiments([5])
+    assert Experiment(5) in experiments
+    varied = {setting for level in ablation.levels.values() for setting in level}
+    assert len(varied) == (2 if ablation.name == "pooling" else 1)
+    baseline = {setting: getattr(Experiment(5).network, setting, None) for setting in varied}
+    baseline |= {s: getattr(Experiment(5).recipe, s) for s in varied if hasattr(Experiment(5).recipe, s)}
+    assert {experiment.vary(**baseline) for experiment in experiments} == {Experiment(5)}
+
+
+def test_every_level_and_seed_is_another_run():
+    for ablation in ABLATIONS.values():
+        assert len(set(ablation.experiments())) == len(ablation.seeds) * len(ablation.levels)
+
+
+def test_shared_runs_are_trained_once():
+    wanted = [e for ablation in THE_LABS for e in ablation.experiments(SEEDS)]
+    assert wanted.count(Experiment(0)) == len(THE_LABS)
+    assert len(set(wanted)) == len(set(EVERY_SETTING.experiments(SEEDS))) == 8 * 20
+
+
+def test_the_labs_scale():
+    for experiment in EVERY_SETTING.experiments():
+        assert experiment.scale == "tenth"
+        assert experiment.recipe.epochs == 20
+    assert Experiment(0).recipe.batch_size == 1
+
+
+def test_common_settings_reach_every_level():
+    padded = HIDDEN_UNITS.experiments([0], {"padding": 2})
+    assert {e.network.padding for e in padded} == {2}
+    assert [e.network.width for e in padded] == [16, 32, 64, 128]
+
+
+def test_learning_rates_are_multiplied_not_replaced():
+    rate = Experiment(0).recipe.learning_rate
+    tripled = SCALED_RATES.experiment("10, scaled", 0, {"learning_rate_times": 3})
+    assert tripled.recipe.learning_rate == pytest.approx(30 * rate, rel=1e-2)
+    assert SCALED_RATES.experiment("100", 0).recipe.learning_rate == rate
+    third = HIDDEN_UNITS.experiment("64", 0, {"learning_rate_times": 1 / 3}).recipe.learning_rate
+    assert third == pytest.approx(rate / 3, rel=2e-3)
+    assert len(str(third)) <= len("0.000333")
+
+
+def test_conjugate_gradient_is_not_run_again_at_another_learning_rate():
+    optimizers = ABLATIONS["optimizers"]
+    assert optimizers.experiment("CG", 0, {"learning_rate_times": 3}) == optimizers.experiment("CG", 0)
+    assert optimizers.experiment("SGD", 0, {"line_searches": 1}) == optimizers.experiment("SGD", 0)
+
+
+def test_equal_updates():
+    for label, level in EQUAL_UPDATES.levels.items():
+        recipe = EQUAL_UPDATES.experiment(label, 0).recipe
+        steps_an_epoch = -(-4_200 // recipe.batch_size)
+        longer = label.endswith("longer") or label == "10"
+        assert (recipe.epochs * steps_an_epoch == UPDATES) == longer
+        assert recipe.epochs // recipe.measured_every == 20
+        assert level is BATCH_SIZE.levels.get(label, level)
+
+
+def test_dropout_levels_say_where():
+    assert [DROPOUT.experiment(label, 0).network.dropout for label in DROPOUT.levels] == [
+        (),
+        (0.5, 0, 0),
+        (0, 0.5, 0),
+        (0, 0, 0.5),
+        (0.5, 0.5, 0.5),
+    ]
+
+
+def test_runs_of_a_seed_share_the_initialization_stream():
+    """Of two widths, the first layer's first filters start from the same numbers, but for nothing else to match."""
+    narrow, wide = (ConvNet(HIDDEN_UNITS.experiment(w, 3).network, stream(3, "initial weights")) for w in ("16", "32"))
+    first, second = (net.stages[0].convolution.weight for net in (narrow, wide))
+    assert torch.equal(first, second[:16])
+
+
+def test_the_learning_rate_is_the_one_that_the_grid_chose():
+    by_seed = LEARNING_RATES.records()
+    means = {
+        label: np.mean([settled(errors(records[label], "validation")) for records in by_seed])
+        for label in LEARNING_RATES.levels
+    }
+    chosen = min(means, key=means.get)
+    assert float(chosen) == Experiment(0).recipe.learning_rate
+    assert chosen not in (*list(means)[:1], *list(means)[-1:])  # the lowest lies within the grid, not at its end
+    assert not set(LEARNING_RATES.seeds) & {*SEEDS, *FURTHER_SEEDS}

@@ -1,0 +1,168 @@
+"""A sweep under fire: killed at random moments, out of disk, in a folder that cannot be written to."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from labcode.study import Experiment, RecordError, records
+from labcode.study.records import path_of, read, read_all, save
+from labcode.study.run import run
+from labcode.study.sweep import run_missing
+
+resource = pytest.importorskip("resource")
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and limits of processes are POSIX")
+
+SMALL = Experiment(seed=0).vary(width=1, hidden=4, batch_size=20, epochs=6)
+WANTED = [replace(SMALL, seed=seed) for seed in range(6)]
+
+# The sweep, in a session of its own, so that its whole process group can be killed.
+SWEEP = f"""
+from dataclasses import replace
+from pathlib import Path
+from labcode.study import Experiment
+from labcode.study.sweep import run_missing
+small = Experiment(seed=0).vary(width=1, hidden=4, batch_size=20, epochs=6)
+for _ in run_missing([replace(small, seed=seed) for seed in range({len(WANTED)})], Path("records"), workers=2): pass
+"""
+
+
+def measured(record) -> tuple:
+    history = record.history
+    return history.online, history.train, history.validation, history.gradients, record.test
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    return {record.experiment: measured(record) for record in run_missing(WANTED, folder, workers=1)}
+
+
+def kill_sweep(sweep: subprocess.Popen) -> None:
+    os.kill(sweep.pid, signal.SIGKILL)
+
+
+def kill_a_worker(sweep: subprocess.Popen) -> None:
+    """One of the processes that train, as soon as there are any."""
+    while sweep.poll() is None:
+        with suppress(psutil.Error):  # it may end while it is looked at
+            children = psutil.Process(sweep.pid).children(recursive=True)
+            if workers := [child for child in children if any("LokyProcess" in word for word in child.cmdline())]:
+                time.sleep(random.uniform(0, 1))
+                return random.choice(workers).kill()
+        time.sleep(0.01)
+
+
+def kill_everything(sweep: subprocess.Popen) -> None:
+    os.killpg(sweep.pid, signal.SIGKILL)
+
+
+def test_twenty_kills_lose_no_record_and_change_none(undisturbed, tmp_path):
+    random.seed(0)
+    folder, kept = tmp_path / "records", {}
+    for kill in random.choices([kill_sweep, kill_a_worker, kill_everything], k=20):
+        sweep = subprocess.Popen(
+            [sys.executable, "-c", SWEEP],
+            cwd=tmp_path,
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(random.uniform(0.5, 4))
+        if sweep.poll() is None:
+            kill(sweep)
+        try:
+            sweep.wait(timeout=100)  # a sweep that lost a worker ends by itself
+        finally:
+            for left in psutil.process_iter(["pid"]):
+                if _group(left.pid) == sweep.pid:
+                    left.kill()
+        found = {record.experiment: path_of(record.experiment, folder).read_bytes() for record in read_all(folder)}
+        assert {experiment: found.get(experiment) for experiment in kept} == kept
+        kept = found
+    assert {r.experiment: measured(r) for r in run_missing(WANTED, folder, workers=2)}.keys() == set(WANTED) - set(kept)
+    assert {record.experiment: measured(record) for record in read_all(folder)} == undisturbed
+    assert [path.name for path in folder.iterdir() if path.suffix != ".json"] == [".unfinished"]
+
+
+def _group(pid: int) -> int | None:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return None
+
+
+@pytest.fixture(scope="module")
+def record():
+    return run(SMALL, progress=False).record
+
+
+def test_two_processes_that_write_one_record_leave_one_whole_record(record, tmp_path):
+    code = (
+        "import pickle, sys; from pathlib import Path; from labcode.study.records import save\n"
+        "record = pickle.load(sys.stdin.buffer)\n"
+        "for _ in range(300): save(record, Path('.'))\n"
+    )
+    import pickle
+
+    writers = [subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdin=subprocess.PIPE) for _ in range(2)]
+    for writer in writers:
+        writer.stdin.write(pickle.dumps(record))
+        writer.stdin.close()
+    seen = 0
+    while any(writer.poll() is None for writer in writers):
+        if path_of(SMALL, tmp_path).exists():
+            assert read(SMALL, tmp_path) == record
+            seen += 1
+    assert [writer.wait() for writer in writers] == [0, 0]
+    assert seen > 10
+    assert [path.name for path in tmp_path.iterdir()] == [path_of(SMALL).name]
+
+
+def limited_to(size: int):
+    """Run a piece of code in a process that may write files of at most ``size`` bytes: what a full disk does."""
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    return limit
+
+
+def test_a_full_disk_is_a_sentence_and_leaves_the_old_record_whole(record, tmp_path):
+    save(record, tmp_path)
+    code = (
+        "from pathlib import Path; from labcode.study.records import read, save; from labcode.study.experiment import Experiment\n"
+        "small = Experiment(seed=0).vary(width=1, hidden=4, batch_size=20, epochs=6)\n"
+        "save(read(small, Path('.')), Path('.'))\n"
+    )
+    full = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, preexec_fn=limited_to(500), capture_output=True, text=True
+    )
+    assert full.returncode == 1
+    assert f"RecordError: The record {path_of(SMALL).name} cannot be written" in full.stderr
+    assert "File too large" in full.stderr
+    assert read(SMALL, tmp_path) == record
+    assert [path.name for path in tmp_path.iterdir()] == [path_of(SMALL).name]
+
+
+def test_a_folder_that_cannot_be_written_to_is_a_sentence(record):
+    nowhere = Path("/proc/self/records")  # not even the superuser makes a folder there
+    with pytest.raises(RecordError, match=r"cannot be written to /proc/self/records: "):
+        save(record, nowhere)
+
+
+def test_the_schemas_version_is_looked_at_first(record, tmp_path, monkeypatch):
+    path = save(record, tmp_path)
+    path.write_text(path.read_text().replace('"schema": 1', '"schema": 7'))
+    with pytest.raises(RecordError, match=rf"{path.name} is damaged \(schema: 1 was expected\)"):
+        read(SMALL, tmp_path)
+    assert records.SCHEMA["properties"]["schema"] == {"const": 1}

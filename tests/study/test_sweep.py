@@ -1,0 +1,93 @@
+"""A sweep: what is missing is trained once, kept as soon as it is finished, carried on where it was killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from safetensors import SafetensorError
+
+from labcode.data import download as fetch
+from labcode.study import RecordError, sweep
+from labcode.study.records import read, save
+from labcode.study.sweep import SweepError, missing, run_missing
+from labcode.training import ErrorCurve
+
+
+def test_divergence_survives_the_file(tiny, record, tmp_path):
+    short = ErrorCurve((), 1_800)
+    history = replace(record.history, diverged=True, online=short, train=short, validation=short)
+    save(replace(record, history=history), tmp_path)
+    assert read(tiny, tmp_path).history.diverged
+
+
+def test_only_what_is_missing_is_wanted_once_and_longest_first(tiny, stored):
+    longer, longest = tiny.vary(epochs=2), tiny.vary(epochs=3)
+    assert missing([tiny, longer, longest, longer], stored.parent) == [longest, longer]
+
+
+def test_an_unsound_record_is_not_replaced_unasked(tiny, stored):
+    stored.write_text(stored.read_text().replace('"total": ', '"total": 1'))
+    with pytest.raises(RecordError, match="was altered"):
+        missing([tiny], stored.parent)
+
+
+def test_the_number_of_workers_does_not_change_a_record(tiny, record, tmp_path):
+    experiments = [tiny, tiny.vary(activation="relu")]
+    found = {}
+    for workers in (1, 2):
+        for made in run_missing(experiments, tmp_path / str(workers), workers):
+            found.setdefault(made.experiment, []).append((made.history.online, made.history.validation, made.test))
+    assert all(one == two for one, two in found.values())
+    assert found[tiny][0] == (record.history.online, record.history.validation, record.test)
+
+
+def test_a_killed_command_started_again_trains_only_what_is_missing(tmp_path):
+    """Kill -9 after the first record; the second start keeps it, byte for byte, and adds the others."""
+    code = (
+        "from pathlib import Path\n"
+        "from labcode.study.experiment import Experiment\n"
+        "from labcode.study.sweep import run_missing\n"
+        "tiny = Experiment(0).vary(width=1, hidden=4, batch_size=50)\n"
+        "wanted = [tiny.vary(epochs=epochs) for epochs in (1, 2, 3)]\n"
+        f"print(sum(1 for _ in run_missing(wanted, Path({str(tmp_path)!r}), 1)))\n"
+    )
+    command = [sys.executable, "-c", code]
+    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 300
+    while not list(tmp_path.glob("*.json")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    kept = {path: path.read_bytes() for path in tmp_path.glob("*.json")}
+    assert 1 <= len(kept) <= 3
+    again = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(again.stdout) == 3 - len(kept)
+    assert all(path.read_bytes() == content for path, content in kept.items())
+    assert len(list(tmp_path.glob("*.json"))) == 3
+
+
+def test_without_the_full_set_nothing_is_trained_but_a_sentence_given(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(fetch, "cache_root", lambda: tmp_path / "empty")
+    monkeypatch.setattr(sweep, "run", lambda *_, **__: pytest.fail("it trained"))
+    with pytest.raises(fetch.MnistUnavailableError, match="python -m labcode fetch"):
+        list(run_missing([tiny, replace(tiny, scale="full")], tmp_path, workers=1))
+
+
+def test_a_folder_that_is_there_and_takes_no_file_is_found_out_before_any_training(tiny, monkeypatch):
+    monkeypatch.setattr(sweep, "run", lambda *_, **__: pytest.fail("it trained"))
+    with pytest.raises(OSError, match="/proc/self"):  # not even the superuser makes a file there
+        list(run_missing([tiny], Path("/proc/self"), workers=1))
+
+
+def test_a_checkpoint_that_cannot_be_written_is_a_sentence(tiny, tmp_path, monkeypatch):
+    def run(*_, **__):
+        raise SafetensorError("Error while serializing: no space left")
+
+    monkeypatch.setattr(sweep, "run", run)
+    with pytest.raises(SweepError, match=rf"The checkpoint of {tiny.name} cannot be written: .*no space left"):
+        list(run_missing([tiny], tmp_path, workers=1))
