@@ -1,6 +1,6 @@
-"""Part I: derivations whose every equals sign is proved, and answers that are judged by the same checks."""
+"""Derivations in which every equals sign is proved, gradient checks, and judges for answers to exercises."""
 
 import lazy_loader
 
-# The names stand in __init__.pyi; each module is imported when one of its names is first asked for.
+# The public names are listed in __init__.pyi; each module is imported on first use of one of its names.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -13,6 +13,8 @@ from .expressions import Ratio as Ratio
 from .expressions import Total as Total
 from .expressions import differentiate as differentiate
 from .expressions import unfold as unfold
+from .gradcheck import AUTOGRAD as AUTOGRAD
+from .gradcheck import CENTRAL as CENTRAL
 from .gradcheck import GradientError as GradientError
 from .gradcheck import Row as Row
 from .gradcheck import central_differences as central_differences

@@ -1,7 +1,7 @@
-"""Judge a reader's answer to an exercise: right, or wrong and where.
+"""Judge answers to exercises.
 
-The blank that a student's copy leaves is ``...``. Each function prints one line if the answer is
-right and raises :class:`WrongAnswer` if it is not.
+A student's copy leaves a blank, ``...``, for each answer. Every function here prints one line if the answer is right
+and raises :class:`WrongAnswer` otherwise.
 """
 
 from __future__ import annotations
@@ -16,66 +16,72 @@ from labcode.derivation.chain import Derivation, Step, derive
 from labcode.derivation.printing import text
 from labcode.derivation.proof import prove_equal
 from labcode.derivation.sampling import sample
+from labcode.errors import LabcodeError
 
-Value: TypeAlias = Any  # a number of any kind, or several of them, or something that is neither
-
-
-class WrongAnswer(AssertionError):  # noqa: N818  (this is what the student reads)
-    """The answer is not the right one; the message says where it differs."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [str(self)]
+Value: TypeAlias = Any  # a number, a sequence of numbers, or whatever a student returns instead
 
 
-def judge(answer: Expr, truth: Expr, definitions: Mapping | None = None, **confined: Any) -> None:
-    """Compare an expression with the truth, whatever form either has.
+class WrongAnswer(LabcodeError, AssertionError):  # noqa: N818  (students read this name)
+    """The answer is wrong or missing; the message says where it differs."""
 
-    ``confined`` is passed on: ``domain``, ``distinct``, ``case``, as in
-    :func:`labcode.derivation.derive`.
+
+def judge(answer: Expr, truth: Expr, definitions: Mapping | None = None, **options: Any) -> None:
+    """Compare an expression with the right one, in whatever form either is written.
+
+    Parameters
+    ----------
+    answer, truth : the expressions to compare.
+    definitions : what the names in them stand for, see :func:`labcode.derivation.unfold`.
+    **options : ``domain``, ``distinct`` and ``case``, as in :func:`labcode.derivation.derive`.
+
+    Raises
+    ------
+    WrongAnswer : the two differ (with a point where they do), or no proof was found that they agree.
 
     >>> from sympy import cos, sin, symbols
-    >>> from labcode.derivation.expressions import Partial
+    >>> from labcode.derivation import Partial
     >>> x = symbols("x", real=True)
     >>> judge(2 * sin(x) * cos(x), Partial(sin(x) ** 2, x))
     Right: 2*sin(x)*cos(x), proved.
     >>> judge(..., Partial(sin(x) ** 2, x))
     Traceback (most recent call last):
         ...
-    labcode.derivation.answers.WrongAnswer: Not answered yet: replace the ... by your answer.
+    labcode.derivation.answers.WrongAnswer: No answer yet: replace the ... with your answer.
     >>> judge(2 * sin(x), Partial(sin(x) ** 2, x))
     Traceback (most recent call last):
         ...
-    labcode.derivation.answers.WrongAnswer: Wrong: at x = 0.104384, 2*sin(x) is 0.208389, the right answer 0.207255.
+    labcode.derivation.answers.WrongAnswer: Wrong: at x = 0.104384, 2*sin(x) is 0.208389; the right answer is 0.207255.
     """
-    _answered(answer)
+    _require_answers(answer)
     answer = sympify(answer)
-    _, difference = sample(answer, truth, definitions, **confined)
+    _, difference = sample(answer, truth, definitions, **options)
     if difference is not None:
         left, right = mpmath.nstr(difference.left, 6), mpmath.nstr(difference.right, 6)
-        raise WrongAnswer(f"Wrong: {difference.where}, {text(answer)} is {left}, the right answer {right}.")
-    confined.pop("domain", None)
-    if prove_equal(answer, truth, definitions, **confined) is None:
+        raise WrongAnswer(f"Wrong: {difference.where}, {text(answer)} is {left}; the right answer is {right}.")
+    options.pop("domain", None)
+    if prove_equal(answer, truth, definitions, **options) is None:
         raise WrongAnswer(
-            f"Not proved: {text(answer)} agrees with the right answer wherever it was tried, but "
-            "no proof was found. Write it more simply."
+            f"Not proved: {text(answer)} agrees with the right answer at every point tried, "
+            "but no proof was found. Try a simpler form."
         )
     print(f"Right: {text(answer)}, proved.")
 
 
 def judge_chain(
-    name: str, start: Expr, steps: Sequence[Step], end: Expr, definitions: Mapping | None = None, **confined: Any
+    name: str, start: Expr, steps: Sequence[Step], end: Expr, definitions: Mapping | None = None, **options: Any
 ) -> Derivation:
-    """Check a chain of steps that leads from ``start`` to ``end``, written exactly like that.
+    """Check a chain of steps from ``start`` to ``end``; its last expression must be written exactly like ``end``.
+
+    Parameters
+    ----------
+    name, start, steps, definitions, **options : as in :func:`labcode.derivation.derive`.
+    end : the expression to arrive at.
 
     Raises
     ------
-    WrongAnswer
-        ``steps``, or one of them, is still ``...``; or every step is right, but the last expression is not written as
-        ``end`` is.
-    labcode.derivation.chain.DerivationError
-        A step is false, or could not be proved.
-    ValueError
-        There are no steps; or a step has no point at which it could be tried (:func:`labcode.derivation.sample`).
+    WrongAnswer : ``steps`` or one of them is still ``...``, or the last expression is not written like ``end``.
+    labcode.derivation.DerivationError : a step is false, or could not be proved.
+    ValueError : there are no steps, or a step cannot be evaluated at any point (:func:`labcode.derivation.sample`).
 
     >>> from sympy import symbols
     >>> x, y = symbols("x y", real=True)
@@ -85,8 +91,8 @@ def judge_chain(
           (x + y)**2
     (1) = x**2 + 2*x*y + y**2    expand
     """
-    _answered(steps, *steps if steps is not ... else ())
-    chain = derive(name, start, *steps, definitions=definitions, **confined)
+    _require_answers(steps, *steps if steps is not ... else ())
+    chain = derive(name, start, *steps, definitions=definitions, **options)
     if chain.result != end:
         raise WrongAnswer(
             f"Every step is right, but the chain ends at {text(chain.result)}; it should end at {text(end)}."
@@ -95,10 +101,18 @@ def judge_chain(
 
 
 def judge_value(answer: Value, truth: Value, tolerance: float = 0.0) -> None:
-    """Compare a number with the truth, or a sequence of numbers entry by entry.
+    """Compare a number with the right one, or a sequence of numbers entry by entry.
 
-    ``tolerance`` bounds each absolute error. The message says which value is wrong and in which direction, not the
-    right one.
+    The message says which value is wrong and in which direction, but not what is right.
+
+    Parameters
+    ----------
+    answer, truth : numbers, or sequences of the same length.
+    tolerance : the largest absolute error accepted in any entry.
+
+    Raises
+    ------
+    WrongAnswer : a value is off by more than the tolerance, missing, or not a number.
 
     >>> judge_value([2, 3, 5], [2, 3, 5])
     Right: 2, 3, 5.
@@ -111,43 +125,49 @@ def judge_value(answer: Value, truth: Value, tolerance: float = 0.0) -> None:
     >>> judge_value([1, 2], [1, 2, 3])
     Traceback (most recent call last):
         ...
-    labcode.derivation.answers.WrongAnswer: Wrong: you give 2 values, wanted are 3.
+    labcode.derivation.answers.WrongAnswer: Wrong: got 2 values, expected 3.
     """
-    _answered(answer)
+    _require_answers(answer)
     values = list(answer) if hasattr(answer, "__iter__") else [answer]
     right = list(truth) if hasattr(truth, "__iter__") else [truth]
-    _answered(*values)
+    _require_answers(*values)
     if any(value is None for value in values):
         raise WrongAnswer("Wrong: a value is None. Does your function return its result?")
     if len(values) != len(right):
-        raise WrongAnswer(f"Wrong: you give {len(values)} values, wanted are {len(right)}.")
-    for place, (value, entry) in enumerate(zip(values, right, strict=True), 1):
+        raise WrongAnswer(f"Wrong: got {len(values)} value{'s' * (len(values) != 1)}, expected {len(right)}.")
+    for number, (value, entry) in enumerate(zip(values, right, strict=True), 1):
         if not abs(value - entry) <= tolerance:
             how = "not a number" if value != value else "too small" if value < entry else "too large"
-            wrong = f"{value} is {how}"
-            raise WrongAnswer(
-                f"Wrong: {wrong}." if len(right) == 1 else f"Wrong: of your values, number {place}, {wrong}."
-            )
+            place = f"value {number} of {len(right)}: " if len(right) > 1 else ""
+            raise WrongAnswer(f"Wrong: {place}{value} is {how}.")
     print(f"Right, within {tolerance:g}." if tolerance else f"Right: {', '.join(map(str, values)) or 'none'}.")
 
 
 def judge_function(answer: Callable, truth: Callable, points: Sequence, tolerance: float) -> None:
-    """Compare a function with the truth at points, each a float or a list of floats, as are the values.
+    """Compare a function with the right one at given points.
 
-    ``truth`` is called with 50 working digits and may compute in mpmath. ``tolerance`` bounds the relative error of
-    each entry (the absolute error where the truth is 0).
+    Parameters
+    ----------
+    answer : takes a point, a float or a list of floats, and returns a number or a sequence of numbers.
+    truth : the same, but called with 50 working digits; may compute with mpmath.
+    points : where to compare.
+    tolerance : bounds the relative error of each entry, or the absolute error where the right value is 0.
+
+    Raises
+    ------
+    WrongAnswer : a value is off by more than the tolerance, or the number of values differs.
 
     >>> import math
     >>> judge_function(math.expm1, mpmath.expm1, [1e-9, 1.0], 1e-15)
     Right at 2 points: error below 1e-15.
-    >>> judge_function(lambda x: math.exp(x) - 1, mpmath.expm1, [1e-9, 1.0], 1e-15)
+    >>> judge_function(lambda x: math.exp(x) - 1, mpmath.expm1, [0.001], 1e-15)
     Traceback (most recent call last):
         ...
-    labcode.derivation.answers.WrongAnswer: Wrong: at 1e-09 you compute 1.000000082740371e-09, the truth is 1.0000000005000001e-09.
+    labcode.derivation.answers.WrongAnswer: Wrong: at 0.001, got 0.0010005001667083846, expected 0.0010005001667083417.
     """
     for point in points:
         given = answer(point)
-        _answered(given)
+        _require_answers(given)
         values = _entries(given)
         with mpmath.workdps(50):
             right = _entries(truth(mpmath.mpf(point) if isinstance(point, float) else point))
@@ -155,17 +175,18 @@ def judge_function(answer: Callable, truth: Callable, points: Sequence, toleranc
                 abs(value - entry) <= tolerance * (abs(entry) or 1) for value, entry in zip(values, right, strict=True)
             )
         if not fits:
-            shown = [", ".join(repr(float(v)) for v in entries) or "nothing" for entries in (values, right)]
-            raise WrongAnswer(f"Wrong: at {point} you compute {shown[0]}, the truth is {shown[1]}.")
+            got, expected = (", ".join(repr(float(v)) for v in entries) or "nothing" for entries in (values, right))
+            raise WrongAnswer(f"Wrong: at {point}, got {got}, expected {expected}.")
     print(f"Right at {len(points)} points: error below {tolerance:.0e}.")
 
 
-def _entries(value: Value | None) -> list[mpmath.mpf]:
+def _entries(value: Value) -> list[mpmath.mpf]:
+    """The numbers that a function returned, none for None."""
     if value is None:
         return []
     return [mpmath.mpmathify(v) for v in value] if hasattr(value, "__iter__") else [mpmath.mpmathify(value)]
 
 
-def _answered(*parts: object) -> None:
+def _require_answers(*parts: object) -> None:
     if any(part is ... for part in parts):
-        raise WrongAnswer("Not answered yet: replace the ... by your answer.")
+        raise WrongAnswer("No answer yet: replace the ... with your answer.")

@@ -1,6 +1,7 @@
-"""Derivations whose every equals sign is checked.
+"""Derivations in which every equals sign is checked.
 
 >>> from sympy import Function, Lambda, exp, symbols
+>>> from labcode.derivation import Partial, Product
 >>> x, u = symbols("x u", real=True)
 >>> sigma = Function("sigma")
 >>> logistic = {sigma: Lambda(u, 1 / (1 + exp(-u)))}
@@ -8,7 +9,7 @@
 ...     "slope",
 ...     Partial(sigma(x), x),
 ...     Step(exp(-x) / (1 + exp(-x)) ** 2, "quotient rule"),
-...     Step(Product(sigma(x), 1 - sigma(x)), "definition of σ", "the fraction is taken apart"),
+...     Step(Product(sigma(x), 1 - sigma(x)), "definition of σ", "split the fraction"),
 ...     definitions=logistic,
 ... )
 slope: 2 steps, each proved, then compared to 50 digits at 16 points or more
@@ -16,7 +17,7 @@ slope: 2 steps, each proved, then compared to 50 digits at 16 points or more
 (1) = exp(-x)/(1 + exp(-x))**2    quotient rule
 (2) = σ(x)·(1 - σ(x))             definition of σ
 
-A chain that breaks raises :class:`DerivationError`, and says where:
+A false step raises :class:`DerivationError` with a point where its two sides differ:
 
 >>> derive("slope", Partial(sigma(x), x), Step(1 - sigma(x), "a slip"), definitions=logistic)
 Traceback (most recent call last):
@@ -34,36 +35,25 @@ from dataclasses import dataclass
 
 from sympy import Expr
 
-from labcode.derivation.expressions import Partial, Product, Ratio, Total
 from labcode.derivation.printing import latex_lines, text
 from labcode.derivation.proof import prove_equal
 from labcode.derivation.sampling import sample
-
-__all__ = [
-    "Derivation",
-    "DerivationError",
-    "Partial",
-    "Product",
-    "Ratio",
-    "Step",
-    "Total",
-    "derive",
-]
+from labcode.errors import LabcodeError
 
 
-class DerivationError(ArithmeticError):
+class DerivationError(LabcodeError, ArithmeticError):
     """A step is false, or could not be proved."""
-
-    def _render_traceback_(self) -> list[str]:
-        # In a notebook the sentence is what the reader needs; the call stack is not.
-        return [f"{type(self).__name__}: {self}"]
 
 
 @dataclass(frozen=True)
 class Step:
-    """One equality: what stands to the right of "=", the rule that gives it, and why, in words.
+    """One equality of a derivation.
 
-    ``rule`` is a few words ("chain rule"); ``words`` an optional sentence, in which $...$ is math.
+    Attributes
+    ----------
+    expression : what stands to the right of "=".
+    rule : the rule that gives it, in a few words: "chain rule".
+    words : an optional sentence of explanation, in which $...$ is math.
     """
 
     expression: Expr
@@ -73,18 +63,28 @@ class Step:
 
 @dataclass(frozen=True)
 class Derivation:
-    """A chain of equalities, all of them checked: see :func:`derive`, which alone makes one."""
+    """A chain of equalities, all of them checked. Only :func:`derive` makes one.
+
+    Attributes
+    ----------
+    name : prefix of the labels of its equations.
+    start : the first expression.
+    steps : the equalities that follow.
+    definitions : what the names stand for.
+    proofs : the strategy that proved each step.
+    points : the number of points at which each step was compared, at least.
+    """
 
     name: str
     start: Expr
     steps: tuple[Step, ...]
     definitions: Mapping
-    proofs: tuple[str, ...]  # the strategy that proved each step
-    points: int  # at which the least tried step was compared
+    proofs: tuple[str, ...]
+    points: int
 
     @property
     def result(self) -> Expr:
-        """The last expression, as it is written."""
+        """The last expression, as written."""
         return self.steps[-1].expression
 
     def __repr__(self) -> str:
@@ -101,7 +101,7 @@ class Derivation:
         return "\n".join(lines)
 
     def _repr_markdown_(self) -> str:
-        """MyST: one numbered equation a step, labelled ``name-1``, ``name-2``, ..."""
+        """MyST with one numbered equation per step, labelled ``name-1``, ``name-2``, ..."""
         blocks = [f"$$\n{latex_lines(self.start)}\n$$ ({self.name}-0)"]
         for number, step in enumerate(self.steps, 1):
             blocks.append(f"$$\n= {latex_lines(step.expression)}\n$$ ({self.name}-{number})")
@@ -121,31 +121,25 @@ def derive(
 ) -> Derivation:
     """Check a chain ``start = steps[0] = steps[1] = ...`` and return it, ready to be displayed.
 
-    Each expression is proved equal to the one before it (:func:`labcode.derivation.prove_equal`) and,
-    independently, both are evaluated to 50 digits at random points and at the domain's edges
-    (:func:`labcode.derivation.sample`). There is no way to skip either.
+    Each expression is proved equal to the one before it (:func:`labcode.derivation.prove_equal`). Independently,
+    both are evaluated to 50 digits at random points and at the ends of the domain (:func:`labcode.derivation.sample`).
+    Neither check can be skipped.
 
     Parameters
     ----------
-    name
-        Prefix of the equations' labels: step 2 is cited as ``{eq}`name-2```.
-    definitions
-        What the names in the chain stand for, see :func:`labcode.derivation.unfold`.
-    domain
-        The two ends of a variable's range, where they do not follow from its assumptions.
-    distinct
-        Pairs of indices that differ, for the case i != j.
-    case
-        A substitution that confines a variable to one branch.
-    seed
-        Chooses the random points.
+    name : prefix of the equations' labels; cite step 2 as ``{eq}`name-2```.
+    start : the first expression.
+    *steps : the equalities that follow, each with its rule.
+    definitions : what the names in the chain stand for, see :func:`labcode.derivation.unfold`.
+    domain : the two ends of a variable's range, where its assumptions do not give them.
+    distinct : pairs of indices that differ, for the case i != j.
+    case : a substitution that confines a variable to one branch.
+    seed : of the random points.
 
     Raises
     ------
-    DerivationError
-        A step is false (with a point where the sides differ), or no strategy proves it.
-    ValueError
-        There are no steps; or a step has no point at which it could be tried (:func:`labcode.derivation.sample`).
+    DerivationError : a step is false (with a point where the sides differ), or no strategy proves it.
+    ValueError : there are no steps, or a step cannot be evaluated at any point (:func:`labcode.derivation.sample`).
 
     >>> from sympy import cos, sin, symbols
     >>> x = symbols("x", real=True)
@@ -155,32 +149,25 @@ def derive(
     (1) = 2*sin(x)*cos(x)    addition theorem
     """
     if not steps:
-        raise ValueError(f'The derivation "{name}" has no steps: a chain needs at least one.')
+        raise ValueError(f'The derivation "{name}" has no steps; it needs at least one.')
     proofs, tried = [], []
     before = start
     for number, step in enumerate(steps, 1):
         after = step.expression
+        where = f'Step {number} of "{name}" ({step.rule})'
+        sides = f"  before: {text(before)}\n  after:  {text(after)}\n"
         count, difference = sample(
             before, after, definitions, domain=domain, distinct=distinct, case=case, seed=seed + number
         )
         if difference is not None:
-            raise DerivationError(
-                _broken(name, number, step) + f" is not an equality.\n"
-                f"  before: {text(before)}\n  after:  {text(after)}\n{difference}"
-            )
+            raise DerivationError(f"{where} is not an equality.\n{sides}{difference}")
         proof = prove_equal(before, after, definitions, distinct=distinct, case=case)
         if proof is None:
             raise DerivationError(
-                _broken(name, number, step) + f" could not be proved.\n"
-                f"  before: {text(before)}\n  after:  {text(after)}\n"
-                f"Both sides agree at all {count} points tried, which is no proof. "
-                "Put a smaller step in between."
+                f"{where} could not be proved.\n{sides}The two sides agree at all {count} points tried, "
+                "but that is not a proof. Insert a smaller step."
             )
         proofs.append(proof)
         tried.append(count)
         before = after
     return Derivation(name, start, steps, definitions or {}, tuple(proofs), min(tried))
-
-
-def _broken(name: str, number: int, step: Step) -> str:
-    return f'Step {number} of "{name}" ({step.rule})'

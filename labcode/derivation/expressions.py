@@ -1,8 +1,8 @@
-"""Expressions that stay as they were written, and how to write them out.
+"""Expressions that stay as they were written, and their expansion into plain SymPy.
 
 A page of formulas names its quantities: ``x_out`` stands for ``sigma(x_in)``, ``sigma`` for a formula. The classes here
-keep what an author writes, factor by factor; :func:`unfold` replaces every name by its meaning and takes every partial
-derivative, until only plain SymPy is left.
+keep what an author writes, factor by factor. :func:`unfold` replaces every name with its definition and takes every
+partial derivative, until only plain SymPy is left.
 """
 
 from __future__ import annotations
@@ -17,15 +17,14 @@ from sympy.printing.precedence import PRECEDENCE
 
 
 class Partial(Expr):
-    """The partial derivative of a named quantity, left as it is written until it is unfolded.
+    """The partial derivative of a named quantity, kept as written until it is unfolded.
 
-    ``Partial(f, v)`` means: write ``f`` out in terms of ``v``, hold everything on the same level
-    as ``v`` fixed, differentiate.
+    ``Partial(f, v)`` means: expand ``f`` until it is a formula in ``v``, then differentiate with every other name in
+    that formula held fixed.
 
     Raises
     ------
-    TypeError
-        ``v`` is neither a symbol nor an indexed symbol, such as ``z[k]``.
+    TypeError : ``v`` is neither a symbol nor an indexed symbol such as ``z[k]``.
 
     >>> from sympy import symbols
     >>> y, x = symbols("y x", real=True)
@@ -38,13 +37,13 @@ class Partial(Expr):
     def __new__(cls, function: Expr, variable: Expr) -> Partial:
         if not isinstance(variable, Symbol | Indexed):
             raise TypeError(
-                f"A partial derivative is taken with respect to a symbol or an indexed symbol, not {variable!r}."
+                f"The variable of a partial derivative is {variable!r}; it must be a symbol or an indexed symbol."
             )
         return Expr.__new__(cls, sympy.sympify(function), variable)
 
 
 class Product(Expr):
-    """A product whose factors keep the order in which they were written."""
+    """A product that keeps its factors in the order in which they were written."""
 
     precedence = PRECEDENCE["Mul"]
 
@@ -53,7 +52,7 @@ class Product(Expr):
 
 
 class Total(Expr):
-    """A sum whose terms keep the order in which they were written."""
+    """A sum that keeps its terms in the order in which they were written."""
 
     precedence = PRECEDENCE["Add"]
 
@@ -62,7 +61,7 @@ class Total(Expr):
 
 
 class Ratio(Expr):
-    """A fraction whose numerator and denominator stay apart."""
+    """A fraction that is not cancelled or simplified."""
 
     precedence = PRECEDENCE["Mul"]
 
@@ -78,10 +77,14 @@ _WRITTEN = {
 
 
 def unfold(expression: Expr, definitions: Mapping | None = None, held: frozenset = frozenset()) -> Expr:
-    """Write an expression out until no defined name and no :class:`Partial` is left in it.
+    """Expand an expression until it contains no defined name and no :class:`Partial`.
 
-    ``definitions`` maps a symbol to its expression, and a function or an indexed base to a
-    ``Lambda`` of its arguments or indices. Names in ``held`` are not replaced.
+    Parameters
+    ----------
+    expression : to expand.
+    definitions : maps a symbol to its expression, and a function or an indexed base to a ``Lambda`` of its arguments
+        or indices.
+    held : names that are not replaced.
 
     >>> from sympy import Function, Lambda, exp, symbols
     >>> x, u = symbols("x u", real=True)
@@ -93,7 +96,7 @@ def unfold(expression: Expr, definitions: Mapping | None = None, held: frozenset
     if isinstance(expression, Partial):
         function, variable = expression.args
         written = unfold(function, definitions, held | {_name(variable)})
-        # What has just been differentiated may itself be a defined quantity.
+        # The variable was held fixed; now it may be expanded as well.
         return unfold(differentiate(written, variable), definitions, held)
     name = _name(expression)
     if name is not None and name in definitions and name not in held:
@@ -108,7 +111,7 @@ def unfold(expression: Expr, definitions: Mapping | None = None, held: frozenset
     if isinstance(expression, sympy.Sum):
         if all(ends[1].is_Integer and ends[2].is_Integer for ends in expression.limits):
             return sympy.Add(*(unfold(term, definitions, held) for term in _terms(expression)))
-        # Its index gets a name of its own, which no variable of a derivative can share.
+        # Rename the index, so that it cannot coincide with the variable of a derivative.
         renamed = {ends[0]: sympy.Dummy(ends[0].name, **ends[0].assumptions0) for ends in expression.limits}
         expression = expression.xreplace(renamed)
     rebuild = _WRITTEN.get(expression.func, expression.func)
@@ -116,7 +119,7 @@ def unfold(expression: Expr, definitions: Mapping | None = None, held: frozenset
 
 
 def _terms(node: sympy.Sum) -> list[Expr]:
-    """The terms of a sum whose ends are numbers."""
+    """The terms of a sum whose limits are numbers."""
     terms = [node.function]
     for index, low, high in node.limits:
         terms = [t.subs(index, value) for t in terms for value in range(int(low), int(high) + 1)]
@@ -124,7 +127,7 @@ def _terms(node: sympy.Sum) -> list[Expr]:
 
 
 def _name(expression: Expr) -> Expr | None:
-    """What ``definitions`` and ``held`` know an expression by, or None."""
+    """The key under which ``definitions`` and ``held`` may contain an expression, or None."""
     if isinstance(expression, Indexed):
         return expression.base
     if isinstance(expression, AppliedUndef):
@@ -133,10 +136,10 @@ def _name(expression: Expr) -> Expr | None:
 
 
 def differentiate(expression: Expr, variable: Expr) -> Expr:
-    """Differentiate, sums over an index included.
+    """Differentiate an expression that may contain sums over an index.
 
-    An index that is named in ``variable`` is taken to lie within every sum's limits, so that a
-    sum over a Kronecker delta keeps exactly one term.
+    An index in ``variable`` is assumed to lie within the limits of every sum, so that a sum over a Kronecker delta
+    keeps exactly one term.
 
     >>> from sympy import IndexedBase, Sum, symbols
     >>> k, j, n = symbols("k j n", integer=True, positive=True)
@@ -148,9 +151,9 @@ def differentiate(expression: Expr, variable: Expr) -> Expr:
 
 
 def _detach(expression: Expr) -> Expr:
-    """Write the slope of an unknown function as "its slope, at this point".
+    """Write the derivative of an unknown function as ``Subs``: its derivative, taken at a point.
 
-    The point can then be written out further, which the variable of a derivative cannot.
+    The point can be expanded further; the variable of a derivative cannot.
     """
 
     def detach(node: sympy.Derivative) -> sympy.Subs:
@@ -168,7 +171,7 @@ def _detach(expression: Expr) -> Expr:
 def without_max(expression: Expr) -> Expr:
     """Write ``max(a, b)`` as ``(a + b + |a - b|) / 2``, and ``min(a, b)`` likewise, for real numbers.
 
-    Its derivative is then a sign, which says nothing at a tie, as it must be.
+    The derivative is then a sign, which is undefined at a tie, where the maximum has no derivative.
 
     >>> from sympy import Max, symbols
     >>> a, b = symbols("a b", real=True)
@@ -189,7 +192,7 @@ def without_max(expression: Expr) -> Expr:
 
 
 def tidy_sums(expression: Expr) -> Expr:
-    """Split each sum into terms, pull out what its index does not touch, resolve its deltas.
+    """Split each sum into terms, move factors without its index outside, and resolve Kronecker deltas.
 
     >>> from sympy import IndexedBase, Sum, symbols
     >>> k, j, n = symbols("k j n", integer=True, positive=True)
@@ -212,7 +215,7 @@ def _tidy_sum(node: sympy.Sum) -> Expr:
         elif inside == 1:
             whole += outside * (high - low + 1)
         else:
-            # One name for every sum's index, so that equal sums look equal.
+            # The same index name for every sum, so that equal sums compare equal.
             depth = len(inside.atoms(sympy.Sum))
             common = Symbol(f"_k{depth}", integer=True, positive=True)
             whole += outside * sympy.Sum(inside.xreplace({index: common}), (common, low, high))
@@ -220,7 +223,13 @@ def _tidy_sum(node: sympy.Sum) -> Expr:
 
 
 def confine(expression: Expr, distinct: Iterable[tuple], case: Mapping | None) -> Expr:
-    """Restrict an expression to distinct indices, whose delta is 0, and to a case, which replaces variables.
+    """Restrict an expression to distinct indices and to a case.
+
+    Parameters
+    ----------
+    expression : to restrict.
+    distinct : pairs of indices that differ; their Kronecker delta is 0.
+    case : replaces variables, all at once.
 
     >>> from sympy import symbols
     >>> i, j = symbols("i j", integer=True)

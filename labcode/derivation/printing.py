@@ -1,9 +1,9 @@
-"""How the book writes an expression: as LaTeX for the page, as plain text for the record.
+"""Print expressions as LaTeX, for pages, and as plain text, for terminals and snapshots.
 
 Nothing is reordered or simplified: the reader sees what was proved, factor by factor.
 """
 
-# SymPy's printers find a method by the name of the class that it prints.
+# SymPy's printers look methods up by the name of the class to print.
 # ruff: noqa: N802, N815
 
 import re
@@ -16,12 +16,12 @@ from sympy.printing.str import StrPrinter
 
 from labcode.derivation.expressions import Product, Ratio, Total
 
-#: Names whose plain-text form is a Greek letter.
+#: Names printed as Greek letters in plain text.
 _GREEK = {"sigma": "σ", "beta": "β", "delta": "δ", "eta": "η", "epsilon": "ε"}
 
 
 def _ordered_terms(printer: StrPrinter | LatexPrinter, expr: Expr, order: str | None = None) -> list[Expr]:
-    """Terms as they are spoken: what is subtracted comes last, otherwise a number first."""
+    """Order the terms of a sum: negative terms last, otherwise numbers first."""
     return sorted(
         super(type(printer), printer)._as_ordered_terms(expr, order="lex"),
         key=lambda term: (term.could_extract_minus_sign(), not term.is_Number),
@@ -29,7 +29,7 @@ def _ordered_terms(printer: StrPrinter | LatexPrinter, expr: Expr, order: str | 
 
 
 class _Latex(LatexPrinter):
-    """SymPy's LaTeX, with ∂, upright words in subscripts, and no reordering of what was written."""
+    """SymPy's LaTeX, with ∂, upright words in subscripts, and no reordering."""
 
     _as_ordered_terms = _ordered_terms
 
@@ -49,7 +49,7 @@ class _Latex(LatexPrinter):
         return rf"\frac{{\partial}}{{\partial {variable}}} {self._factor(expr.args[0])}"
 
     def parts(self, expr: Expr) -> list[str]:
-        """The terms of a Total, each after the first with its sign; the factors of a Product, with their dots."""
+        """The terms of a Total with their signs, or the factors of a Product with their dots."""
         if isinstance(expr, Total):
             terms = [
                 rf"\left[{self._print(term)}\right]" if isinstance(term, Total) else self._print(term)
@@ -76,7 +76,7 @@ class _Latex(LatexPrinter):
         loose = loose or expr.is_Add or isinstance(expr, Total) or written.startswith("-")
         return rf"\left[{written}\right]" if loose else written
 
-    # SymPy hands the exponent of a function's power to the function.
+    # SymPy passes the exponent of sigma(x)**2 to the method that prints sigma(x).
     def _print_AppliedUndef(self, expr: Expr, exp: str | None = None) -> str:
         name = self._print(sympy.Symbol(expr.func.__name__))
         power = "" if exp is None else f"^{{{exp}}}"
@@ -87,7 +87,7 @@ class _Latex(LatexPrinter):
 
     def _print_Indexed(self, expr: Expr) -> str:
         indices = [self._print(index) for index in expr.indices]
-        # W_ik needs no comma; x_{u+1,v} does.
+        # No comma in W_ik, a comma in x_{u+1,v}.
         separator = "" if all(index.is_Atom for index in expr.indices) else ",\\,"
         return rf"{self._print(expr.base.label)}_{{{separator.join(indices)}}}"
 
@@ -132,10 +132,10 @@ class _Text(StrPrinter):
 
 
 def latex(expression: Expr) -> str:
-    """The expression as LaTeX, in the order in which it was written.
+    """Return the expression as LaTeX, in the order in which it was written.
 
     >>> from sympy import Symbol
-    >>> from labcode.derivation.expressions import Partial
+    >>> from labcode.derivation import Partial
     >>> latex(Partial(Symbol("E"), Symbol("x_in")))
     '\\\\frac{\\\\partial E}{\\\\partial x_{\\\\mathrm{in}}}'
     """
@@ -143,24 +143,24 @@ def latex(expression: Expr) -> str:
 
 
 def text(expression: Expr) -> str:
-    """The expression as one line of plain text.
+    """Return the expression as one line of plain text.
 
     >>> from sympy import Symbol
-    >>> from labcode.derivation.expressions import Partial
+    >>> from labcode.derivation import Partial
     >>> text(Partial(Symbol("E"), Symbol("x_in")))
     '∂E/∂x_in'
     """
     return _Text().doprint(expression)
 
 
-# Lines that fit a phone -----------------------------------------------------------------------
+# Line breaks for narrow screens
 
-#: The widest line, in em: a phone's column, less the equation's number.
+#: The widest line, in em: a phone's column less the equation number.
 WIDEST = 14.0
 
 
 def latex_lines(expression: Expr) -> str:
-    r"""The expression as LaTeX, a sum or product that is too wide for a phone broken between its parts.
+    r"""Return the expression as LaTeX, breaking a sum or product between its parts if it is wider than ``WIDEST``.
 
     >>> from sympy import symbols
     >>> print(latex_lines(Total(*symbols("a b c"))))
@@ -189,7 +189,7 @@ _COMMAND = re.compile(r"\\(?:[A-Za-z]+|.)")
 
 
 def width(tex: str) -> float:
-    r"""About how wide the formula is, in em: a fraction as wide as the wider of its halves.
+    r"""Estimate the width of a formula in em, a fraction being as wide as the wider of its two parts.
 
     >>> width(r"\frac{a + b + c}{d}") < 2 * width("a + b") < 2 * width(r"a \cdot b \cdot c")
     True
@@ -197,9 +197,8 @@ def width(tex: str) -> float:
     total, position = 0.0, 0
     while position < len(tex):
         character = tex[position]
-        if character == "\\":
-            command = _COMMAND.match(tex, position)[0]  # type: ignore[index]  # a backslash always begins a command
-            position += len(command)
+        if found := _COMMAND.match(tex, position):
+            command, position = found[0], found.end()
             if command == r"\frac":
                 above, position = _braced(tex, position)
                 below, position = _braced(tex, position)
@@ -212,7 +211,7 @@ def width(tex: str) -> float:
                 total += max(1.45, *limits) + 0.15
             else:
                 total += _SHAPES.get(command, 0.6)
-                # A function's name is written out; a Greek letter's is not.
+                # The name of a function is spelled out; that of a Greek letter is one symbol.
                 total += 0.5 * (len(command) - 2) if command[1:] in ("log", "tanh", "max", "min") else 0
         elif character in "_^":
             braced = tex[position + 1] == "{"
@@ -226,7 +225,7 @@ def width(tex: str) -> float:
 
 
 def _braced(tex: str, start: int) -> tuple[str, int]:
-    """What stands in the braces that open at ``start``, and the place after them."""
+    """The content of the braces that open at ``start``, and the position after them."""
     depth = 0
     for position in range(start, len(tex)):
         depth += {"{": 1, "}": -1}.get(tex[position], 0)

@@ -1,4 +1,4 @@
-"""Prove that two expressions are equal, by exact algebra."""
+"""Prove by exact algebra that two expressions are equal."""
 
 from __future__ import annotations
 
@@ -18,22 +18,23 @@ def prove_equal(
     distinct: Iterable[tuple] = (),
     case: Mapping | None = None,
 ) -> str | None:
-    """Prove ``left == right``; return the name of the strategy that did it, or None.
+    """Prove ``left == right``; return the name of the strategy that succeeded, or None.
 
-    The strategies, in this order, each of them exact:
+    None means "not proved", not "false". Both strategies are exact and are tried in this order:
 
-    1. *rational identity*: write both sides out, express hyperbolic functions by exponentials,
-       take every exponential, root, sum and unknown function as a letter of its own, and bring
-       the difference to one fraction. It is zero when the numerator's expansion is zero, after
-       the n-th power of an n-th root is put back. An absolute value is its sign times its
-       content, off the tie. Where a Kronecker delta occurs, this is done once for equal and once
-       for distinct indices.
-    2. *simplification*: SymPy's ``simplify`` brings the difference to the literal 0.
+    1. *rational identity*: expand both sides and write hyperbolic functions as exponentials. Replace every
+       exponential, root, sum and unknown function with a letter, and bring the difference to one fraction. It is zero
+       if its expanded numerator is zero, once the n-th power of an n-th root is replaced with its content. An absolute
+       value is its sign times its content, except at 0. If a Kronecker delta occurs, equal and distinct indices are
+       treated as two cases.
+    2. *simplification*: SymPy's ``simplify`` reduces the difference to 0.
 
-    ``distinct`` lists pairs of indices known to differ. ``case`` replaces a variable by an
-    expression that confines it, as ``{x: t}`` with a positive symbol ``t``.
-
-    None means "not proved"; it does not mean "false".
+    Parameters
+    ----------
+    left, right : the two sides.
+    definitions : what the names in them stand for, see :func:`labcode.derivation.unfold`.
+    distinct : pairs of indices that differ.
+    case : replaces a variable with an expression that confines it, as in ``{x: t}`` with a positive symbol ``t``.
 
     >>> from sympy import cosh, symbols
     >>> x = symbols("x", real=True)
@@ -55,6 +56,7 @@ def prove_equal(
 
 
 def _split_deltas(expression: Expr) -> Iterator[Expr]:
+    """The expression for equal and for distinct indices of each Kronecker delta in it."""
     deltas = sorted(expression.atoms(KroneckerDelta), key=str)
     if not deltas:
         yield expression
@@ -65,9 +67,10 @@ def _split_deltas(expression: Expr) -> Iterator[Expr]:
 
 
 def _is_rational_zero(expression: Expr) -> bool:
+    """Whether the expression is zero as a rational function of its exponentials, roots and unknown functions."""
     expression = expression.rewrite([sympy.tanh, sympy.sinh, sympy.cosh, sympy.coth, sympy.sech], sympy.exp)
     letters: dict[Expr, Symbol] = {}
-    relations: dict[Symbol, Expr] = {}  # letter -> polynomial in it that is zero
+    relations: dict[Symbol, Expr] = {}  # letter -> a polynomial in it that equals zero
 
     def letter(kernel: Expr) -> Symbol:
         return letters.setdefault(kernel, sympy.Dummy(f"l{len(letters)}"))
@@ -80,7 +83,7 @@ def _is_rational_zero(expression: Expr) -> bool:
         return mark
 
     def spell(node: Expr) -> Expr:
-        """The node as a rational expression in letters."""
+        """Write a node as a rational expression in letters."""
         if node.is_Number or node.is_Symbol:
             return node
         if isinstance(node, sympy.exp):

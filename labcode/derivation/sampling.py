@@ -1,6 +1,6 @@
-"""Compare two expressions to 50 digits, at random points and at the edges of their domain.
+"""Compare two expressions to 50 digits, at random points and at the ends of their domain.
 
-This shares with the proof how an expression is written out (:mod:`labcode.derivation.expressions`), and nothing else.
+This shares with the proof only the expansion of expressions (:mod:`labcode.derivation.expressions`).
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from sympy.core.function import AppliedUndef
 
 from labcode.derivation.expressions import confine, unfold
 
-#: Digits to which both sides are evaluated, and the digits that have to agree.
+#: Digits to which both sides are evaluated, and digits that must agree.
 DIGITS = 50
 AGREE = 45
 
-#: What stands for an infinite end of a domain: so far out that every exponential has died; and the most
-#: working digits that a point may take, else it is left out. Many variables have many edges, and far-out
-#: points are what costs time, so with more than two variables both are smaller.
+#: Points that replace an infinite end of a domain, where every exponential has decayed, and the largest number of
+#: working digits; points that need more are skipped. Points far out take the most time, and with more variables there
+#: are more of them, so both are smaller for more than two variables.
 FAR, MOST_DIGITS = (100, 1000), 1700
 FAR_OF_MANY, MOST_DIGITS_OF_MANY = (50,), 600
 
-#: Sizes tried for a symbolic number of terms (n outputs of a softmax).
+#: Numbers tried for a symbolic number of terms, such as the n outputs of a softmax.
 SIZES = (2, 3, 5)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A point at which two expressions have different values, or one has none."""
+    """A point at which two expressions have different values, or at which one has none."""
 
     point: dict
     left: mpmath.mpf
@@ -41,7 +41,7 @@ class Difference:
 
     @property
     def where(self) -> str:
-        """The point, in words: "at x = 1.5, n = 3"."""
+        """The point in words: "at x = 1.5, n = 3"."""
         values = ", ".join(f"{name} = {_digits(value)}" for name, value in self.point.items())
         return f"at {values or 'every point'}"
 
@@ -64,21 +64,28 @@ def sample(
     points: int = 12,
     seed: int = 0,
 ) -> tuple[int, Difference | None]:
-    """Evaluate both sides to 50 digits; return how many points were tried, and a difference.
+    """Evaluate both sides to 50 digits; return the number of points tried, and the first difference or None.
 
-    ``domain`` maps a symbol or an indexed base to its two ends; without it the ends follow from
-    the symbol's assumptions (positive: 0 to infinity). Tried are ``points`` random points, then
-    the ends: a finite end is approached to 1e-20, an infinite one replaced by 100 and 1000. A
-    symbolic number of terms is tried as 2, 3 and 5. Indices that are ``distinct``, given as pairs, get different
-    numbers; a pair of which neither side speaks asks for nothing. An unknown function is replaced by a random
-    smooth one. The first point where fewer than 45 digits agree ends the search.
+    Random points are tried first, then the ends of the domain: a finite end is approached to within 1e-20, an infinite
+    one replaced with 100 and 1000. A symbolic number of terms is tried as 2, 3 and 5, an index as 1 and as that number.
+    An unknown function is replaced with a random smooth one. The search stops at the first point where fewer than
+    45 digits agree.
+
+    Parameters
+    ----------
+    left, right : the two sides.
+    definitions : what the names in them stand for, see :func:`labcode.derivation.unfold`.
+    domain : maps a symbol or an indexed base to its two ends; by default they follow from the symbol's assumptions
+        (positive: 0 to infinity).
+    distinct : pairs of indices that get different numbers; pairs that occur on neither side are ignored.
+    case : replaces a variable with an expression that confines it.
+    points : the number of random points.
+    seed : of the random points.
 
     Raises
     ------
-    ValueError
-        No point could be tried: at each, some exponential is so large or so small that it takes more working digits
-        than are allowed (1700; with more than two variables 600). Or no numbers are left for the indices: each is
-        tried as 1 and as the size, so three of them cannot all be ``distinct``.
+    ValueError : at every point an exponential needs more working digits than are allowed (1700, or 600 with more than
+        two variables); or the indices cannot all be ``distinct``, since each is tried only as the first and the last.
 
     >>> from sympy import exp, symbols
     >>> x = symbols("x", real=True)
@@ -95,12 +102,12 @@ def sample(
     if not choices:
         pairs = ", ".join(f"{first} and {second}" for first, second in distinct)
         raise ValueError(
-            f"No numbers are left for the indices: each is tried as 1 and as the size, and {pairs} are to differ."
+            f"The indices cannot all differ ({pairs}): each is tried only as 1 and as the number of terms."
         )
     tried = 0
     for numbers in choices:
-        # Numbers first, then the writing out: sums are added up term by term and differentiated
-        # by concrete variables, so nothing here rests on how the proof treats a symbolic sum.
+        # Insert the numbers before expanding: sums are then added term by term and differentiated by concrete
+        # variables, independently of how the proof treats a symbolic sum.
         concrete = {name: _with_numbers(meaning, numbers) for name, meaning in (definitions or {}).items()}
         first, second = (confine(unfold(sympy.sympify(s).subs(numbers), concrete), (), case) for s in (left, right))
         pair = [_index_free(side) for side in _same_functions(first, second, chance)]
@@ -111,7 +118,7 @@ def sample(
         for values in _points(ends, max(3, points // len(choices)), chance):
             digits = needed(values)
             if digits > (MOST_DIGITS if len(variables) <= 2 else MOST_DIGITS_OF_MANY):
-                continue  # too far out to be computed
+                continue
             tried += 1
             here = [_value(function, values, digits) for function in functions]
             if not _agree(*here):
@@ -119,12 +126,12 @@ def sample(
                 sizes = {str(symbol): value for symbol, value in numbers.items()}
                 return tried, Difference({**sizes, **named}, *here)
     if not tried:
-        raise ValueError("No point could be tried: every one needs more digits than can be computed.")
+        raise ValueError("No point could be tried: each needs more working digits than are allowed.")
     return tried, None
 
 
 def _choices(left: Expr, right: Expr, definitions: Mapping, distinct: Sequence[tuple]) -> Iterator[dict[Symbol, int]]:
-    """Numbers for every symbolic size and index: each size with its first and last index."""
+    """Numbers for each symbolic size and index: for every size, the first and the last index."""
     expressions = [sympy.sympify(side) for side in (left, right)]
     everything = [*expressions, *map(sympy.sympify, definitions.values())]
     limits = {end for side in everything for node in side.atoms(sympy.Sum) for ends in node.limits for end in ends[1:]}
@@ -137,7 +144,7 @@ def _choices(left: Expr, right: Expr, definitions: Mapping, distinct: Sequence[t
         return
     for size in SIZES:
         for choice in itertools.product((1, size), repeat=len(indices)):
-            # Two sizes differ, so that a matrix is not taken for its transpose.
+            # Different sizes get different numbers, so that a matrix is not confused with its transpose.
             numbers = dict(zip(indices, choice, strict=True)) | {s: size + k for k, s in enumerate(sizes)}
             if all(
                 numbers[first] != numbers[second] for first, second in distinct if {first, second} <= numbers.keys()
@@ -153,7 +160,7 @@ def _with_numbers(meaning: Expr | Lambda, numbers: Mapping[Symbol, int]) -> Expr
 
 
 def _index_free(expression: Expr) -> Expr:
-    """``x[1]`` as a plain symbol, which lambdify can take."""
+    """Replace ``x[1]`` with a plain symbol, which lambdify accepts."""
     names = {
         node: Symbol(f"{node.base}_{'_'.join(map(str, node.indices))}", **node.assumptions0)
         for node in expression.atoms(Indexed)
@@ -162,7 +169,7 @@ def _index_free(expression: Expr) -> Expr:
 
 
 def _same_functions(left: Expr, right: Expr, chance: random.Random) -> tuple[Expr, Expr]:
-    """Replace each unknown function by one random smooth function, the same on both sides."""
+    """Replace each unknown function with a random smooth function, the same on both sides."""
     unknown = sorted({node.func for side in (left, right) for node in side.atoms(AppliedUndef)}, key=str)
     for function in unknown:
         arity = {
@@ -171,7 +178,7 @@ def _same_functions(left: Expr, right: Expr, chance: random.Random) -> tuple[Exp
         arguments = sympy.symbols(f"u0:{arity}", real=True)
         numbers = [sympy.Rational(chance.randint(1, 40), 20) for _ in range(2 * arity)]
         inside = sum(a * u for a, u in zip(numbers, arguments, strict=False))
-        # A sine for curvature, and a linear part so that no derivative vanishes.
+        # A sine for curvature, and a linear part to keep the derivatives from vanishing.
         smooth = sympy.sin(inside) + 3 * sum(b * u for b, u in zip(numbers[arity:], arguments, strict=True))
         meaning = Lambda(arguments, smooth)
         left, right = (side.subs(function, meaning).doit(deep=True) for side in (left, right))
@@ -191,7 +198,7 @@ def _ends(variable: Symbol, domain: Mapping) -> tuple:
 
 
 def _points(ends: list[tuple], count: int, chance: random.Random) -> Iterator[list]:
-    """Random points, then each variable at each of its edges, then the common corners."""
+    """Random points, then each variable at each of its ends, then all variables at their ends together."""
     far = FAR if len(ends) <= 2 else FAR_OF_MANY
 
     def inside(low: Expr, high: Expr) -> mpmath.mpf:
@@ -204,7 +211,7 @@ def _points(ends: list[tuple], count: int, chance: random.Random) -> Iterator[li
         low, high = mpmath.mpf(str(low)), mpmath.mpf(str(high))
         return low + (high - low) * mpmath.mpf(chance.uniform(0.01, 0.99))
 
-    def edges(low: Expr, high: Expr) -> list[mpmath.mpf]:
+    def limits(low: Expr, high: Expr) -> list[mpmath.mpf]:
         with mpmath.workdps(DIGITS):
             near = mpmath.mpf(10) ** -20
             lower = [-f for f in far] if low == -sympy.oo else [mpmath.mpf(str(low)) + near]
@@ -214,20 +221,20 @@ def _points(ends: list[tuple], count: int, chance: random.Random) -> Iterator[li
     for _ in range(count):
         yield [inside(*pair) for pair in ends]
     for position, pair in enumerate(ends):
-        for edge in edges(*pair):
+        for limit in limits(*pair):
             values = [inside(*other) for other in ends]
-            values[position] = edge
+            values[position] = limit
             yield values
     if len(ends) > 1:
-        yield [edges(*pair)[0] for pair in ends]
-        yield [edges(*pair)[-1] for pair in ends]
+        yield [limits(*pair)[0] for pair in ends]
+        yield [limits(*pair)[-1] for pair in ends]
 
 
 def _digits_needed(pair: list[Expr], variables: list[Symbol]) -> Callable[[Sequence[mpmath.mpf]], int]:
-    """A function of the point: working digits in which no exponential drowns beside 1.
+    """Return a function that gives the working digits needed at a point.
 
-    An exponent of size m makes factors down to exp(-m), 10^(-0.43 m); products of three of them must
-    still be seen next to numbers of size 1, as in 1 - sigma(1000). So 1.5 m digits, and a reserve.
+    An exponent of size m gives factors as small as exp(-m), about 10^(-0.43 m). Products of three of them must remain
+    visible beside numbers of size 1, as in 1 - sigma(1000). That takes 1.5 m digits, plus a reserve.
     """
     growing = (sympy.exp, sympy.tanh, sympy.sinh, sympy.cosh)
     exponents = [node.args[0] for side in pair for node in side.atoms(*growing)]
@@ -244,10 +251,7 @@ def _digits_needed(pair: list[Expr], variables: list[Symbol]) -> Callable[[Seque
 
 
 def _value(function: Callable, values: Sequence[mpmath.mpf], digits: int) -> mpmath.mpf:
-    """The value to 50 correct digits: two working precisions agree on it, or both only see noise.
-
-    NaN where it has no value.
-    """
+    """Return the value to 50 digits, on which two working precisions agree, or NaN if there is none."""
     results = []
     for precision in (digits, 2 * digits):
         with mpmath.workdps(precision):
@@ -256,7 +260,7 @@ def _value(function: Callable, values: Sequence[mpmath.mpf], digits: int) -> mpm
             except (ZeroDivisionError, ValueError):
                 return mpmath.nan
     coarse, fine = results
-    # By the choice of digits no true value is this small; what is left is the rounding of a zero.
+    # `digits` is chosen so that no true value is this small: it is the rounding error of a zero.
     if abs(fine) < mpmath.mpf(10) ** -digits:
         return mpmath.mpf(0)
     return fine if _agree(coarse, fine, DIGITS) else mpmath.nan

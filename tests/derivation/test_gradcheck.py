@@ -1,4 +1,4 @@
-"""The three-way check refuses what is wrong, wherever the wrong part stands."""
+"""The gradient check refuses a wrong formula and a wrong framework function."""
 
 import numpy as np
 import pytest
@@ -17,17 +17,17 @@ def framework(point):
     return torch.stack([point[0].sin() * point[1], (point[0] - point[1]).exp()])
 
 
-def test_a_right_jacobian_passes_and_shows_bounds_only():
+def test_a_right_jacobian_passes_and_the_table_shows_bounds_only():
     table = check_gradient(JACOBIAN, FUNCTION, [x, y], framework)
     assert [row.residual < row.tolerance for row in table.rows] == [True, True]
     assert "below $10^{-12}$" in table._repr_markdown_()
     assert "e-16," not in repr(table)
 
 
-@pytest.mark.parametrize("nothing", [nan, oo, sqrt(x - 5)])
-def test_a_formula_without_a_value_is_refused(nothing):
+@pytest.mark.parametrize("formula", [nan, oo, sqrt(x - 5)])
+def test_a_formula_without_a_real_value_is_refused(formula):
     with pytest.raises(GradientError):
-        check_gradient(nothing, exp(2 * x), [x], lambda point: (2 * point).exp())
+        check_gradient(formula, exp(2 * x), [x], lambda point: (2 * point).exp())
 
 
 @pytest.mark.parametrize(
@@ -45,24 +45,24 @@ def test_a_wrong_jacobian_is_refused(wrong):
 
 
 def test_a_wrong_framework_is_refused():
-    """The formula is right: then it is the other side that says so, by name."""
+    """The formula agrees with the differences, so the message names autograd."""
     with pytest.raises(GradientError, match="autograd, float64 give"):
         check_gradient(JACOBIAN, FUNCTION, [x, y], lambda p: framework(p).flip(0))
 
 
-def test_shapes_must_fit():
-    with pytest.raises(ValueError, match="2 outputs of 2 variables need 2 rows of 2"):
+def test_a_jacobian_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match="2 outputs of 2 variables need 2 rows of length 2"):
         check_gradient([[x, y]], FUNCTION, [x, y], framework)
     with pytest.raises(ValueError, match="a Jacobian is a list of rows"):
         check_gradient([x, y], FUNCTION, [x, y], framework)
 
 
-def test_without_points_nothing_would_be_checked():
-    with pytest.raises(ValueError, match="The number of points is 0"):
+def test_a_check_without_points_is_refused():
+    with pytest.raises(ValueError, match="points is 0"):
         check_gradient(JACOBIAN, FUNCTION, [x, y], framework, points=0)
 
 
-def test_central_differences_serve_where_a_function_has_a_corner():
+def test_central_differences_check_a_function_with_a_corner():
     from sympy import Heaviside
 
     table = check_gradient([[Heaviside(x - y), Heaviside(y - x)]], [Max(x, y)], [x, y], torch.max, smooth=False)

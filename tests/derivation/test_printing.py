@@ -1,4 +1,4 @@
-"""What a reader sees is what was proved: no factor reordered, no bracket lost."""
+"""Printing keeps the order of factors and terms, and every bracket that is needed."""
 
 import pytest
 from sympy import Abs, Function, IndexedBase, KroneckerDelta, Max, Rational, Sum, exp, log, symbols
@@ -55,12 +55,12 @@ WRITTEN = [
 
 
 @pytest.mark.parametrize(("expression", "as_latex", "as_text"), WRITTEN, ids=[row[2] for row in WRITTEN])
-def test_written_as_it_is_read(expression, as_latex, as_text):
+def test_expressions_are_printed_as_written(expression, as_latex, as_text):
     assert latex(expression) == as_latex
     assert text(expression) == as_text
 
 
-#: Formulas and their widths as MathJax typesets them, in em, measured in a browser.
+#: Formulas and their widths in em, measured in a browser as typeset by MathJax.
 MEASURED = [
     (r"\frac{\partial E}{\partial x_{1}} \cdot \left[1 - \sigma(x_{1})\right] \cdot \sigma(x_{1})", 11.2),
     (r"g_{00} \cdot w_{11} + g_{01} \cdot w_{10} + g_{10} \cdot w_{01} + g_{11} \cdot w_{00}", 18.6),
@@ -70,11 +70,11 @@ MEASURED = [
 
 
 @pytest.mark.parametrize(("formula", "measured"), MEASURED)
-def test_estimated_widths_are_near_the_measured(formula, measured):
+def test_the_estimated_width_is_near_the_measured_one(formula, measured):
     assert width(formula) == pytest.approx(measured, rel=0.25)
 
 
-def test_wide_sums_and_products_break_between_their_parts_and_lose_none():
+def test_wide_sums_and_products_break_between_their_parts():
     for wide in (
         Total(*(Product(g[a, b], w[1 - a, 1 - b]) for a in (0, 1) for b in (0, 1))),
         Product(*(1 - x / (1 + exp(-x)) for _ in range(4))),
@@ -88,7 +88,7 @@ def test_wide_sums_and_products_break_between_their_parts_and_lose_none():
         assert " ".join(lines) == latex(wide)
 
 
-def test_what_cannot_be_broken_stays_whole():
+def test_other_expressions_are_not_broken():
     wide = Ratio(sum(symbols("a1:20")), 2)
     assert latex_lines(wide) == latex(wide)
     assert latex_lines(Max(x, y)) == latex(Max(x, y))

@@ -1,4 +1,4 @@
-"""True things are proved, false things never; and the sample, which knows nothing of the proof, agrees."""
+"""True equalities are proved and false ones are not; the sample, which is independent, agrees."""
 
 import pytest
 import sympy
@@ -64,26 +64,26 @@ FALSE = {
 
 
 @pytest.mark.parametrize("name", TRUE)
-def test_true_equalities_are_proved_and_no_difference_is_found(name):
+def test_a_true_equality_is_proved_and_sampled_without_a_difference(name):
     left, right = TRUE[name]
     assert prove_equal(left, right)
     assert sample(left, right)[1] is None
 
 
 @pytest.mark.parametrize("name", FALSE)
-def test_false_equalities_are_not_proved(name):
+def test_a_false_equality_is_not_proved(name):
     assert prove_equal(*FALSE[name]) is None
 
 
 @pytest.mark.parametrize("name", [name for name in FALSE if name != "wrong from three terms on"])
-def test_the_sample_finds_a_difference_on_its_own(name):
+def test_the_sample_alone_finds_the_difference(name):
     _, difference = sample(*FALSE[name])
     assert difference is not None
     assert "the left side is" in str(difference)
 
 
-def test_a_proof_does_not_lean_on_the_sample():
-    """The one false equality whose difference lies at no sampled size is still not proved."""
+def test_the_proof_does_not_depend_on_the_sample():
+    """A false equality that holds for every sampled number of terms is not proved."""
     left, right = FALSE["wrong from three terms on"]
     assert sample(left, right)[1] is None
     assert prove_equal(left, right) is None
@@ -97,27 +97,27 @@ def test_a_proof_does_not_lean_on_the_sample():
         ((Abs(x) + y) * (Abs(x) - y), x**2 - y**2),
     ],
 )
-def test_roots_and_absolute_values_are_undone_by_arithmetic(left, right):
+def test_roots_and_absolute_values_are_proved_as_rational_identities(left, right):
     assert prove_equal(left, right) == "rational identity"
     assert prove_equal(left, right + 1) is None
 
 
-def test_a_case_confines_the_variable():
+def test_a_case_restricts_a_variable():
     assert prove_equal(Abs(x), x) is None
     assert prove_equal(Abs(x), x, case={x: t})
     assert sample(Abs(x), x, case={x: t})[1] is None
     assert sample(Abs(x), x, case={x: -t})[1] is not None
 
 
-def test_distinct_indices():
+def test_distinct_indices_have_no_delta():
     assert prove_equal(KroneckerDelta(i, j) * z[i], 0) is None
     assert prove_equal(KroneckerDelta(i, j) * z[i], 0, distinct=[(i, j)])
-    # On both sides, whatever lists them.
+    # The pairs apply to both sides, even if they come from an iterator.
     assert prove_equal(KroneckerDelta(i, j) * z[i], 2 * KroneckerDelta(i, j) * z[i], distinct=iter([(i, j)]))
     assert sample(KroneckerDelta(i, j) * z[i], sympy.S.Zero, distinct=[(i, j)])[1] is None
 
 
-def test_slope_of_an_unknown_function_can_be_written_out():
+def test_the_derivative_of_an_unknown_function_obeys_the_chain_rule():
     loss, out = Function("loss"), Symbol("out", real=True)
     definitions = {out: x**2, y: loss(out)}
     assert prove_equal(Partial(y, x), Product(Partial(y, out), 2 * x), definitions)
@@ -130,8 +130,8 @@ def test_slope_of_an_unknown_function_can_be_written_out():
     st.lists(st.integers(-3, 3), min_size=3, max_size=3),
     st.lists(st.integers(-3, 3), min_size=3, max_size=3),
 )
-def test_polynomials_in_exponentials_agree_with_arithmetic(first, second):
-    """(a·e)(b·e) against its own expansion: proved; with 1 added: neither proved nor unnoticed."""
+def test_products_of_exponential_sums_equal_their_expansion(first, second):
+    """With 1 added, the equality is neither proved nor missed by the sample."""
     terms = [sympy.S.One, exp(x), exp(-2 * x)]
     left = Product(*(sum(c * e for c, e in zip(cs, terms, strict=True)) for cs in (first, second)))
     right = sum(a * b * e * f for a, e in zip(first, terms, strict=True) for b, f in zip(second, terms, strict=True))
@@ -140,8 +140,8 @@ def test_polynomials_in_exponentials_agree_with_arithmetic(first, second):
     assert sample(left, right + 1, points=2)[1] is not None
 
 
-def test_the_index_of_a_sum_is_not_captured():
-    """The k in "by z[k]" is another k than that of the sum: the derivative is a delta for each term."""
+def test_the_variable_of_a_derivative_is_not_confused_with_the_index_of_a_sum():
+    """The k of z[k] in the derivative is free, although the sum also runs over a k."""
     total = Sum(exp(z[k]), (k, 1, n))
     assert prove_equal(Partial(total, z[k]), exp(z[k]))
     assert sample(Partial(total, z[k]), exp(z[k]))[1] is None
