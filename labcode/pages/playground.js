@@ -1,7 +1,7 @@
-// Softmax with sliders: the same formulas as labcode/pages/playground.py, computed again whenever a slider moves.
+// Softmax with sliders: recomputes the formulas of labcode/pages/playground.py whenever a slider moves.
 (function () {
   "use strict";
-  const script = document.currentScript; // null in a notebook, which runs a script without naming it
+  const script = document.currentScript; // null in a notebook
   const box = script ? script.closest(".softmax-playground") : document.querySelector(".softmax-playground");
   const beta = box.querySelector(".softmax-beta input");
   const rows = Array.from(box.querySelectorAll(".softmax-input"));
@@ -10,7 +10,7 @@
   const names = rows.map((row, i) => "p" + "₁₂₃₄₅₆₇₈₉"[i]);
   let rest;
 
-  // The lab's softmax, exp(-βX_i) / Σ_k exp(-βX_k), the largest exponent subtracted so that nothing overflows.
+  // The lab's softmax, exp(-βX_i) / Σ_k exp(-βX_k); subtracting the largest exponent avoids overflow.
   function softmax(b, x) {
     const exponents = x.map((value) => -b * value);
     const top = Math.max(...exponents);
@@ -55,7 +55,7 @@
       cell.className = entries[place] < 0 ? "negative" : "positive";
       cell.style.setProperty("--strength", (Math.abs(entries[place]) / largest).toFixed(2));
     });
-    // Spoken once the slider rests, not at every step of it.
+    // Announced once the slider stops, not at every position.
     clearTimeout(rest);
     rest = setTimeout(() => (status.textContent = summary(b, p)), 400);
   }

@@ -1,8 +1,8 @@
-"""A figure that a reader moves: plain HTML and a page of script, no library, nothing from outside.
+"""Softmax with sliders: an interactive figure in plain HTML with a short script and no library.
 
-The script and the style go along inside the HTML, so it works in the built site, in a notebook and from a file. It is
-made of the browser's own sliders, which the keyboard moves as the mouse does. What it shows at first is computed here:
-a page without scripts still shows something true, and a test can compare text.
+The HTML contains its script and style, so it works on the built site, in a notebook and from a local file. The sliders
+are the browser's own and work with mouse and keyboard. The initial values are computed here, so a page without scripts
+shows them as well, and tests can compare them.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class SoftmaxPlayground:
 
     Raises
     ------
-    ValueError : a value that no slider can show, or more inputs than there are names for.
+    ValueError : a value lies outside the sliders' range, or there are fewer than two inputs or more than nine.
 
     >>> SoftmaxPlayground((0.0, 1.0), 1.0)
-    A slider for β, now 1, and for each input. Probabilities, and the Jacobian's rows:
+    Sliders for β, now 1, and for each input. Probabilities and rows of the Jacobian:
       X₁ is 0: p₁ is 73.11%   −0.1966 +0.1966
       X₂ is 1: p₂ is 26.89%   +0.1966 −0.1966
     """
@@ -40,27 +40,27 @@ class SoftmaxPlayground:
 
     def __post_init__(self) -> None:
         if not 2 <= len(self.inputs) <= len(_SUBSCRIPTS):
-            raise ValueError(f"There are {len(self.inputs)} inputs; the sliders are made for 2 to {len(_SUBSCRIPTS)}.")
+            raise ValueError(f"There are {len(self.inputs)} inputs; there must be 2 to {len(_SUBSCRIPTS)}.")
         for value in (*self.inputs, self.beta):
             if not -4 <= value <= 4:
-                raise ValueError(f"The sliders reach from -4 to 4; {value!r} lies outside.")
+                raise ValueError(f"{value!r} lies outside the sliders' range, which is -4 to 4.")
 
     @property
     def probabilities(self) -> list[float]:
-        """The lab's softmax of the inputs, largest exponent subtracted first."""
+        """The lab's softmax of the inputs, computed with the largest exponent subtracted."""
         exponents = [-self.beta * x for x in self.inputs]
         weights = [exp(z - max(exponents)) for z in exponents]
         return [w / sum(weights) for w in weights]
 
     @property
     def jacobian(self) -> list[list[float]]:
-        """∂p_i/∂X_j, which is -β p_i (δ_ij - p_j): one row an output, one column an input."""
+        """∂p_i/∂X_j = -β p_i (δ_ij - p_j), one row per output and one column per input."""
         p = self.probabilities
         return [[-self.beta * pi * ((i == j) - pj) for j, pj in enumerate(p)] for i, pi in enumerate(p)]
 
     @property
     def summary(self) -> str:
-        """What is announced when a slider comes to rest."""
+        """What is announced when a slider stops moving."""
         shares = self.probabilities
         top = max(shares)
         winners = [f"p{_SUBSCRIPTS[i]}" for i, share in enumerate(shares) if top - share < 1e-9]
@@ -68,7 +68,7 @@ class SoftmaxPlayground:
         return f"β is {self.beta:g}. The largest probability is {top:.2%}, of {those}."
 
     def __repr__(self) -> str:
-        lines = [f"A slider for β, now {self.beta:g}, and for each input. Probabilities, and the Jacobian's rows:"]
+        lines = [f"Sliders for β, now {self.beta:g}, and for each input. Probabilities and rows of the Jacobian:"]
         for mark, x, p, row in zip(_SUBSCRIPTS, self.inputs, self.probabilities, self.jacobian, strict=False):
             lines.append(f"  X{mark} is {x:g}: p{mark} is {p:.2%}   {' '.join(map(signed, row))}")
         return "\n".join(lines)
@@ -116,13 +116,13 @@ class SoftmaxPlayground:
         ]
         head = "".join(f'<th scope="col">p{mark}</th>' for mark in marks)
         return (
-            "<p>This browser runs no scripts, so the sliders change nothing. What they would show at other values of β:"
+            "<p>This browser runs no scripts, so the sliders have no effect. Probabilities at other values of β:"
             f'</p>\n<table><tr><th scope="col">β</th>{head}</tr>\n' + "\n".join(rows) + "\n</table>"
         )
 
 
 def signed(value: float) -> str:
-    """Four decimals, with a sign unless all of them are 0.
+    """Format a number with four decimals, and a sign unless they are all 0.
 
     >>> signed(-0.25), signed(0.00001)
     ('−0.2500', '0.0000')
@@ -142,8 +142,8 @@ _PAGE = """\
 <span class="softmax-value">{beta}</span></div>
 {sliders}
 <table class="softmax-jacobian">
-<caption>Jacobian: how fast each p grows with each X. The tint is relative to the largest entry, blue for positive,
-orange for negative.</caption>
+<caption>Jacobian: the derivative of each p by each X. Blue is positive, orange negative; the tint is relative to the
+largest entry.</caption>
 <thead><tr><th scope="col">∂p by ∂X</th>{columns}</tr></thead>
 <tbody>{heat}</tbody>
 </table>

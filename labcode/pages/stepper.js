@@ -1,7 +1,7 @@
-// Steps through a drawing that labcode/pages/stepper.py made whole: hides what has not happened yet.
+// Steps through a drawing from labcode/pages/stepper.py, which contains every number: hides those of later steps.
 (function () {
   "use strict";
-  const script = document.currentScript; // null in a notebook, which runs a script without naming it
+  const script = document.currentScript; // null in a notebook
   const box = script ? script.closest(".stepper") : document.querySelector(".stepper:not(.live)");
   const controls = box.querySelector(".stepper-controls");
   const [back, next] = controls.querySelectorAll("button");
@@ -31,7 +31,7 @@
   back.addEventListener("click", () => move(-1));
   next.addEventListener("click", () => move(1));
   slider.addEventListener("input", () => move(0));
-  // The slider has arrow keys of its own; on the buttons they do the same.
+  // The slider handles arrow keys itself; make them work on the buttons too.
   controls.addEventListener("keydown", (event) => {
     const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (by && event.target !== slider) move(by);

@@ -1,8 +1,8 @@
-"""Backpropagation through a small graph, one step at a time: values on the way down, gradients on the way up.
+"""Backpropagation through a small graph, one step at a time.
 
-:func:`backpropagate` computes; :class:`Stepper` shows, as sentences and as a drawing with buttons. The drawing is made
-here, once, with every number in it; the script only hides what has not happened yet, so a page without scripts
-shows the finished computation and all its sentences.
+:func:`backpropagate` computes; :class:`Stepper` displays the steps as sentences and as a drawing with buttons. The
+drawing contains every number from the start, and the script only hides the later ones. Without scripts the page shows
+the finished computation and all sentences.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ DIGITS = 30
 
 @dataclass(frozen=True)
 class Backpropagation:
-    """What one pass down a graph and one pass up computed, each number to 30 digits.
+    """The result of a forward and a backward pass through a graph, each number to 30 digits.
 
     Attributes
     ----------
     values : of each node, inputs first, in the order of the graph.
-    slopes : by (source, target), of the target by the source: what an arrow multiplies an error by.
+    slopes : by (source, target): the derivative of the target by the source, which multiplies an error on its way back.
     gradients : of the last node by each node, from the last to the first.
-    ties : the maxima and minima whose two arguments are equal, where they have no gradient.
+    ties : the maxima and minima whose two arguments are equal, so that they have no gradient.
     """
 
     values: Mapping[Symbol, Expr]
@@ -47,42 +47,42 @@ def backpropagate(
     definitions: Mapping | None = None,
     share: Expr = sympy.S.Half,
 ) -> Backpropagation:
-    """Go through a graph forwards and backwards.
+    """Run a forward and a backward pass through a graph.
 
     Parameters
     ----------
-    graph : each node after the inputs, by name, as an expression of names that come before it.
+    graph : each node after the inputs, by name, as an expression in names that come before it.
     point : the value of each input.
     definitions : what functions in the expressions stand for, see :func:`labcode.derivation.unfold`.
-    share : of the error of a maximum or minimum that its first argument gets at a tie, from 0 to 1; the second
-        gets the rest. Every share is in Clarke's generalized gradient of that node.
+    share : fraction of the error of a maximum or minimum that its first argument gets at a tie, from 0 to 1; the second
+        gets the rest. Every share lies in Clarke's generalized gradient of that node.
 
     Raises
     ------
-    ValueError : a name used before it has a value, a maximum that is not a node of its own and of two names, a share
-        outside 0 to 1.
+    ValueError : a name is used before it has a value, a maximum or minimum is part of a larger expression or does not
+        have exactly two names as arguments, or the share lies outside 0 to 1.
 
     >>> x, y, w = sympy.symbols("x y w", real=True)
     >>> done = backpropagate({y: x**2, w: x * y}, {x: 3})
-    >>> done.values[w], done.gradients[x]  # 3 x^2 is 27: both paths count
+    >>> done.values[w], done.gradients[x]  # w is x^3, so its slope is 3 x^2
     (27.0000000000000000000000000000, 27.0000000000000000000000000000)
     """
     if not 0 <= share <= 1:
-        raise ValueError(f"The share of the first argument at a tie is {share}; it must lie between 0 and 1.")
+        raise ValueError(f"share is {share}; it must lie between 0 and 1.")
     values = {name: sympy.N(value, DIGITS) for name, value in point.items()}
     slopes: dict[tuple[Symbol, Symbol], Expr] = {}
     ties: list[Symbol] = []
     for name, expression in graph.items():
         missing = sorted(expression.free_symbols - values.keys(), key=str)
         if missing:
-            raise ValueError(f"The node {name} needs {missing[0]}, which has no value before it.")
+            raise ValueError(f"The node {name} needs {missing[0]}, which has no value yet.")
         written = unfold(expression, definitions, held=frozenset({*point, *graph}))
         values[name] = sympy.N(written.subs(values), DIGITS)
         sources = [source for source in values if source != name and expression.has(source)]
         switch = isinstance(expression, Max | Min)
         if expression.has(Max, Min) and not (switch and set(expression.args) == set(sources) and len(sources) == 2):
             raise ValueError(
-                f"The node {name} is {text(expression)}; a maximum or minimum is a node of its own here, of two names."
+                f"The node {name} is {text(expression)}; a maximum or minimum must be a node of its own with two names."
             )
         if switch and values[sources[0]] == values[sources[1]]:
             ties.append(name)
@@ -102,31 +102,30 @@ def backpropagate(
 
 @dataclass(frozen=True)
 class Stepper:
-    """A graph to step through: forwards node by node, then backwards.
+    """A graph to step through, node by node: forward, then backward.
 
     Parameters
     ----------
-    title : names the example.
+    title : heading of the example.
     graph, point, definitions, share : as in :func:`backpropagate`.
-    places : where each node is drawn: (column, row), from the left and from the top.
-    truth : the gradient of the last node by some inputs, as the derivation has it; the last step says whether the same
-        has arrived.
+    places : (column, row) of each node in the drawing, from the left and from the top.
+    truth : formulas for the gradient of the last node by some inputs; the last step compares them with what arrived.
 
     Raises
     ------
-    ValueError : an input or a node of the graph has no place. What :func:`backpropagate` refuses is refused later, when
-        the steps are first shown.
+    ValueError : an input or a node of the graph has no place. Errors of :func:`backpropagate` are raised when the
+        steps are first shown.
 
     >>> x, y, w = sympy.symbols("x y w", real=True)
     >>> Stepper("Two paths", {y: x**2, w: x * y}, {x: 3}, {x: (0, 0), y: (1, 1), w: (0, 2)}, {x: 3 * x**2})
     Two paths
       0. The inputs: x is 3.
-      1. Forwards: y is x**2, here 9.
-      2. Forwards: w is x*y, here 27.
-      3. Backwards: w begins with an error of 1.
-      4. Backwards: y gets 1 times 3 from w, which is 3.
-      5. Backwards: x gets 3 times 6 from y and 1 times 9 from w, together 27.
-      6. By the formula x should get 27, and did.
+      1. Forward: y is x**2, here 9.
+      2. Forward: w is x*y, here 27.
+      3. Backward: w starts with an error of 1.
+      4. Backward: y gets 1 times 3 from w, which is 3.
+      5. Backward: x gets 3 times 6 from y and 1 times 9 from w, 27 in total.
+      6. According to the formula, x should get 27. It did.
     """
 
     title: str
@@ -144,21 +143,21 @@ class Stepper:
 
     @cached_property
     def result(self) -> Backpropagation:
-        """What the steps show."""
+        """The result that the steps show."""
         return backpropagate(self.graph, self.point, self.definitions, self.share)
 
     @cached_property
     def sentences(self) -> list[str]:
-        """One sentence or two a step: what stands on the page, and what is announced."""
+        """The text of each step, as displayed and as announced to screen readers."""
         done = self.result
         inputs = ", ".join(f"{_named(name)} is {number(done.values[name])}" for name in self.point)
         told = [f"The inputs: {inputs}."]
         for name, expression in self.graph.items():
-            told.append(f"Forwards: {_named(name)} is {_named(expression)}, here {number(done.values[name])}.")
+            told.append(f"Forward: {_named(name)} is {_named(expression)}, here {number(done.values[name])}.")
         last, *rest = done.gradients
-        told.append(f"Backwards: {_named(last)} begins with an error of 1.")
+        told.append(f"Backward: {_named(last)} starts with an error of 1.")
         for name in rest:
-            told.append(f"Backwards: {self._received(done, name)}{self._tie(done, name)}")
+            told.append(f"Backward: {self._received(done, name)}{self._tie(done, name)}")
         return [*told, self._judged(done)]
 
     def _received(self, done: Backpropagation, name: Symbol) -> str:
@@ -167,8 +166,9 @@ class Stepper:
             for (source, target), slope in done.slopes.items()
             if source == name
         ]
-        together = "together" if len(parts) > 1 else "which is"
-        return f"{_named(name)} gets {' and '.join(parts)}, {together} {number(done.gradients[name])}."
+        total = number(done.gradients[name])
+        result = f"{total} in total" if len(parts) > 1 else f"which is {total}"
+        return f"{_named(name)} gets {' and '.join(parts)}, {result}."
 
     def _tie(self, done: Backpropagation, name: Symbol) -> str:
         if name not in done.ties:
@@ -176,8 +176,8 @@ class Stepper:
         first, second = (source for source, target in done.slopes if target == name)
         kind = "maximum" if isinstance(self.graph[name], Max) else "minimum"
         return (
-            f" Its arguments tie, so the {kind} has no gradient here, only a set of legal pairs of shares; this rule "
-            f"gives {_named(first)} the share {number(self.share)} and {_named(second)} the share "
+            f" Its arguments are tied, so the {kind} has no gradient here, only a set of legal pairs of shares. This "
+            f"rule gives {_named(first)} the share {number(self.share)} and {_named(second)} the share "
             f"{number(1 - self.share)}."
         )
 
@@ -185,15 +185,12 @@ class Stepper:
         names = {**self.graph, **(self.definitions or {})}
         point = {name: done.values[name] for name in self.point}
         known = {name: sympy.N(unfold(e, names).subs(point), DIGITS) for name, e in self.truth.items()}
-        # Both have 30 digits, so a difference beyond the 20th is rounding.
+        # Both have 30 digits, so a difference beyond the 20th is rounding error.
         wrong = [n for n, right in known.items() if abs(done.gradients[n] - right) > 1e-20 * max(1, abs(right))]
         shown = ", ".join(f"{_named(name)} should get {number(right)}" for name, right in known.items())
-        if not wrong:
-            return (
-                f"By the formula {shown}, and did." if len(known) == 1 else f"By the formula {shown}; all of them did."
-            )
         got = " and ".join(f"{_named(name)} got {number(done.gradients[name])}" for name in wrong)
-        return f"By the formula {shown}. But {got}."
+        verdict = f"But {got}." if wrong else "It did." if len(known) == 1 else "All of them did."
+        return f"According to the formula, {shown}. {verdict}"
 
     def __repr__(self) -> str:
         return "\n".join([self.title, *(f"  {step}. {sentence}" for step, sentence in enumerate(self.sentences))])
@@ -210,7 +207,7 @@ class Stepper:
         )
 
     def _drawing(self) -> str:
-        """SVG. Whatever a step brings to light is marked with the number of that step."""
+        """The graph as SVG; each part carries the number of the step that reveals it."""
         done = self.result
         arrives = {name: step for step, name in enumerate(self.graph, 1)} | dict.fromkeys(self.point, 0)
         returns = {name: step for step, name in enumerate(done.gradients, len(self.graph) + 1)}
@@ -221,7 +218,7 @@ class Stepper:
         for (source, target), slope in done.slopes.items():
             (x1, y1), (x2, y2) = center[source], center[target]
             y1, y2 = y1 + _HIGH / 2, y2 - _HIGH / 2
-            # Near its source, where arrows that cross are still apart.
+            # Near the source, where crossing arrows are still apart.
             x, y = x1 + 0.3 * (x2 - x1), y1 + 0.3 * (y2 - y1)
             shapes.append(
                 f'<path data-step="{returns[source]}" class="arrow" d="{_arrow(x1, y1, x2, y2)}"/>'
@@ -245,12 +242,12 @@ class Stepper:
         arrows = ", ".join(f"{_named(source)} to {_named(target)}" for source, target in done.slopes)
         return (
             f'<svg viewBox="0 0 {wide:.0f} {high:.0f}" role="img" aria-label="A graph with arrows from {arrows}. '
-            f'Its numbers are in the list of steps.">\n' + "\n".join(shapes) + "\n</svg>"
+            f'The list of steps contains its numbers.">\n' + "\n".join(shapes) + "\n</svg>"
         )
 
 
 def number(value: Expr | float) -> str:
-    """Three significant digits, with a true minus sign.
+    """Format a number with three significant digits and a true minus sign.
 
     >>> number(-0.12345), number(sympy.Integer(1))
     ('−0.123', '1')
@@ -259,13 +256,13 @@ def number(value: Expr | float) -> str:
 
 
 def _named(expression: Expr) -> str:
-    """A name or expression as text, its indices as subscripts."""
+    """A name or expression as text, with digits of names as subscripts."""
     shown = text(expression).replace("Max(", "max(").replace("Min(", "min(")
     return re.sub(r"(?<=[A-Za-z])\d", lambda digit: chr(ord("₀") + int(digit[0])), shown)
 
 
 def _arrow(x1: float, y1: float, x2: float, y2: float) -> str:
-    """A path from one point to another, with a head of two strokes."""
+    """An SVG path from one point to another, with an arrowhead of two strokes."""
     length = ((x2 - x1) ** 2 + (y2 - y1) ** 2) ** 0.5
     ux, uy = (x2 - x1) / length, (y2 - y1) / length
     heads = " ".join(
@@ -275,13 +272,13 @@ def _arrow(x1: float, y1: float, x2: float, y2: float) -> str:
 
 
 def _squeezed(title: str) -> str:
-    """Fit a title that may be wider than its node into it, whatever the reader's font."""
+    """Attributes that squeeze a long title into its node, whatever the reader's font."""
     return f' textLength="{_WIDE - 10}" lengthAdjust="spacingAndGlyphs"' if len(title) > _ROOMY else ""
 
 
-# Pixels where there is room for them; a phone draws the same, a little smaller.
+# Sizes in pixels; a phone scales the drawing down.
 _COLUMN, _ROW, _WIDE, _HIGH = 110, 112, 104, 64
-_ROOMY, _LONGEST = 11, 15  # characters of a title that surely fit, and that can be made to
+_ROOMY, _LONGEST = 11, 15  # characters that always fit a node, and that fit squeezed
 _PAGE = """\
 <div class="stepper" role="group" aria-label="{title}, step by step">
 <style>

@@ -1,13 +1,13 @@
-"""Part I holds what it promises: every "=" that a reader sees is a step that was checked.
+"""Every "=" that a reader sees in Part I is a step that was checked.
 
-The chapters are walked as the reader sees them: prose from the source, chains from the snapshot
-(which `pytest --nbval` compares with a fresh execution). An equals sign may stand
+Prose is read from the source, chains from the snapshot, which `pytest --nbval` compares with a fresh execution. An
+equals sign may occur only
 
-* in a chain that `labcode.derivation.chain` displayed: once a step, and as often as it counted steps;
+* in a chain displayed by `labcode.derivation.derive`, exactly once per step;
 * in a definition, written ":=";
-* in a condition within a line, between two bare names or a name and a number, as in "i = j".
+* in an inline condition between two names or a name and a number, as in "i = j".
 
-Anything else is a step that nobody checked, and fails here.
+Any other is an unchecked step and fails the test.
 """
 
 import json
@@ -29,7 +29,7 @@ BLOCK = re.compile(r"\$\$\n(.+?)\n\$\$ \(([\w-]+)\)", re.DOTALL)
 
 
 def unchecked_in_prose(markdown: str) -> list[str]:
-    """Formulas with an equals sign that is neither a definition nor a condition."""
+    """Formulas in prose with an equals sign that is neither in a definition nor in a condition."""
     prose = re.sub(r"^```\{code-cell\}.*?^```$", "", markdown, flags=re.DOTALL | re.MULTILINE)
     found = []
     for match in DISPLAY.finditer(prose):
@@ -53,7 +53,7 @@ def joined(data: dict, kind: str) -> str:
 
 
 def unchecked_in_output(data: dict) -> list[str]:
-    """Formulas in one output that no chain accounts for."""
+    """Formulas in one output that do not belong to a checked chain."""
     if joined(data, "text/latex"):
         return [joined(data, "text/latex")]
     shown = joined(data, "text/markdown")
@@ -67,7 +67,7 @@ def unchecked_in_output(data: dict) -> list[str]:
     if [label for _, label in blocks] != wanted:
         found.append(f"{name}: {len(blocks)} formulas for {steps} steps")
     for number, (formula, label) in enumerate(blocks):
-        # The start has no "="; every step begins with its only one. Sum limits are no steps.
+        # The start has no "="; every step begins with its only one. The limits of sums do not count.
         bare = re.sub(r"_\{[^{}]*=[^{}]*\}", "", formula)
         if bare.count("=") != (number > 0) or (number > 0 and not bare.startswith("= ")):
             found.append(f"{label}: {formula}")
@@ -75,7 +75,7 @@ def unchecked_in_output(data: dict) -> list[str]:
 
 
 def chains(chapter: str) -> dict[str, list[str]]:
-    """Each chain of a chapter's snapshot by name: its expressions, as plain text."""
+    """The expressions of each chain in a chapter's snapshot as plain text, by the name of the chain."""
     found = {}
     for output in outputs(PART / f"{chapter}.ipynb"):
         first, *lines = joined(output["data"], "text/plain").split("\n")
@@ -99,7 +99,7 @@ def test_no_equals_sign_in_output_is_unchecked(chapter):
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
 def test_words_beside_steps_hide_no_equals_sign(chapter):
-    """The words of a step are strings in a code cell: they are shown, so they are read here."""
+    """The words of a step are strings in a code cell, but readers see them in the output."""
     for output in outputs(chapter.with_suffix(".ipynb")):
         words = BLOCK.sub("", joined(output["data"], "text/markdown"))
         assert unchecked_in_prose(words) == []
@@ -107,7 +107,7 @@ def test_words_beside_steps_hide_no_equals_sign(chapter):
 
 TOTAL = "Sum(exp(Z[k]), (k, 1, n))"
 
-#: Each of the lab's chains, every expression in its order, as it must occur within a chapter's chain.
+#: The lab's own chains: their expressions must occur in this order within the chain of that name.
 LAB = {
     "logistic": {
         "logistic": [
@@ -156,14 +156,14 @@ LAB = {
 
 
 @pytest.mark.parametrize(("chapter", "name"), [(c, n) for c in LAB for n in LAB[c]])
-def test_the_labs_chain_is_on_the_page_whole_and_in_order(chapter, name):
+def test_the_page_contains_the_labs_chain_complete_and_in_order(chapter, name):
     rest = iter(chains(chapter)[name])
     missing = [wanted for wanted in LAB[chapter][name] if wanted not in rest]
     assert missing == []
 
 
 def test_names_of_chains_are_unique_in_the_book():
-    """They are the labels of its equations."""
+    """They label its equations."""
     names = [name for chapter in CHAPTERS for name in chains(chapter.stem)]
     assert sorted(names) == sorted(set(names))
 
@@ -178,11 +178,11 @@ def test_every_chapter_has_chains_mistakes_and_exercises(chapter):
     assert "## Run it again" in source
 
 
-# The walk itself must be able to fail.
+# The functions above find what they are looking for
 
 
 @pytest.mark.parametrize(
-    "smuggled",
+    "formula",
     [
         "So $$a = b + c$$ holds.",
         "Inline $\\sigma'(x) = \\sigma(x)(1 - \\sigma(x))$ counts too.",
@@ -194,8 +194,8 @@ def test_every_chapter_has_chains_mistakes_and_exercises(chapter):
         "A chain of names, $a = b = c$.",
     ],
 )
-def test_a_smuggled_step_is_seen(smuggled):
-    assert unchecked_in_prose(smuggled)
+def test_an_unchecked_step_is_found(formula):
+    assert unchecked_in_prose(formula)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_definitions_and_conditions_are_allowed(allowed):
     assert unchecked_in_prose(allowed) == []
 
 
-def test_a_forged_chain_is_seen():
+def test_a_forged_chain_is_found():
     plain = "q: 1 step, each proved, then compared to 50 digits at 16 points or more\n"
     good = "$$\na\n$$ (q-0)\n\n$$\n= b\n$$ (q-1)\n\n*rule*\n"
     assert unchecked_in_output({"text/plain": plain, "text/markdown": good}) == []

@@ -1,7 +1,7 @@
-"""Every chapter asks questions: one right answer each, every wrong one with an explanation of its own.
+"""Every chapter has a quiz whose questions have one right answer, and an explanation of its own for each answer.
 
-The format is plain Markdown, for teachers to edit: a paragraph that begins "**Question 1.**", then for each answer a
-details element whose summary is the answer, and whose text begins "**Right.**" or "**No: the misconception.**".
+Quizzes are plain Markdown that teachers can edit: a paragraph that begins "**Question 1.**", then for each answer a
+details element whose summary is the answer and whose text begins "**Right.**" or "**No: the misconception.**".
 """
 
 import re
@@ -29,9 +29,9 @@ def questions(markdown: str) -> list[tuple[str, list[tuple[str, str, str]]]]:
 
 
 def complaints(markdown: str) -> list[str]:
-    """What a quiz lacks, one sentence a defect."""
+    """The defects of a chapter's quiz, one sentence each."""
     asked = questions(markdown)
-    found = [] if len(asked) >= 2 else [f"{len(asked)} questions; at least 2 are wanted"]
+    found = [] if len(asked) >= 2 else [f"{len(asked)} questions, expected at least 2"]
     for number, (question, answers) in enumerate(asked, 1):
         verdicts = [verdict for _, verdict, _ in answers]
         texts = [explanation for _, _, explanation in answers]
@@ -44,18 +44,18 @@ def complaints(markdown: str) -> list[str]:
         if len(set(texts)) < len(texts) or min(map(len, texts), default=0) < 40:
             found.append(f"question {number} has an answer without an explanation of its own")
         if len({answer for answer, _, _ in answers}) < len(answers) or len(question) < 20:
-            found.append(f"question {number} asks nothing, or offers an answer twice")
+            found.append(f"question {number} asks nothing or has a duplicate answer")
     places = [[v for _, v, _ in answers].index("Right") for _, answers in asked if not found]
     if len(places) > 1 and len(set(places)) == 1:
-        found.append("the right answer stands in the same place each time")
+        found.append("the right answer is always in the same place")
     quiz = QUIZ.search(markdown)
     if quiz and quiz[1].count("<details") != sum(len(answers) for _, answers in asked):
-        found.append("an answer is not in the format")
+        found.append("an answer is not in the expected format")
     return found
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
-def test_quiz_is_whole(chapter):
+def test_the_quiz_is_complete(chapter):
     assert complaints(chapter.read_text(encoding="utf-8")) == []
 
 
@@ -66,14 +66,14 @@ GOOD = """## Quiz
 <details class="quiz">
 <summary>It is one.</summary>
 
-**Right.** This is the reason why it is the right answer, told at length.
+**Right.** This is a long enough explanation of why it is right.
 
 </details>
 
 <details class="quiz">
 <summary>It is two.</summary>
 
-**No: a slip.** This is why somebody may think so, and why it is not true.
+**No: a slip.** This is why one may think so, and why it is not true.
 
 </details>
 
@@ -82,14 +82,14 @@ GOOD = """## Quiz
 <details class="quiz">
 <summary>It is two.</summary>
 
-**No: another slip.** Another explanation of why somebody may think so.
+**No: another slip.** Another explanation of why one may think so.
 
 </details>
 
 <details class="quiz">
 <summary>It is one.</summary>
 
-**Right.** The reason why it is right here, too, is different from above.
+**Right.** The reason why it is right differs from the one above.
 
 </details>
 
@@ -101,15 +101,15 @@ GOOD = """## Quiz
     ("old", "new", "complaint"),
     [
         ("", "", None),
-        ("## Quiz", "## Riddles", "0 questions; at least 2 are wanted"),
+        ("## Quiz", "## Riddles", "0 questions, expected at least 2"),
         ("**Right.** This", "**No: a trap.** This", "question 1 has 0 right answers"),
         ("**No: a slip.**", "**Right.**", "question 1 has 2 right answers"),
         ("**No: a slip.**", "**Wrong.**", "question 1 has a wrong answer without a named misconception"),
-        ("This is why somebody may think so, and why it is not true.", "No.", "explanation of its own"),
-        ("It is two", "It is one", "offers an answer twice"),
-        ("</summary>\n\n**No: another", "</summary>\n**No: another", "an answer is not in the format"),
+        ("This is why one may think so, and why it is not true.", "No.", "explanation of its own"),
+        ("It is two", "It is one", "has a duplicate answer"),
+        ("</summary>\n\n**No: another", "</summary>\n**No: another", "an answer is not in the expected format"),
     ],
 )
-def test_a_defective_quiz_is_seen(old, new, complaint):
+def test_a_defective_quiz_is_found(old, new, complaint):
     found = complaints(GOOD.replace(old, new, 1) if old else GOOD)
     assert (not found) if complaint is None else any(complaint in sentence for sentence in found)

@@ -1,7 +1,7 @@
-"""Wrong answers, by the dozen: each is plausible, and each is refused.
+"""Plausible wrong answers to every derivation of Part I are refused.
 
-One family for each derivation of Part I that has an answer. For Q1 see also test_derivation.py. A wrong expression
-must be refused by `derive`, with a point where the sides differ; a wrong backward pass by `check_backward`.
+`derive` must refuse a wrong expression with a point where the sides differ, and `check_backward` a wrong backward
+pass. For the lab's first question see test_chain.py.
 """
 
 import contextlib
@@ -9,6 +9,7 @@ import io
 from pathlib import Path
 
 import jupytext
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -38,7 +39,6 @@ from labcode.derivation import (
     Ratio,
     Row,
     Step,
-    Total,
     central_differences,
     check_backward,
     derive,
@@ -103,7 +103,7 @@ FAMILIES = {
         (),
         -beta * p[i] * (delta(i, j) - p[j]),
         {
-            "minus beta as beta": beta * p[i] * (delta(i, j) - p[j]),
+            "beta for minus beta": beta * p[i] * (delta(i, j) - p[j]),
             "beta dropped": p[i] * (delta(i, j) - p[j]),
             "minus dropped with beta": -p[i] * (delta(i, j) - p[j]),
             "beta squared": -(beta**2) * p[i] * (delta(i, j) - p[j]),
@@ -139,7 +139,7 @@ FAMILIES = {
             "slope of the wrong output": Product(-1 / p[c], Partial(p[j], X[c]), p[c]),
         },
     ),
-    "softmax backwards": (
+    "softmax backward": (
         Sum(Product(g[i], Partial(p[i], X[j])), (i, 1, n)),
         IN_X,
         (),
@@ -286,13 +286,13 @@ def test_the_right_answer_is_proved(family):
 
 
 @pytest.mark.parametrize(("family", "slip"), SLIPS)
-def test_the_wrong_answer_is_refused(family, slip):
+def test_a_wrong_answer_is_refused(family, slip):
     start, definitions, distinct, _, wrong = FAMILIES[family]
     with pytest.raises(DerivationError, match=r"is not an equality[\s\S]*left side is"):
         derive("wrong", start, Step(wrong[slip], slip), definitions=definitions, distinct=distinct)
 
 
-# Backward passes written with tensors ----------------------------------------------------------
+# Backward passes written with tensors
 
 
 def numbers(*shape):
@@ -340,7 +340,7 @@ def filter_gradient(g, x, weight, swap=False):
     return pieces
 
 
-#: layer: (its function, its inputs, the right way back, {slip: a wrong one})
+#: layer: (its function, its inputs, the right backward pass, {slip: a wrong one})
 BACKWARD = {
     "linear": (
         F.linear,
@@ -432,28 +432,28 @@ BACKWARD = {
     ),
 }
 
-WRONG_WAYS = [(layer, slip) for layer in BACKWARD for slip in BACKWARD[layer][-1]]
+WRONG_PASSES = [(layer, slip) for layer in BACKWARD for slip in BACKWARD[layer][-1]]
 
 
 @pytest.mark.parametrize("layer", BACKWARD)
-def test_the_right_way_back_passes(layer):
+def test_the_right_backward_pass_is_accepted(layer):
     function, inputs, right, _ = BACKWARD[layer]
     check_backward(layer, function, right, inputs)
 
 
-@pytest.mark.parametrize(("layer", "slip"), WRONG_WAYS)
-def test_the_wrong_way_back_is_refused(layer, slip):
+@pytest.mark.parametrize(("layer", "slip"), WRONG_PASSES)
+def test_a_wrong_backward_pass_is_refused(layer, slip):
     function, inputs, _, wrong = BACKWARD[layer]
     with pytest.raises(GradientError):
         check_backward(layer, function, wrong[slip], inputs)
 
 
-# The whole network, as the chapter assembles it ---------------------------------------------------
+# The whole network, as its chapter assembles it
 
 
 @pytest.fixture(scope="module")
 def chapter():
-    """What the cells of the chapter define, up to the whole network."""
+    """What the cells of the chapter define, up to its checked claim."""
     namespace = {"__name__": "__main__"}
     source = Path(__file__).parents[2] / "book" / "backprop" / "network_layers.md"
     with contextlib.redirect_stdout(io.StringIO()):
@@ -471,7 +471,7 @@ NETWORK_SLIPS = {
         "backward",
         lambda right: lambda net, scores, kept, masks, labels: right(net, scores, kept, [1] * len(masks), labels),
     ),
-    "normalization passed over": ("normalization_backward", lambda right: lambda g, x: g),
+    "normalization skipped": ("normalization_backward", lambda right: lambda g, x: g),
     "filter not turned": (
         "convolution_backward",
         lambda right: (
@@ -509,7 +509,7 @@ def test_the_whole_network_passes_without_a_slip(chapter):
     assert len(tabulate("whole network", chapter["compare"](chapter["small"], seed=2)).rows) == 8
 
 
-# The tie ---------------------------------------------------------------------------------------
+# Shares of the error at a tie
 
 
 @pytest.mark.parametrize(
@@ -519,7 +519,7 @@ def test_the_whole_network_passes_without_a_slip(chapter):
         ((1, 0), (0, 1), True),
         ((0, 1), (1, 0), True),
         ((0.25, 0.75), (0.75, 0.25), True),
-        ((1, 0), (1, 0), False),  # both to the first: each is legal, the sum is not
+        ((1, 0), (1, 0), False),  # both to the first: each is legal, but the sum is wrong
         ((0, 1), (0, 1), False),
         ((1, 0), (0.5, 0.5), False),
         ((1, 1), (0, 0), True),  # not legal for the maximum, yet the sum is right
@@ -527,9 +527,8 @@ def test_the_whole_network_passes_without_a_slip(chapter):
         ((0, 0), (0, 0), False),
     ],
 )
-def test_routes_at_the_tie(larger, smaller, right):
+def test_differences_accept_exactly_the_shares_that_add_up_to_the_gradient(larger, smaller, right):
     """Shares of the error that maximum and minimum pass to (a, b), where both logistic functions are 1/2."""
-    import numpy as np
 
     def value(point):
         s = 1 / (1 + np.exp(-point))
@@ -544,14 +543,7 @@ def test_routes_at_the_tie(larger, smaller, right):
             tabulate("tie", [row])
 
 
-def test_the_slips_are_many():
-    """A family that was emptied would pass in silence."""
+def test_no_family_of_slips_has_been_emptied():
     assert len(SLIPS) >= 70
-    assert len(WRONG_WAYS) >= 25
+    assert len(WRONG_PASSES) >= 25
     assert all(len(FAMILIES[family][-1]) >= 3 for family in FAMILIES)
-
-
-def test_written_sums_keep_their_order():
-    from labcode.derivation import latex
-
-    assert latex(Total(z, Total(1, -z))) == r"z + \left[1 - z\right]"

@@ -1,4 +1,4 @@
-"""Steps through a graph agree with autograd, with one derivative of the whole, and with their own drawing."""
+"""Steps through a graph agree with autograd, with the derivative of the whole formula, and with the drawing."""
 
 import re
 
@@ -52,7 +52,7 @@ def autograd(function, numbers):
     ("graph", "inputs", "function"), [(MAXMIN, (x1, x2), maxmin), (STACK, (w, x, c, v1, v2), stack)]
 )
 @pytest.mark.parametrize("seed", range(5))
-def test_drawn_points_agree_with_autograd_and_with_one_derivative(graph, inputs, function, seed):
+def test_gradients_at_random_points_agree_with_autograd_and_with_the_whole_formula(graph, inputs, function, seed):
     point = dict(zip(inputs, np.random.default_rng(seed).normal(size=len(inputs)).tolist(), strict=True))
     done = backpropagate(graph, point, LOGISTIC)
     last = list(graph)[-1]
@@ -66,14 +66,14 @@ def test_drawn_points_agree_with_autograd_and_with_one_derivative(graph, inputs,
 
 
 @pytest.mark.parametrize(("share", "split"), [(Rational(1, 2), True), (1, False)])
-def test_each_rule_at_a_tie_is_one_that_the_framework_has(share, split):
+def test_both_rules_at_a_tie_agree_with_a_function_of_the_framework(share, split):
     done = backpropagate(MAXMIN, {x1: Rational(1, 3), x2: Rational(1, 3)}, LOGISTIC, share)
     assert done.ties == (M, m)
     _, gradient = autograd(lambda point: maxmin(point, split), (1 / 3, 1 / 3))
     assert [float(done.gradients[name]) for name in (x1, x2)] == pytest.approx(gradient, rel=1e-12)
 
 
-def test_at_a_tie_every_share_passes_on_the_whole_error_of_each_node():
+def test_at_a_tie_any_share_passes_on_the_whole_error_of_each_node():
     for share in (0, Rational(1, 3), 1):
         done = backpropagate(MAXMIN, {x1: 2, x2: 2}, LOGISTIC, share)
         for node in (M, m):
@@ -81,24 +81,27 @@ def test_at_a_tie_every_share_passes_on_the_whole_error_of_each_node():
         assert float(done.gradients[a]) == pytest.approx(2 * float(share))
 
 
-def test_the_last_step_says_whether_the_right_gradient_arrived():
+def test_the_last_step_says_whether_the_gradient_is_right():
     tie = {x1: 0, x2: 0}
-    assert Stepper("even", MAXMIN, tie, PLACES, FORMULA, LOGISTIC).sentences[-1].endswith("all of them did.")
+    assert Stepper("even", MAXMIN, tie, PLACES, FORMULA, LOGISTIC).sentences[-1].endswith("All of them did.")
     wrong = Stepper("first", MAXMIN, tie, PLACES, FORMULA, LOGISTIC, share=1).sentences[-1]
     assert wrong.endswith("But x₁ got 0.5 and x₂ got 0.")
-    for drawn in ({x1: 0.1, x2: 0.3}, {x1: -0.7, x2: 1e-3}):  # whose digits beyond the 17th no float holds
-        assert Stepper("drawn", MAXMIN, drawn, PLACES, FORMULA, LOGISTIC).sentences[-1].endswith("all of them did.")
+    for drawn in (
+        {x1: 0.1, x2: 0.3},
+        {x1: -0.7, x2: 1e-3},
+    ):  # not exact in binary: the 30 digits must be compared, not the decimals
+        assert Stepper("drawn", MAXMIN, drawn, PLACES, FORMULA, LOGISTIC).sentences[-1].endswith("All of them did.")
     near = {**FORMULA, x2: FORMULA[x2] + Rational(1, 10**12)}
     assert "But x₂ got 0.25." in Stepper("near", MAXMIN, tie, PLACES, near, LOGISTIC).sentences[-1]
 
 
-def test_every_tie_is_told_and_none_elsewhere():
+def test_the_sentences_mention_ties_exactly_where_they_occur():
     told = "\n".join(Stepper("tie", MAXMIN, {x1: 0, x2: 0}, PLACES, FORMULA, LOGISTIC).sentences)
-    assert told.count("tie, so the maximum") == told.count("tie, so the minimum") == 1
-    assert "tie" not in "\n".join(Stepper("none", MAXMIN, {x1: 0, x2: 1}, PLACES, FORMULA, LOGISTIC).sentences)
+    assert told.count("tied, so the maximum") == told.count("tied, so the minimum") == 1
+    assert "tied" not in "\n".join(Stepper("none", MAXMIN, {x1: 0, x2: 1}, PLACES, FORMULA, LOGISTIC).sentences)
 
 
-def test_the_page_shows_what_was_computed():
+def test_the_page_shows_the_computed_numbers():
     stepper = Stepper("A <tie>", MAXMIN, {x1: 1, x2: 0}, PLACES, FORMULA, LOGISTIC)
     soup = BeautifulSoup(stepper._repr_html_(), "html.parser")
     assert [item.get_text() for item in soup.select("li")] == stepper.sentences
@@ -108,34 +111,34 @@ def test_the_page_shows_what_was_computed():
     assert [t for t in shown if t.startswith("value")] == [f"value {number(done.values[n])}" for n in PLACES]
     assert [t for t in shown if t.startswith("error")] == [f"error {number(done.gradients[n])}" for n in PLACES]
     assert [t for t in shown if t.startswith("×")] == [f"×{number(slope)}" for slope in done.slopes.values()]
-    # Each error comes to light with the sentence that tells of it.
+    # Each error appears in the drawing at the step whose sentence mentions it.
     for text in soup.select("svg text.error"):
         step, name = int(text["data-step"]), text.find_previous_sibling(class_="name").get_text().split(" ")[0]
-        assert re.match(rf"Backwards: {name} (gets|begins)", stepper.sentences[step])
+        assert re.match(rf"Backward: {name} (gets|starts)", stepper.sentences[step])
     assert not re.search(r"(https?:|fetch|import )", stepper._repr_html_())
 
 
 @pytest.mark.parametrize(
     ("graph", "point", "share", "message"),
     [
-        ({a: sigma(x1)}, {x2: 0}, 0.5, "The node a needs x1, which has no value before it."),
+        ({a: sigma(x1)}, {x2: 0}, 0.5, "The node a needs x1, which has no value yet."),
         (
             {M: Max(x1, x2, a)},
             {x1: 0, x2: 0, a: 0},
             0.5,
-            "a maximum or minimum is a node of its own here, of two names",
+            "a maximum or minimum must be a node of its own with two names",
         ),
-        ({M: Max(x1, 0)}, {x1: 0}, 0.5, "a maximum or minimum is a node of its own here, of two names"),
+        ({M: Max(x1, 0)}, {x1: 0}, 0.5, "a maximum or minimum must be a node of its own with two names"),
         (
             {M: 2 * Max(x1, x2)},
             {x1: 0, x2: 0},
             0.5,
-            "The node M is 2*Max(x1, x2); a maximum or minimum is a node of its own here",
+            "The node M is 2*Max(x1, x2); a maximum or minimum must be a node of its own",
         ),
-        ({M: Max(x1, x2)}, {x1: 0, x2: 0}, 1.5, "is 1.5; it must lie between 0 and 1"),
+        ({M: Max(x1, x2)}, {x1: 0, x2: 0}, 1.5, "share is 1.5; it must lie between 0 and 1"),
     ],
 )
-def test_what_cannot_be_stepped_through_is_refused(graph, point, share, message):
+def test_a_graph_that_cannot_be_stepped_through_is_refused(graph, point, share, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         backpropagate(graph, point, LOGISTIC, share)
 

@@ -132,7 +132,7 @@ def test_steps_come_to_light_one_by_one_by_keyboard(browser, address):
 
             def assert_at(step, stepper=stepper, told=told, last=last):
                 # As many errors stand in the drawing as sentences have told of.
-                backwards = sum(sentence.startswith("Backwards") for sentence in told[: step + 1])
+                backwards = sum(sentence.startswith("Backward:") for sentence in told[: step + 1])
                 assert browser.execute_script(STATE, stepper) == {
                     "status": f"Step {step} of {last}. {told[step]}",
                     "current": [told[step]],
