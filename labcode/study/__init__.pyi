@@ -6,3 +6,4 @@ from .records import RECORDS as RECORDS
 from .records import MissingRecordError as MissingRecordError
 from .records import Record as Record
 from .records import RecordError as RecordError
+from .samples import results as results
