@@ -1,14 +1,14 @@
 """The numbers behind the ablations' figures, to download: a Sphinx extension writes them into the site.
 
 They are made from the records whenever the site is built, as the figures are, and never committed. A figure's caption
-(labcode.pages.reports) names the file of its ablation.
+(labcode.pages.curves) names the file of its ablation.
 """
 
 from pathlib import Path
 
 from chapters import write_whole
 
-from labcode.pages.reports import curves_csv
+from labcode.pages import curves_csv
 from labcode.study import ABLATIONS, RECORDS, MissingRecordError, RecordError
 
 FOLDER = "curves"

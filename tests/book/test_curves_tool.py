@@ -12,7 +12,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 import curves  # noqa: E402  (found by the line above)
 
-from labcode.pages.reports import curves_csv  # noqa: E402
+from labcode.pages import curves_csv  # noqa: E402
 from labcode.study import RECORDS  # noqa: E402
 from labcode.study.ablation import LEARNING_RATES  # noqa: E402
 

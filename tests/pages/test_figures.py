@@ -1,4 +1,4 @@
-"""Figures: one bundle with its text twin, told apart without colour."""
+"""Figures: one bundle with its text twin, told apart without color."""
 
 import io
 import struct
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from labcode.pages import figures, reports
+from labcode.pages import curves, figures
 
 
 def test_a_figure_is_shown_with_its_text_twin(monkeypatch):
@@ -42,7 +42,7 @@ def luminance(color):
     return float(linear(color) @ [0.2126, 0.7152, 0.0722])
 
 
-# What eyes see that lack one of the three receptors; of linear RGB. Machado, Oliveira and Fernandes, "A
+# Vision without one of the three receptors, as a matrix on linear RGB. Machado, Oliveira and Fernandes, "A
 # physiologically-based model for simulation of color vision deficiency" (2009), severity 1.
 MISSING = {
     "none": np.eye(3),
@@ -62,7 +62,7 @@ TO_XYZ = TO_XYZ / TO_XYZ.sum(axis=1, keepdims=True)
 
 
 def lab(color, missing):
-    """CIE L*a*b*, in which a distance of about 2.3 can just be seen."""
+    """CIE L*a*b*, in which a distance of about 2.3 is just visible."""
     xyz = np.clip(TO_XYZ @ np.clip(MISSING[missing] @ linear(color), 0, 1), 0, None)
     x, y, z = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
     return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
@@ -73,12 +73,12 @@ def closest(palette, missing):
 
 
 @pytest.mark.parametrize("missing", MISSING)
-def test_every_two_colours_are_told_apart_whatever_receptor_is_missing(missing):
-    """At four times the smallest distance that can be seen, or more."""
+def test_every_two_colors_are_told_apart_with_each_color_deficiency(missing):
+    """By at least four times the smallest visible distance."""
     assert closest(figures.PALETTE, missing) > 10
 
 
-def test_colours_that_some_eyes_cannot_tell_apart_are_noticed():
+def test_the_test_above_notices_colors_that_some_people_confuse():
     assert closest(["#808080", "#ffffff"], "none") == pytest.approx(100 - 53.585, abs=0.01)  # L* of middle grey
     red, green = "#b85c3c", "#7d7a38"
     assert closest([red, green], "none") > 40
@@ -86,13 +86,13 @@ def test_colours_that_some_eyes_cannot_tell_apart_are_noticed():
 
 
 def drawn(marker, dashes):
-    """The pixels of learning curves that have this marker and these dashes, and no colour."""
+    """The pixels of learning curves with this marker and these dashes, without color."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reports, "PALETTE", ("black",))
-        patch.setattr(reports, "MARKERS", (marker,))
-        patch.setattr(reports, "DASHES", (dashes,))
+        patch.setattr(curves, "PALETTE", ("black",))
+        patch.setattr(curves, "MARKERS", (marker,))
+        patch.setattr(curves, "DASHES", (dashes,))
         figure, (ax,) = figures.panels(1)
-        reports.draw_errors(ax, {"a line": (np.arange(1, 21), np.linspace([8.0, 8.0], [2.0, 2.0], 20).T)})
+        curves.draw_errors(ax, {"a line": (np.arange(1, 21), np.linspace([8.0, 8.0], [2.0, 2.0], 20).T)})
     ax.set_axis_off()
     picture = io.BytesIO()
     figure.savefig(picture, format="raw", dpi=figures.DOTS_PER_INCH)
@@ -104,22 +104,22 @@ def overlap(one, other):
     return (one & other).sum() / (one | other).sum()
 
 
-def test_every_two_lines_are_told_apart_without_any_colour():
+def test_every_two_lines_are_told_apart_without_color():
     lines = [drawn(*look) for look in zip(figures.MARKERS, figures.DASHES, strict=True)]
     assert max(overlap(a, b) for a, b in combinations(lines, 2)) < 0.8
 
 
-def test_lines_differ_in_more_than_colour():
+def test_lines_differ_in_marker_and_dashes():
     looks = set(zip(figures.MARKERS, map(str, figures.DASHES), strict=True))
     assert len(looks) == len(figures.PALETTE) == len({marker for marker, _ in looks})
 
 
-def test_every_colour_stands_out_from_white():
-    """2:1 at least; marker and dash carry the distinction, colour only helps."""
+def test_every_color_contrasts_with_white():
+    """By at least 2:1; markers and dashes carry the distinction, color only helps."""
     assert min(1.05 / (luminance(color) + 0.05) for color in figures.PALETTE) > 2
 
 
-def test_digits_hides_what_is_left_of_the_grid():
+def test_digits_hides_unused_cells_of_the_grid():
     figure = figures.digits(np.zeros((3, 4, 4)), ["a", "b", "c"], columns=2)
     assert [ax.get_title() for ax in figure.axes] == ["a", "b", "c", ""]
     assert not any(ax.axison for ax in figure.axes)

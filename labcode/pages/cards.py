@@ -1,0 +1,138 @@
+"""Claims at a glance: cards, their rules, and the headline of the front page."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from IPython.display import Markdown
+
+from labcode.study.ablation import FINAL_RUNS
+from labcode.study.claim import Claim
+from labcode.study.claims import CLAIMS, LAB_TEST_ERROR, error_on_test
+from labcode.study.ledger import PENDING, Entry, entries, entry_of, totals
+from labcode.study.records import RECORDS
+from labcode.study.samples import results
+
+ROBUST = {True: "robust", False: "not robust", None: "not checked in full yet"}
+
+
+def claim_cards(*ids: str, folder: Path = RECORDS) -> Markdown:
+    """Return claims as cards: the lab's sentence, the verdict, and the effect with its interval.
+
+    Parameters
+    ----------
+    ids : the claims of the page; their cards link to the ledger. Without ids, all claims, each card linking to its
+        page.
+    folder : of the records.
+
+    Raises
+    ------
+    ValueError : an id is not that of a claim.
+    labcode.study.records.RecordError : a record is unsound.
+
+    >>> "More hidden units converge faster" in claim_cards("C01").data
+    True
+    """
+    rows = [entry_of(claim, folder) for claim in _claims(ids or CLAIMS)]
+    columns = "1 1 2 2" if ids else "1 2 2 3"
+    cards = [
+        _card(row, "/appendix/ledger", f"{row.id} in the ledger")
+        if ids
+        else _card(row, f"/{row.page}", f"How {row.id} is decided")
+        for row in rows
+    ]
+    return Markdown("\n\n".join([f":::::{{grid}} {columns}\n:gutter: 2", *cards, ":::::"]))
+
+
+def _claims(ids: Iterable[str]) -> list[Claim]:
+    if unknown := [name for name in ids if name not in CLAIMS]:
+        raise ValueError(f"Unknown claim {unknown[0]!r}; accepted are {', '.join(CLAIMS)}.")
+    return [CLAIMS[name] for name in ids]
+
+
+def _card(row: Entry, page: str, link: str) -> str:
+    if row.verdict == PENDING:
+        result = "Not all of its runs are recorded yet"
+    else:
+        result = f"**{row.effect_with_interval}**\\\n{row.seeds} seeds, {ROBUST[row.robust]}"
+    return "\n".join(
+        [
+            f"::::{{grid-item-card}} {row.id} {_badge(row.verdict)}",
+            ":class-card: claim-card",
+            "",
+            row.says,
+            "",
+            result,
+            "",
+            f"[{link}]({page})",
+            "::::",
+        ]
+    )
+
+
+def _badge(verdict: str, words: str = "") -> str:
+    """The verdict as MyST; the book's style sheet gives it its color and its sign."""
+    return f"[{words or verdict}]{{.verdict .verdict-{verdict.replace(' ', '-')}}}"
+
+
+def headline(folder: Path = RECORDS) -> Markdown:
+    """Return the lab's test accuracy, ours with its 95% interval, and the number of claims with each verdict.
+
+    Without the final model's records, a sentence takes the place of our accuracy.
+
+    Raises
+    ------
+    labcode.study.records.RecordError : a record is unsound.
+
+    >>> "[99.54%]{.headline-number}" in headline().data
+    True
+    """
+    ledger = entries(folder)
+    verdict = next(row.verdict for row in ledger if row.id == "C17")
+    if verdict == PENDING:
+        ours = f"{_badge(PENDING)} Our accuracy will be shown here when the runs of the final model are recorded."
+    else:
+        accuracy = -results(FINAL_RUNS, folder=folder)["final"].of(error_on_test) + 100
+        ours = (
+            f"[{accuracy:.2f}%]{{.headline-number}} in this book, the mean over {accuracy.seeds} seeds "
+            f"(95% interval {accuracy.low:.2f}% to {accuracy.high:.2f}%). {_badge(verdict)}"
+        )
+    badges = [_badge(verdict, f"{count} {verdict}") for verdict, count in totals(ledger).items()]
+    return Markdown(
+        "\n".join(
+            [
+                ":::{div} headline",
+                f"[{100 - LAB_TEST_ERROR:.2f}%]{{.headline-number}} of the test images correct: the lab, in one run.",
+                "",
+                ours,
+                ":::",
+                "",
+                ":::{div} totals",
+                f"{len(CLAIMS)} claims of the lab: {' '.join(badges)}",
+                ":::",
+            ]
+        )
+    )
+
+
+def show_rules(*ids: str) -> Markdown:
+    """Return the lab's sentences and the rules that decide them, as the code states them.
+
+    Raises
+    ------
+    ValueError : an id is not that of a claim.
+
+    >>> print(show_rules("C01").data.splitlines()[0])
+    **C01** (lab section 2.4.1). More hidden units converge faster on the training set.
+    """
+    return Markdown(
+        "\n\n".join(
+            "\n".join(
+                [
+                    f"**{claim.id}** (lab section {claim.section}). {claim.sentence}",
+                    "",
+                    *(f"- *{part.says}*: {part.rule}" for part in claim.parts),
+                ]
+            )
+            for claim in _claims(ids)
+        )
+    )

@@ -1,0 +1,142 @@
+"""Tables of numbers, of an ablation's errors, and of errors by learning rate."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from IPython.display import Markdown
+from tabulate import tabulate
+
+from labcode.pages.sentences import Sentence, say
+from labcode.study.ablation import Ablation
+from labcode.study.claim import CHECK_SEEDS
+from labcode.study.experiment import Experiment
+from labcode.study.records import Record
+from labcode.study.samples import Runs, Sample, results
+
+ERRORS: dict[str, Callable[[Runs], Sample]] = {
+    "training error, last epoch": lambda runs: runs.train.final,
+    "validation error, last epoch": lambda runs: runs.validation.final,
+    "validation error, best epoch": lambda runs: runs.validation.best,
+}
+
+Cell = str | int | float | Sample
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Markdown:
+    """Return a table in Markdown.
+
+    Real numbers and means of samples are shown with two decimals, thousands are separated by a space, text is shown as
+    it is. Format other numbers yourself.
+
+    >>> print(table(["net", "parameters", "error (%)"], [["wide", 940170, 0.5], ["narrow", 250, 1.234]]).data)
+    | net    | parameters   | error (%)   |
+    |:-------|:-------------|:------------|
+    | wide   | 940 170      | 0.50        |
+    | narrow | 250          | 1.23        |
+    """
+    return Markdown(tabulate([[*map(_cell, row)] for row in rows], headers, tablefmt="pipe", disable_numparse=True))
+
+
+def _cell(value: Cell) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int):
+        return f"{value:,}".replace(",", " ")
+    return f"{value:.2f}"
+
+
+def error_table(ablation: Ablation) -> Markdown:
+    """Return an ablation's final and best errors: the mean over seeds, in percent, with its 95% interval.
+
+    Raises
+    ------
+    labcode.study.records.RecordError : a record is missing or unsound.
+
+    >>> from labcode.study.ablation import HIDDEN_UNITS
+    >>> print(error_table(HIDDEN_UNITS).data.splitlines()[2])
+    | 16      | 0.00 (0.00, 0.00)            | 1.73 (1.50, 1.95)              | 1.67 (1.49, 1.86)              |
+    """
+    return table(
+        [ablation.factor, *ERRORS],
+        [
+            [label, *(_with_interval(error(runs)) for error in ERRORS.values())]
+            for label, runs in results(ablation).items()
+        ],
+    )
+
+
+def _with_interval(errors: Sample) -> str:
+    return f"{errors:.2f} ({errors.low:.2f}, {errors.high:.2f})"
+
+
+def means_by_rate(
+    ablation: Ablation, value: Callable[[Record], float], factors: Iterable[float]
+) -> dict[str, dict[str, float]]:
+    """Return means over seeds at other learning rates: by learning rate, then by level.
+
+    Parameters
+    ----------
+    ablation : whose levels were also trained at other learning rates.
+    value : of one run, for example its error in percent.
+    factors : that multiply the ablation's own learning rate.
+
+    Raises
+    ------
+    labcode.study.records.RecordError : a record is missing or unsound.
+
+    >>> from labcode.study.ablation import HIDDEN_UNITS
+    >>> from labcode.study.measures import final, of
+    >>> [*means_by_rate(HIDDEN_UNITS, of("train", final), [1 / 3, 1, 3])]
+    ['0.001', '0.003', '0.009']
+    """
+    baseline = Experiment(0).recipe.learning_rate
+    return {
+        f"{baseline * factor:.3g}": {
+            label: runs.of(value).mean
+            for label, runs in results(ablation, CHECK_SEEDS, learning_rate_times=factor).items()
+        }
+        for factor in factors
+    }
+
+
+def rate_table(factor: str, means: Mapping[str, Mapping[str, float]]) -> Markdown:
+    """Return means by learning rate and level as a table, the lowest of each level in bold.
+
+    >>> print(rate_table("width", {"0.1": {"16": 2.0}, "0.2": {"16": 1.5}}).data)
+    | learning rate   | width 16   |
+    |:----------------|:-----------|
+    | 0.1             | 2.00       |
+    | 0.2             | **1.50**   |
+    """
+    levels = list(next(iter(means.values())))
+    lowest = {level: min(by_level[level] for by_level in means.values()) for level in levels}
+    return table(
+        ["learning rate", *(f"{factor} {level}" for level in levels)],
+        [
+            [rate, *(f"**{v:.2f}**" if v == lowest[level] else v for level, v in by_level.items())]
+            for rate, by_level in means.items()
+        ],
+    )
+
+
+def made_by(ablation: Ablation) -> Sentence:
+    """Return a sentence on what made an ablation's records: engine, version, processor, hours.
+
+    Raises
+    ------
+    labcode.study.records.RecordError : a record is missing or unsound.
+
+    >>> from labcode.study.ablation import HIDDEN_UNITS
+    >>> made_by(HIDDEN_UNITS)  # doctest: +ELLIPSIS
+    These 32 runs were made by the `hand` engine with PyTorch ... on .... They took ... hours of one core.
+    """
+    records = [record for by_level in ablation.records() for record in by_level.values()]
+    return say(
+        "These {runs} runs were made by the `{engine}` engine with PyTorch {torch} on {processor}. "
+        "They took {hours:.1f} hours of one core.",
+        runs=len(records),
+        hours=sum(record.history.total_seconds for record in records) / 3600,
+        **{
+            key: " and ".join(sorted({record.provenance[key] for record in records}))
+            for key in ("engine", "torch", "processor")
+        },
+    )

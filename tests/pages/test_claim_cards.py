@@ -1,0 +1,143 @@
+"""Cards, rules and headline show what the ledger says."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from labcode.pages import cards
+from labcode.study import CLAIMS, RECORDS, Record, ledger
+from labcode.study.ablation import FINAL_RUNS, HIDDEN_UNITS
+from labcode.study.records import save
+from labcode.study.statistics import VERDICTS
+from labcode.training import ErrorCurve, History
+
+
+def test_rules_are_shown_as_the_code_states_them():
+    text = cards.show_rules("C08", "C09").data
+    for claim in (CLAIMS["C08"], CLAIMS["C09"]):
+        assert claim.sentence in text
+        assert all(part.rule in text for part in claim.parts)
+
+
+def test_rules_of_an_unknown_claim_are_refused():
+    with pytest.raises(ValueError, match="Unknown claim 'C99'; accepted are C01, "):
+        cards.show_rules("C01", "C99")
+
+
+def recorded(experiment, test):
+    """The record of a run that misclassifies ``test`` of the 10 000 test images and 20 training images."""
+    epochs = experiment.recipe.epochs
+    history = History(
+        online=ErrorCurve((900,) * epochs, 42_000),
+        train=ErrorCurve((1,) * epochs, 1_800),
+        validation=ErrorCurve((100,) * epochs, 18_000),
+        diverged=False,
+        gradients=tuple(range(1, epochs + 1)),
+        seconds=(1.0,) * epochs,
+        total_seconds=1.0,
+    )
+    return Record(experiment, history, ErrorCurve((test,), 10_000), {"engine": "none"}, ErrorCurve((20,), 42_000))
+
+
+@pytest.fixture
+def final_runs(tmp_path):
+    """A folder with records of final models that misclassify 40, 46, 52 ... test images."""
+    for seed in FINAL_RUNS.seeds:
+        save(recorded(FINAL_RUNS.experiment("final", seed), test=40 + 6 * seed), tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def decided(monkeypatch):
+    """Claims in every state, independent of the records."""
+    states = {
+        "C01": ("reproduced", True),
+        "C02": ("not distinguishable", False),
+        "C03": ("contradicted", None),
+        "C04": ("partly", True),
+    }
+
+    def entry_of(claim, folder):
+        row = ledger.Entry(claim.id, "claim", claim.section, claim.sentence, "pending", "mnist/data")
+        if claim.id not in states:
+            return row
+        verdict, robust = states[claim.id]
+        return replace(row, verdict=verdict, robust=robust, effect=1.5, low=1.0, high=2.0, unit="epochs", seeds=8)
+
+    monkeypatch.setattr(cards, "entry_of", entry_of)
+
+
+def test_a_card_shows_verdict_effect_and_robustness(decided):
+    text = cards.claim_cards("C01", "C02", "C03", "C04", "C05").data
+    for name in ("C01", "C02", "C03", "C04", "C05"):
+        assert CLAIMS[name].sentence in text
+        assert f"[{name} in the ledger](/appendix/ledger)" in text
+    assert text.count("**+1.50 (+1.00 to +2.00) epochs**") == 4
+    assert [line for line in text.splitlines() if line.startswith("8 seeds")] == [
+        "8 seeds, robust",
+        "8 seeds, not robust",
+        "8 seeds, not checked in full yet",
+        "8 seeds, robust",
+    ]
+    assert text.count("Not all of its runs are recorded yet") == 1
+    assert re.findall(r"\[([a-z ]+)\]\{\.verdict \.verdict-([a-z-]+)\}", text) == [
+        ("reproduced", "reproduced"),
+        ("not distinguishable", "not-distinguishable"),
+        ("contradicted", "contradicted"),
+        ("partly", "partly"),
+        ("pending", "pending"),
+    ]
+
+
+def test_every_claim_has_a_card_that_links_to_its_page():
+    text = cards.claim_cards().data
+    claims = [row for row in ledger.entries() if row.kind == "claim"]
+    assert re.findall(r"\{grid-item-card\} (C\d\d) \[(.+)\]\{", text) == [(row.id, row.verdict) for row in claims]
+    assert re.findall(r"\[How (C\d\d) is decided\]\(/(.+)\)", text) == [(row.id, row.page) for row in claims]
+
+
+def test_a_card_reads_only_the_records_of_its_claim(tmp_path):
+    """Otherwise every new record would make every chapter stale."""
+    for experiment in HIDDEN_UNITS.experiments():
+        source = RECORDS / f"{experiment.name}.json"
+        (tmp_path / source.name).write_bytes(source.read_bytes())
+    (tmp_path / "stages=1_seed=0.json").write_text("nonsense")
+    assert ledger.entry_of(CLAIMS["C01"]).effect_with_interval in cards.claim_cards("C01", folder=tmp_path).data
+    with pytest.raises(RuntimeError, match="is damaged"):
+        cards.claim_cards("C03", folder=tmp_path)
+
+
+def test_every_verdict_has_its_sign_in_the_style_sheet():
+    css = (RECORDS.parent / "_assets" / "book.css").read_text(encoding="utf-8")
+    signs = re.findall(r"\.verdict(-[a-z-]+)?::before \{\n  content: \"(.)\";\n  content: \"\2\" / \"\";", css)
+    assert len({sign for _, sign in signs}) == len(signs) == len(VERDICTS) + 1
+    assert {name[1:].replace("-", " ") for name, _ in signs if name} == set(VERDICTS)
+
+
+def test_a_card_of_an_unknown_claim_is_refused():
+    with pytest.raises(ValueError, match="Unknown claim 'Q1'; accepted are C01, "):
+        cards.claim_cards("Q1")
+
+
+def test_the_headline_without_records_of_the_final_model(tmp_path):
+    text = cards.headline(tmp_path).data
+    assert "[99.54%]{.headline-number}" in text
+    assert "will be shown here" in text
+    assert text.count("headline-number") == 1
+    assert "17 claims of the lab: [17 pending]{.verdict .verdict-pending}" in text
+
+
+def test_the_headline_with_records_of_the_final_model(final_runs):
+    text = cards.headline(final_runs).data
+    accuracy = [99.60 - 0.06 * seed for seed in FINAL_RUNS.seeds]
+    expected = stats.ttest_1samp(accuracy, 0).confidence_interval(0.95)
+    ours = f"[{np.mean(accuracy):.2f}%]{{.headline-number}} in this book, the mean over {len(accuracy)} seeds"
+    assert ours in text.split("\n\n")[1]
+    assert f"(95% interval {expected.low:.2f}% to {expected.high:.2f}%)" in text
+    verdict = ledger.entry_of(CLAIMS["C17"], final_runs).verdict
+    assert f"[{verdict}]{{.verdict" in text.split(":::{div} totals")[0]
+    assert "will be shown here" not in text
+    assert "[16 pending]" in text

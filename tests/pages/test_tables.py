@@ -1,0 +1,63 @@
+"""A table shows what the records say."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from labcode.pages import tables
+from labcode.study import RECORDS, Ablation
+from labcode.study.ablation import HIDDEN_UNITS, LEARNING_RATES
+from labcode.study.measures import final, of
+
+GRID = LEARNING_RATES  # complete since before the study
+
+
+@pytest.fixture(scope="module")
+def by_seed():
+    return GRID.records()
+
+
+def percent(by_seed, label, part):
+    return np.array([np.array(getattr(r[label].history, part).errors) / 18 for r in by_seed])
+
+
+def test_the_table_holds_means_and_intervals(by_seed):
+    lines = tables.error_table(GRID).data.splitlines()
+    assert len(lines) == 2 + len(GRID.levels)
+    for line, label in zip(lines[2:], GRID.levels, strict=True):
+        shown = [float(number) for number in re.findall(r"-?\d+\.\d+", line)]
+        best = percent(by_seed, label, "validation").min(axis=1)
+        expected = stats.ttest_1samp(best, 0).confidence_interval(0.95)
+        assert shown[0] == float(label)
+        assert shown[-3:] == pytest.approx([np.mean(best), expected.low, expected.high], abs=0.006)
+
+
+def test_means_by_rate_are_those_of_the_records():
+    means = tables.means_by_rate(HIDDEN_UNITS, of("validation", final), (1 / 3, 1, 3))
+    assert list(means) == ["0.001", "0.003", "0.009"]
+    for rate, prefix in (("0.001", "learning_rate=0.001_"), ("0.003", ""), ("0.009", "learning_rate=0.009_")):
+        files = [RECORDS / f"width=128_{prefix}seed={seed}.json" for seed in range(3)]
+        ends = [json.loads(file.read_text())["measured"]["validation"]["errors"][-1] / 18 for file in files]
+        assert means[rate]["128"] == pytest.approx(np.mean(ends))
+
+
+def test_the_lowest_error_of_each_level_is_bold():
+    table = tables.rate_table("width", {"0.1": {"a": 3.0, "b": 1.0}, "0.2": {"a": 2.0, "b": 4.0}}).data
+    assert re.findall(r"\*\*(\S+)\*\*", table) == ["1.00", "2.00"]
+
+
+def test_a_sentence_says_what_made_the_records(by_seed):
+    sentence = tables.made_by(GRID).text
+    hours = sum(r.history.total_seconds for records in by_seed for r in records.values()) / 3600
+    assert "12 runs" in sentence
+    assert "`hand`" in sentence
+    assert f"{hours:.1f} hours" in sentence
+
+
+def test_an_ablation_without_records_says_how_to_make_them():
+    unrun = Ablation("unrun", "0", (), "width", {"3": {"width": 3}}, seeds=range(2))
+    with pytest.raises(RuntimeError, match="no record width=3_seed=0"):
+        tables.error_table(unrun)
