@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -170,67 +170,19 @@ def _require_at_least_1(options: argparse.Namespace, *names: str) -> None:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    if options.suite:
-        return _bench_suite(options)
-    if options.memory:
-        return _bench_memory()
-    if options.optimizers:
-        return _bench_optimizers()
-    if options.convolutions:
-        return _bench_convolutions()
-    from labcode.bench.steps import main as bench
-
-    return bench(as_json=options.json)
-
-
-def _bench_suite(options: argparse.Namespace) -> int:
-    import json
-
-    from labcode.bench.study_cost import as_json, describe, measure_suite
-    from labcode.study.ablation import THE_LABS
+    from labcode.bench import convolutions, memory, optimizers, steps, study_cost
 
     _require_at_least_1(options, "workers")
-    measured = measure_suite(THE_LABS, options.workers, options.suite)
-    print(json.dumps(as_json(measured), indent=1) if options.json else describe(measured))
-    return 0
-
-
-def _bench_memory() -> int:
-    import json
-
-    from labcode.bench.memory import peak_megabytes
-    from labcode.study.ablation import FINAL
-
-    kinds: dict[str, Mapping[str, object]] = {
-        "baseline": {},
-        "baseline, all images": {"scale": "full"},
-        "final model": FINAL,
-    }
-    print(json.dumps({name: peak_megabytes(settings) for name, settings in kinds.items()}, indent=1))
-    return 0
-
-
-def _bench_optimizers() -> int:
-    import json
-
-    from labcode.bench.steps import ROUNDS, gradient_ms
-    from labcode.data.mnist import load
-    from labcode.machine import processor
-    from labcode.network.config import ConvNetConfig
-
-    measured = gradient_ms(ConvNetConfig(), load("tenth", seed=0).train, ROUNDS, steps=100)
-    print(json.dumps({"processor": processor(), "milliseconds a gradient": measured}, indent=1))
-    return 0
-
-
-def _bench_convolutions() -> int:
-    import json
-
-    from labcode.bench.steps import IMAGE_COUNTS, ROUNDS, SECONDS_A_TURN, convolution_ms, machine
-    from labcode.network.config import ConvNetConfig
-
-    measured = convolution_ms(ConvNetConfig(), IMAGE_COUNTS, ROUNDS, SECONDS_A_TURN)
-    print(json.dumps({"machine": machine(), "milliseconds": measured}, indent=1))
+    if options.suite:
+        study_cost.main(options.workers, options.suite, options.json)
+    elif options.memory:
+        memory.main()
+    elif options.optimizers:
+        optimizers.main()
+    elif options.convolutions:
+        convolutions.main()
+    else:
+        steps.main(options.json)
     return 0
 
 

@@ -8,10 +8,7 @@ from dataclasses import replace
 import pytest
 
 from labcode import __main__ as cli
-from labcode.bench import memory
-from labcode.bench import steps as bench
 from labcode.data import download as fetch
-from labcode.machine import processor
 from labcode.study import Ablation, Experiment, claims, ledger, records, sweep
 from labcode.study import ablation as ablations
 
@@ -190,25 +187,20 @@ def test_compare_finds_another_verdict(recorded_thrice, monkeypatch, capsys):
     assert "contradicted" in printed
 
 
-def test_bench_prints_what_a_run_takes_of_the_memory(monkeypatch, capsys):
-    monkeypatch.setattr(memory, "peak_megabytes", lambda settings: 100.0 + len(settings))
-    assert cli.main(["bench", "--memory"]) == 0
-    measured = json.loads(capsys.readouterr().out)
-    assert measured["baseline"] == 100
-    assert list(measured) == ["baseline", "baseline, all images", "final model"]
-
-
-def test_bench_prints_what_a_gradient_takes_within_a_step_of_each_optimizer(monkeypatch, capsys):
-    monkeypatch.setattr(bench, "gradient_ms", lambda config, images, rounds, steps: {"SGD": 2.0, "CG": 3.0})
-    assert cli.main(["bench", "--optimizers"]) == 0
-    measured = json.loads(capsys.readouterr().out)
-    assert measured == {"processor": processor(), "milliseconds a gradient": {"SGD": 2.0, "CG": 3.0}}
-
-
-def test_bench_prints_what_convolutions_take_either_way(monkeypatch, capsys):
-    measured = {1: {"kernels": 2.0, "products": 1.5}}
-    monkeypatch.setattr(bench, "convolution_ms", lambda config, counts, rounds, seconds: measured)
-    assert cli.main(["bench", "--convolutions"]) == 0
-    printed = json.loads(capsys.readouterr().out)
-    assert printed["milliseconds"] == {"1": {"kernels": 2.0, "products": 1.5}}
-    assert printed["machine"]["processor"] == processor()
+@pytest.mark.parametrize(
+    ("options", "module", "arguments"),
+    [
+        ([], "steps", (False,)),
+        (["--json"], "steps", (True,)),
+        (["--suite", "--workers", "2"], "study_cost", (2, "sampled", False)),
+        (["--suite", "trained", "--workers", "2", "--json"], "study_cost", (2, "trained", True)),
+        (["--memory"], "memory", ()),
+        (["--optimizers"], "optimizers", ()),
+        (["--convolutions"], "convolutions", ()),
+    ],
+)
+def test_bench_prints_the_measurement_that_its_option_names(monkeypatch, options, module, arguments):
+    called = []
+    monkeypatch.setattr(f"labcode.bench.{module}.main", lambda *given: called.append(given))
+    assert cli.main(["bench", *options]) == 0
+    assert called == [arguments]

@@ -1,1 +1,1 @@
-"""What a training step, a run and the whole study cost."""
+"""What a training step, a run and the whole study cost: in time, and in memory."""

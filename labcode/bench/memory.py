@@ -1,46 +1,66 @@
-"""How much memory a run takes, measured in a process of its own. Printed by ``python -m labcode bench --memory``."""
+"""How much memory a run takes, measured in a process of its own: ``python -m labcode bench --memory``."""
 
-import subprocess
-import sys
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, TypeVar
 
-from labcode.study.experiment import Experiment
-
-# A fresh process for each: the peak of a process never falls. A few images do for the training, since what grows with
-# their number is the images themselves, and all of them are loaded.
-MEASURE = """
-import resource, sys
-from labcode.network.convnet import ConvNet
 from labcode.data.mnist import load
-from labcode.study.experiment import Experiment
+from labcode.network.convnet import ConvNet
 from labcode.seeds import stream
+from labcode.study.ablation import FINAL
+from labcode.study.experiment import Experiment
 from labcode.training.loop import train
 
-experiment = Experiment(seed=0).vary(**{settings!r})
-mnist = load(experiment.scale, seed=0)
-net = ConvNet(experiment.network, stream(0, "initial weights"))
-recipe = experiment.vary(epochs=1, measured_every=1).recipe
-train(net, mnist.first(max(100, recipe.batch_size), 100), recipe, seed=0, progress=False)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-"""
+T = TypeVar("T")
+
+KINDS: dict[str, Mapping[str, Any]] = {"baseline": {}, "baseline, all images": {"scale": "full"}, "final model": FINAL}
+"""What is measured, as settings that differ from the baseline's."""
 
 
-def peak_megabytes(settings: Mapping[str, object]) -> float:
+def peak_megabytes(settings: Mapping[str, Any]) -> float:
     """Return the largest resident memory, in megabytes, of a process that trains the baseline with ``settings``.
 
-    Linux only, which counts in units of 1 024 bytes; other systems have others.
+    Linux only.
 
     Raises
     ------
-    RuntimeError : the process failed; the sentence says how.
+    ValueError : there is no such setting.
+    RuntimeError : the process died.
 
     >>> peak_megabytes({})  # doctest: +SKIP
     697.1
     """
-    Experiment(seed=0).vary(**settings)  # type: ignore[arg-type]  # a wrong setting is refused here, by name
-    code = MEASURE.replace("{settings!r}", repr(dict(settings)))
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = done.stderr.strip().splitlines() or [f"it ended with code {done.returncode} and said nothing"]
-        raise RuntimeError(f"The process that was to be measured failed: {said[-1]}")
-    return round(int(done.stdout) * 1024 / 1e6, 1)
+    return round(in_new_process(_train_and_measure, Experiment(seed=0).vary(**settings)) / 1e6, 1)
+
+
+def in_new_process(function: Callable[..., T], *arguments: object) -> T:
+    """Call ``function`` in a fresh process, since the peak of a process never falls; return or raise what it does.
+
+    Raises
+    ------
+    RuntimeError : the process died.
+
+    >>> in_new_process(max, 1, 2)
+    2
+    """
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
+        return executor.submit(function, *arguments).result()
+
+
+def _train_and_measure(experiment: Experiment) -> int:
+    """Train for an epoch of a few images, with all of them loaded, which are what grows; return the peak in bytes."""
+    mnist = load(experiment.scale, experiment.seed)
+    net = ConvNet(experiment.network, stream(experiment.seed, "initial weights"))
+    recipe = experiment.vary(epochs=1, measured_every=1).recipe
+    train(net, mnist.first(max(100, recipe.batch_size), 100), recipe, experiment.seed, progress=False)
+    status = Path("/proc/self/status").read_text().splitlines()
+    (line,) = (line for line in status if line.startswith("VmHWM:"))  # "VmHWM:  680000 kB"
+    return int(line.split()[1]) * 1024
+
+
+def main() -> None:
+    """Measure the baseline, the baseline on all images and the final model, and print them as JSON."""
+    print(json.dumps({name: peak_megabytes(settings) for name, settings in KINDS.items()}, indent=1))

@@ -1,8 +1,9 @@
-"""Where a hand-written training step spends its time: layer by layer, forward and backward."""
+"""Where a hand-written training step spends its time: each layer, forward and backward."""
 
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from typing import Any
 
 from labcode.data.mnist import Images
 from labcode.network.config import ConvNetConfig
@@ -13,15 +14,14 @@ from labcode.training.loop import minibatches
 
 LEARNING_RATE = 1e-3
 WARM_UP = 20
-ELSE = "everything else"
 
 
-def profile(config: ConvNetConfig, images: Images, steps: int) -> list[dict]:
-    """Time every layer's two passes over ``steps`` training steps with one image each.
+def profile(config: ConvNetConfig, images: Images, steps: int) -> list[dict[str, Any]]:
+    """Time both passes of every layer over ``steps`` training steps with one image each.
 
-    Returns a row a layer, ``{"part": ..., "forward_ms": ..., "backward_ms": ...}``, milliseconds a step; the last row
-    is what no layer accounts for: fetching images and masks, and copies between layers. The clock itself costs each
-    row about a microsecond. A layer's backward pass includes the update of its weights.
+    Returns one row per layer, ``{"part": ..., "forward_ms": ..., "backward_ms": ...}``, in milliseconds per step. The
+    last row is what no layer accounts for: fetching images and masks, and copies between layers. A layer's backward
+    pass includes the update of its weights. Reading the clock adds about a microsecond to each number.
 
     >>> import torch
     >>> digits = Images(torch.zeros(30, 1, 32, 32), torch.zeros(30, dtype=torch.int64))
@@ -52,11 +52,14 @@ def profile(config: ConvNetConfig, images: Images, steps: int) -> list[dict]:
         {"part": name} | {f"{way}_ms": 1e3 * spent[name, way] / steps for way in ("forward", "backward")}
         for name in layers
     ]
-    return [*rows, {"part": ELSE, "forward_ms": 1e3 * (total - sum(spent.values())) / steps, "backward_ms": 0.0}]
+    return [
+        *rows,
+        {"part": "everything else", "forward_ms": 1e3 * (total - sum(spent.values())) / steps, "backward_ms": 0.0},
+    ]
 
 
-def _timed(method: Callable, spent: dict[tuple[str, str], float], key: tuple[str, str]) -> Callable:
-    def timed(*arguments: object, **options: object) -> object:
+def _timed(method: Callable[..., Any], spent: dict[tuple[str, str], float], key: tuple[str, str]) -> Callable[..., Any]:
+    def timed(*arguments: Any, **options: Any) -> Any:
         start = time.perf_counter()
         result = method(*arguments, **options)
         spent[key] += time.perf_counter() - start

@@ -1,4 +1,4 @@
-"""The profile accounts for a whole step, once."""
+"""The profile puts every part of a step in one row."""
 
 import time
 
@@ -16,7 +16,7 @@ DIGITS = Images(torch.zeros(40, 1, 32, 32), torch.zeros(40, dtype=torch.int64))
 
 @pytest.fixture
 def slow_pooling(monkeypatch):
-    """Pooling that takes three milliseconds forwards and one backwards, by a clock that only it moves."""
+    """Pooling that takes three milliseconds forward and one backward, on a clock that only pooling moves."""
     now = 0.0
     monkeypatch.setattr(time, "perf_counter", lambda: now)
 
@@ -32,7 +32,7 @@ def slow_pooling(monkeypatch):
     monkeypatch.setattr(LpPooling, "backward", slow(LpPooling.backward, 1e-3))
 
 
-def test_time_is_put_where_it_is_spent(slow_pooling):
+def test_time_is_attributed_to_the_layer_that_spends_it(slow_pooling):
     rows = {row.pop("part"): row for row in profiling.profile(CONFIG, DIGITS, steps=7)}
     for stage in (1, 2):
         pooling = rows.pop(f"stage {stage}, LpPooling")
@@ -46,6 +46,6 @@ def test_every_layer_has_its_row():
     assert parts[-1] == "everything else"
 
 
-def test_the_layers_classes_are_left_alone():
+def test_the_classes_of_the_layers_stay_unchanged():
     profiling.profile(CONFIG, DIGITS, steps=1)
     assert "timed" not in Tanh.forward.__qualname__

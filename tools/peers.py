@@ -1,9 +1,15 @@
-"""The same network and training step as other people would write them: what the bench compares ours with.
+"""The bench with loops of other people's frameworks: torch.compile, JAX and TensorFlow, where they are installed.
 
-Each peer takes a `ConvNet`, copies its weights, and returns an endless iterator: every ``next`` is one step of plain
-SGD on the next minibatch of shuffled images, and yields that minibatch's mean loss.
+    pip install jax tensorflow-cpu
+    python tools/peers.py [--json]
+
+prints what ``python -m labcode bench`` prints, with rows for these loops too. Each loop takes a `ConvNet`, copies its
+weights, and returns an endless iterator: every ``next`` is one step of plain SGD on the next minibatch of shuffled
+images, and yields the minibatch's mean loss.
 """
 
+import os
+import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from shutil import which
@@ -12,111 +18,41 @@ from typing import Any, cast
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, TensorDataset
 
-from labcode.data.mnist import Images
+from labcode.bench import steps
+from labcode.bench.idiomatic import idiomatic_net, torch_steps
+from labcode.bench.timing import Steps
+from labcode.data import Images
+from labcode.network import ConvNet, gaussian_window
 from labcode.network.config import NORM_SIZE
-from labcode.network.convnet import ConvNet, Stage
-from labcode.network.layers import LpPool2d, SubtractiveNorm2d, gaussian_window
+from labcode.network.convnet import Stage
 
-Array = Any  # JAX's and TensorFlow's own; neither need be installed
-
-MODULES: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU, "sigmoid": nn.Sigmoid}
+Array = Any  # JAX's and TensorFlow's own; they may not be installed
 
 
-def available() -> list[str]:
-    """Return the peers that this machine can run; torch.compile needs a C++ compiler.
+def available() -> dict[str, steps.Loop]:
+    """Return the loops that this machine can run; torch.compile needs a C++ compiler.
 
-    >>> "idiomatic" in available()
+    >>> set(available()) <= {"compiled", "jax", "tensorflow"}
     True
     """
     needs = {
-        "idiomatic": True,
-        "compiled": any(map(which, ("g++", "clang++", "cl"))),
-        "jax": find_spec("jax") is not None,
-        "tensorflow": find_spec("tensorflow") is not None,
+        compiled: any(map(which, ("g++", "clang++", "cl"))),
+        jax: find_spec("jax") is not None,
+        tensorflow: find_spec("tensorflow") is not None,
     }
-    return [name for name, met in needs.items() if met]
+    return {loop.__name__: loop for loop, met in needs.items() if met}
 
 
-def idiomatic_net(net: ConvNet) -> nn.Sequential:
-    """Return ``net`` as an ``nn.Sequential`` of the framework's modules (and our two layers that it lacks).
-
-    Images (N, 1, 32, 32) in, scores (N, 10) out: the log-softmax is left to ``nn.CrossEntropyLoss``.
-
-    >>> from labcode.network.config import ConvNetConfig
-    >>> net = ConvNet(ConvNetConfig(width=2), torch.Generator().manual_seed(0))
-    >>> images = torch.ones(1, 1, 32, 32)
-    >>> torch.allclose(idiomatic_net(net)(images).log_softmax(dim=1), net(images), atol=1e-5)
-    True
-    """
-    config = net.config
-    rates = config.dropout or (0.0,) * (config.stages + 1)
-    activation = MODULES[config.activation]
-    layers: list[nn.Module] = []
-    channels = 1
-    for shape, rate in zip(config.shapes, rates[:-1], strict=True):
-        layers += [nn.Conv2d(channels, config.width, config.filter, padding=config.padding), activation()]
-        if shape.convolved > 1:
-            layers.append(LpPool2d(config.exponent, config.pool, config.pool_stride))
-        if config.normalize:
-            layers.append(SubtractiveNorm2d(NORM_SIZE))
-        layers += [nn.Dropout(rate)] if rate else []
-        channels = config.width
-    layers += [nn.Flatten(), nn.Linear(config.features, config.hidden), activation()]
-    layers += [nn.Dropout(rates[-1])] if rates[-1] else []
-    layers.append(nn.Linear(config.hidden, net.output.out_features))
-    model = nn.Sequential(*layers)
-    with torch.no_grad():
-        for mine, theirs in zip(model.parameters(), net.parameters(), strict=True):
-            mine.copy_(theirs)
-    return model
-
-
-def idiomatic(net: ConvNet, images: Images, batch_size: int, learning_rate: float) -> Iterator[float]:
-    """Train as a PyTorch tutorial does: modules, a DataLoader, autograd, ``torch.optim.SGD``.
-
-    >>> from labcode.network.config import ConvNetConfig
-    >>> net = ConvNet(ConvNetConfig(width=2), torch.Generator().manual_seed(0))
-    >>> digits = Images(torch.zeros(4, 1, 32, 32), torch.tensor([1, 2, 3, 4]))
-    >>> losses = idiomatic(net, digits, batch_size=2, learning_rate=0.01)
-    >>> 1 < next(losses) < 4
-    True
-    """
-    return _torch_steps(idiomatic_net(net), images, batch_size, learning_rate)
-
-
-def compiled(net: ConvNet, images: Images, batch_size: int, learning_rate: float) -> Iterator[float]:
-    """Train as `idiomatic`, the network passed through ``torch.compile``.
-
-    >>> from labcode.network.config import ConvNetConfig
-    >>> net = ConvNet(ConvNetConfig(width=2), torch.Generator().manual_seed(0))
-    >>> digits = Images(torch.zeros(4, 1, 32, 32), torch.tensor([1, 2, 3, 4]))
-    >>> 1 < next(compiled(net, digits, batch_size=2, learning_rate=0.01)) < 4  # doctest: +SKIP
-    True
-    """
+def compiled(net: ConvNet, images: Images, batch_size: int, lr: float) -> Steps:
+    """Train as the idiomatic loop does, with the network passed through ``torch.compile``."""
     torch.compiler.reset()
     # A compiled module is a module, though `torch.compile` promises no more than something to call.
     model = cast(nn.Module, torch.compile(idiomatic_net(net), dynamic=False))
-    return _torch_steps(model, images, batch_size, learning_rate)
+    return torch_steps(model, images, batch_size, lr)
 
 
-def _torch_steps(model: nn.Module, images: Images, batch_size: int, learning_rate: float) -> Iterator[float]:
-    loader = DataLoader(
-        TensorDataset(images.pixels, images.labels), batch_size, shuffle=True, num_workers=0, drop_last=True
-    )
-    criterion = nn.CrossEntropyLoss()
-    optimizer = torch.optim.SGD(model.parameters(), lr=learning_rate)
-    while True:
-        for pixels, labels in loader:
-            optimizer.zero_grad()
-            loss = criterion(model(pixels), labels)
-            loss.backward()
-            optimizer.step()
-            yield loss.item()
-
-
-def jax(net: ConvNet, images: Images, batch_size: int, learning_rate: float) -> Iterator[float]:
+def jax(net: ConvNet, images: Images, batch_size: int, lr: float) -> Steps:
     """Train with JAX: one jitted step, each convolution one matrix product over gathered windows (channels last)."""
     _refuse_padding(net)
     import jax
@@ -164,7 +100,7 @@ def jax(net: ConvNet, images: Images, batch_size: int, learning_rate: float) -> 
 
     def step(weights: Array, pixels: Array, labels: Array, key: Array) -> tuple[Array, Array]:
         loss, gradient = jax.value_and_grad(loss_of)(weights, pixels, labels, key)
-        return jax.tree.map(lambda w, g: w - learning_rate * g, weights, gradient), loss
+        return jax.tree.map(lambda w, g: w - lr * g, weights, gradient), loss
 
     step = jax.jit(step, donate_argnums=0)
     weights = jax.tree.map(jnp.asarray, (filters, linears))
@@ -175,7 +111,7 @@ def jax(net: ConvNet, images: Images, batch_size: int, learning_rate: float) -> 
         yield float(loss)
 
 
-def tensorflow(net: ConvNet, images: Images, batch_size: int, learning_rate: float) -> Iterator[float]:
+def tensorflow(net: ConvNet, images: Images, batch_size: int, lr: float) -> Steps:
     """Train with TensorFlow: one ``tf.function`` step of its own operations (channels last)."""
     _refuse_padding(net)
     import tensorflow as tf
@@ -221,7 +157,7 @@ def tensorflow(net: ConvNet, images: Images, batch_size: int, learning_rate: flo
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, outputs(pixels)))
         for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
-            variable.assign_sub(learning_rate * gradient)
+            variable.assign_sub(lr * gradient)
         return loss
 
     for pixels, labels in _numpy_batches(images, batch_size):
@@ -231,13 +167,15 @@ def tensorflow(net: ConvNet, images: Images, batch_size: int, learning_rate: flo
 def _refuse_padding(net: ConvNet) -> None:
     if net.config.padding:
         raise ValueError(
-            f"padding is {net.config.padding}; this peer's convolutions have none, so it must be 0 (the idiomatic and "
-            "the compiled peer take any)."
+            f"padding is {net.config.padding}; it must be 0, as this loop's convolutions have none (the idiomatic and "
+            "the compiled loop take any)."
         )
 
 
 def _stages(net: ConvNet) -> list[Stage]:
-    return [stage for stage in net.stages if isinstance(stage, Stage)]  # all of them; a ModuleList does not say so
+    return [
+        stage for stage in net.stages if isinstance(stage, Stage)
+    ]  # all of them: a ModuleList holds modules of any type
 
 
 def _numpy(tensor: Tensor) -> np.ndarray:
@@ -262,7 +200,7 @@ def _local_average(side: int) -> np.ndarray:
 
 
 def _numpy_batches(images: Images, batch_size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield shuffled minibatches endlessly: pixels (N, 32, 32, 1) and labels (N,), the last partial one left out."""
+    """Yield shuffled minibatches endlessly: pixels (N, 32, 32, 1) and labels (N,), without a last partial one."""
     pixels, labels = images.pixels.permute(0, 2, 3, 1).numpy(), images.labels.numpy().astype(np.int32)
     random = np.random.default_rng(0)
     while True:
@@ -270,3 +208,9 @@ def _numpy_batches(images: Images, batch_size: int) -> Iterator[tuple[np.ndarray
         for start in range(0, len(labels) - batch_size + 1, batch_size):
             places = order[start : start + batch_size]
             yield pixels[places], labels[places]
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow: warnings and errors only
+    packages = ("jax", "tensorflow", "tensorflow-cpu")
+    steps.main("--json" in sys.argv[1:], steps.LOOPS | available(), packages)
