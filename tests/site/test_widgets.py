@@ -174,7 +174,7 @@ def test_the_graph_ends_with_the_gradient_that_the_framework_has(browser, addres
         assert names == ["x₁", "x₂"]
         titles.append(stepper.find_element(By.CLASS_NAME, "stepper-title").text)
         legal.append(errors == pytest.approx(x.grad.tolist(), abs=5e-4))
-    assert titles == ["The first input is larger", "A tie, even shares", "A tie, first takes all"]
+    assert titles == ["The first input is larger", "A tie, equal shares", "A tie, first takes all"]
     assert legal == [True, True, False]
 
 
