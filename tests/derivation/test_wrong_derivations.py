@@ -455,7 +455,7 @@ def test_a_wrong_backward_pass_is_refused(layer, slip):
 def chapter():
     """What the cells of the chapter define, up to its checked claim."""
     namespace = {"__name__": "__main__"}
-    source = Path(__file__).parents[2] / "book" / "backprop" / "network_layers.md"
+    source = Path(__file__).parents[2] / "book" / "backprop" / "whole_network.md"
     with contextlib.redirect_stdout(io.StringIO()):
         for cell in jupytext.read(source).cells:
             if cell.cell_type == "code" and "hide-input" not in cell.metadata.get("tags", []):
