@@ -1,4 +1,4 @@
-"""Each layer's forward and backward pass, written out from Part I's formulas (chapter "Image layers and the whole network").
+"""Each layer's forward and backward pass, written out from the formulas of Part I (chapters 4 and 5).
 
 No autograd here: a layer keeps what its derivative needs, and ``backward`` turns the gradient at its output into the
 gradient at its input. E is the loss summed over the minibatch throughout.

@@ -5,6 +5,8 @@ from .curves import curves_csv as curves_csv
 from .curves import draw_errors as draw_errors
 from .curves import learning_curves as learning_curves
 from .curves import show_ablation as show_ablation
+from .diagrams import graph as graph
+from .diagrams import lines as lines
 from .drawing import draw as draw
 from .drawing import place as place
 from .figures import DASHES as DASHES

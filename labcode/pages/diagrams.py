@@ -21,6 +21,7 @@ def lines(
     xlabel : label of the horizontal axes.
     logarithmic : titles of the panels with a logarithmic vertical axis.
 
+    >>> from labcode.pages import lines
     >>> figure = lines([0, 1], {"two lines": {"up": [0, 1], "down": [1, 0]}}, "x")
     >>> [line.get_label() for line in figure.axes[0].lines]
     ['up', 'down']
@@ -46,6 +47,7 @@ def graph(places: Mapping[str, tuple[float, float]], arrows: Sequence[str], oper
     arrows : pairs of names separated by a space: "a b" for an arrow from a to b.
     operations : what a node computes, shown above it.
 
+    >>> from labcode.pages import graph
     >>> len(graph({"x": (0, 0), "y": (1, 0)}, ["x y"], {"y": "σ"}).axes[0].texts)  # an arrow, two names, one operation
     4
     """

@@ -458,7 +458,7 @@ def chapter():
     source = Path(__file__).parents[2] / "book" / "backprop" / "whole_network.md"
     with contextlib.redirect_stdout(io.StringIO()):
         for cell in jupytext.read(source).cells:
-            if cell.cell_type == "code" and "hide-input" not in cell.metadata.get("tags", []):
+            if cell.cell_type == "code" and not {"hide-input", "remove-input"} & set(cell.metadata.get("tags", [])):
                 exec(cell.source, namespace)
             if cell.source.startswith("## The checked claim"):
                 break
