@@ -29,7 +29,7 @@ test: $(READY) browser ## check the code, every chapter and the built site
 	$(BIN)/pytest tests/site --dist worksteal
 
 chapters: $(READY) ## execute stale chapters (ALL=1: all; CHAPTER=mnist/data: that one)
-	$(BIN)/python tools/chapters.py $(if $(ALL),--all) $(CHAPTER)
+	$(BIN)/python tools/chapters $(if $(ALL),--all) $(CHAPTER)
 
 reproduce: $(READY) ## train every recorded run from nothing, and compare
 	$(BIN)/python -m labcode fetch

@@ -1,10 +1,12 @@
-"""A browser that can reach nothing but the built site, and how a page is opened in it."""
+"""Start a browser that can reach only the built site, and open pages in it."""
 
 import contextlib
 import functools
 import json
 import os
 import shutil
+import sys
+import tempfile
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
@@ -22,11 +24,11 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-dev-shm-usage",
-    # No name but the site's own address can be looked up: the network is refused.
+    # No host but this machine can be looked up, so that pages cannot use a network.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 
-# Resolves when MathJax, if the page loads it, has typeset the page.
+# Resolves when MathJax has typeset the page, if the page loads it.
 TYPESET = """
 const done = arguments[0];
 const wait = () => window.MathJax?.startup?.promise
@@ -41,12 +43,12 @@ document.querySelectorAll('.toggle-hidden').forEach(e => e.classList.remove('tog
 
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *arguments):
-        """Say nothing: the requests are read from the browser's own log."""
+        """Print nothing: the tests read the requests from the browser's log."""
 
 
 @contextlib.contextmanager
 def serve(folder):
-    """Serve a folder on a free port of this machine; gives the address, with a slash at its end."""
+    """Serve a folder on a free port of this machine; yield the address, which ends in a slash."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
@@ -64,9 +66,9 @@ def set_up(options, profile):
 
 
 def start(profile):
-    """Start the browser with an empty folder for its profile, or return None where there is none.
+    """Start a browser with its profile in an empty folder; return None if there is no browser.
 
-    It is Debian's Chromium if that is installed, else a Chrome or an Edge that Selenium finds.
+    Debian's Chromium if it is installed, otherwise a Chrome or an Edge that Selenium finds.
     """
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     browser = None
@@ -75,18 +77,31 @@ def start(profile):
         options.binary_location = chromium
         browser = webdriver.Chrome(service=Service(driver), options=options)
     else:
-        os.environ["SE_AVOID_BROWSER_DOWNLOAD"] = "true"  # found, not fetched
+        os.environ["SE_AVOID_BROWSER_DOWNLOAD"] = "true"  # use an installed one only
         for kind, options in ((webdriver.Chrome, webdriver.ChromeOptions()), (webdriver.Edge, webdriver.EdgeOptions())):
             with contextlib.suppress(WebDriverException):
                 browser = kind(options=set_up(options, profile))
                 break
     if browser:
-        browser.set_script_timeout(180)  # axe takes its time over the page of the API
+        browser.set_script_timeout(180)  # axe needs long for the API reference
     return browser
 
 
+@contextlib.contextmanager
+def browsing(folder):
+    """Serve a folder and start a browser; yield the browser and the address. Exit if there is no browser."""
+    with tempfile.TemporaryDirectory() as profile, serve(folder) as address:
+        browser = start(profile)
+        if browser is None:
+            sys.exit("This needs Chromium, Chrome or Edge, and its driver (`make browser`).")
+        try:
+            yield browser, address
+        finally:
+            browser.quit()
+
+
 def visit(browser, url):
-    """Open a page, wait for its formulas; return the console's complaints and the requests."""
+    """Open a page and wait for its formulas; return the console's errors and the requested addresses."""
     browser.get_log("browser")
     browser.get_log("performance")
     browser.get(url)
@@ -98,13 +113,13 @@ def visit(browser, url):
 
 
 def screen(browser, width):
-    """Make the window as wide as a phone (below 600 pixels), a tablet or a desk."""
+    """Set the window's width in pixels; below 600 it is a phone."""
     size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 600}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
 
 def restore(browser):
-    """Take back what was asked of the browser: its screen, what its user wishes, what it can do, what it keeps."""
+    """Reset the browser's screen, media preferences, abilities and storage."""
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})

@@ -1,20 +1,19 @@
-"""Where the parts of a page stand: boxes that a test compares with `tests/site/layout.json`.
+"""The positions of the parts of a page, which a test compares with `tests/site/layout.json`.
 
-`python tools/layout.py` measures the built site and writes that file anew, after a change of looks that was meant.
-Only what does not depend on the fonts of a machine is kept: left edges and widths, and the sizes of letters.
+After an intended change of the layout, `python tools/layout.py` measures the built site and writes that file again. It
+keeps only what does not depend on a machine's fonts: left edges, widths and font sizes.
 """
 
 import json
-import os
-import sys
-import tempfile
 from pathlib import Path
 
-from chromium import screen, serve, start, visit
+from chromium import browsing, screen, visit
+
+from labcode.files import write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYOUT = ROOT / "tests" / "site" / "layout.json"
-# Pages whose parts do not come and go with the results.
+# Pages whose parts do not depend on results.
 PAGES = ("appendix/glossary.html", "backprop/logistic.html", "search.html")
 WIDTHS = (360, 768, 1280)
 PARTS = {
@@ -40,7 +39,7 @@ return Object.fromEntries(Object.entries(arguments[0]).flatMap(([name, selector]
 
 
 def measure(browser, address: str) -> dict[str, dict]:
-    """Boxes by page and width of the screen."""
+    """Return the boxes of each page at each screen width."""
     boxes = {}
     for page in PAGES:
         for width in WIDTHS:
@@ -50,21 +49,6 @@ def measure(browser, address: str) -> dict[str, dict]:
     return boxes
 
 
-def main() -> int:
-    with tempfile.TemporaryDirectory() as profile, serve(ROOT / "_build" / "html") as address:
-        browser = start(profile)
-        if browser is None:
-            print("Measuring needs Chromium, Chrome or Edge, and its driver (`make browser`).", file=sys.stderr)
-            return 1
-        try:
-            boxes = measure(browser, address)
-        finally:
-            browser.quit()
-    temporary = LAYOUT.with_suffix(".tmp")
-    temporary.write_text(json.dumps(boxes, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, LAYOUT)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    with browsing(ROOT / "_build" / "html") as (browser, address):
+        write_whole(LAYOUT, json.dumps(measure(browser, address), indent=1) + "\n")

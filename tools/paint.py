@@ -1,15 +1,13 @@
-"""Measure when the largest thing on each page's first screen is painted, on a processor slowed down four times.
+"""Measure the largest contentful paint of each page on a processor slowed down four times.
 
-A measurement, not a test: it depends on the machine. `make paint` builds the site, serves it from this machine to an
-empty browser, and prints the median of three visits a page, in milliseconds, with the layout shift meanwhile.
+This is a measurement, not a test: it depends on the machine. `make paint` builds the site, serves it from this machine
+to an empty browser, and prints for each page the median of three visits in milliseconds, with the layout shift.
 """
 
-import sys
-import tempfile
 from pathlib import Path
 from statistics import median
 
-from chromium import serve, start, visit
+from chromium import browsing, visit
 
 HTML = Path(__file__).resolve().parent.parent / "_build" / "html"
 VISITS = 3
@@ -24,31 +22,23 @@ watch('layout-shift', entry => { if (!entry.hadRecentInput) window.shifted += en
 
 
 def measure(browser, url: str) -> tuple[float, float]:
-    """Milliseconds to the largest paint, and the layout shift, of one visit with an empty cache."""
+    """Return the milliseconds to the largest paint, and the layout shift, of one visit with an empty cache."""
     browser.execute_cdp_cmd("Network.clearBrowserCache", {})
     visit(browser, url)
     browser.execute_async_script("setTimeout(arguments[0], 300)")
     return tuple(browser.execute_script("return [window.painted, window.shifted]"))
 
 
-def main() -> int:
+def main() -> None:
     pages = sorted(path.relative_to(HTML).as_posix() for path in HTML.rglob("*.html") if "_static" not in path.parts)
-    with tempfile.TemporaryDirectory() as profile, serve(HTML) as address:
-        browser = start(profile)
-        if browser is None:
-            print("Measuring needs Chromium, Chrome or Edge, and its driver (`make browser`).", file=sys.stderr)
-            return 1
-        try:
-            browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH})
-            browser.execute_cdp_cmd("Emulation.setCPUThrottlingRate", {"rate": SLOWDOWN})
-            print(f"{'page':36}{'largest paint, ms':>18}{'shift':>8}")
-            for page in pages:
-                paints, shifts = zip(*(measure(browser, address + page) for _ in range(VISITS)), strict=True)
-                print(f"{page:36}{median(paints):18.0f}{max(shifts):8.3f}", flush=True)
-        finally:
-            browser.quit()
-    return 0
+    with browsing(HTML) as (browser, address):
+        browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH})
+        browser.execute_cdp_cmd("Emulation.setCPUThrottlingRate", {"rate": SLOWDOWN})
+        print(f"{'page':36}{'largest paint, ms':>18}{'shift':>8}")
+        for page in pages:
+            paints, shifts = zip(*(measure(browser, address + page) for _ in range(VISITS)), strict=True)
+            print(f"{page:36}{median(paints):18.0f}{max(shifts):8.3f}", flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,20 +1,19 @@
 """Print the whole book as one PDF, `_build/book.pdf`: `make print`, which builds the site first.
 
-Each page of the site is printed by the browser, with its own print style, in the order of the book; what is folded is
-printed open. Links from page to page lead within the PDF.
+The browser prints each page of the site with its print style, in the order of the book and with everything unfolded.
+Links between pages lead within the PDF.
 """
 
 import argparse
 import base64
 import io
-import os
-import sys
-import tempfile
 from pathlib import Path
 
-from chromium import serve, start, visit
+from chromium import browsing, visit
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import ArrayObject, NameObject, NumberObject
+
+from labcode.files import write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 FOOTER = (
@@ -36,9 +35,9 @@ SHEET = {
 
 
 def print_page(browser, url: str) -> tuple[bytes, str, str | None]:
-    """One page as a PDF, its title, and the address of the page that follows it in the book."""
+    """Return one page as a PDF, its title, and the address of the next page of the book."""
     visit(browser, url)
-    # The browser takes dark pages to paper as they are; paper is white.
+    # The browser would print a dark page dark.
     browser.execute_script("document.documentElement.dataset.theme = 'light'")
     title = browser.execute_script("return document.querySelector('article h1').firstChild.textContent.trim()")
     following = browser.execute_script("return document.querySelector('link[rel=next]')?.href")
@@ -47,7 +46,7 @@ def print_page(browser, url: str) -> tuple[bytes, str, str | None]:
 
 
 def bind(pages: dict[str, tuple[bytes, str]]) -> bytes:
-    """Put the PDFs, by address, one behind the other, with a bookmark each."""
+    """Join the PDFs, given by address, with one bookmark per page of the site."""
     book, first = PdfWriter(), {}
     for url, (pdf, title) in pages.items():
         first[url] = len(book.pages)
@@ -65,31 +64,21 @@ def bind(pages: dict[str, tuple[bytes, str]]) -> bytes:
     return data.getvalue()
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--html", type=Path, default=ROOT / "_build" / "html", help="the built site")
-    parser.add_argument("--first", default="index.html", help="the page to begin with")
-    parser.add_argument("--pages", type=int, help="print so many and stop")
+    parser.add_argument("--first", default="index.html", help="the first page to print")
+    parser.add_argument("--pages", type=int, help="how many pages of the site to print (default: all)")
     parser.add_argument("output", type=Path, nargs="?", default=ROOT / "_build" / "book.pdf")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as profile, serve(options.html) as address:
-        browser = start(profile)
-        if browser is None:
-            print("Printing needs Chromium, Chrome or Edge, and its driver (`make browser`).", file=sys.stderr)
-            return 1
-        try:
-            pages, url = {}, address + options.first
-            while url and len(pages) != options.pages:
-                pdf, title, following = print_page(browser, url)
-                pages[url], url = (pdf, title), following
-        finally:
-            browser.quit()
-    temporary = options.output.with_suffix(".tmp")
-    temporary.write_bytes(bind(pages))
-    os.replace(temporary, options.output)
+    with browsing(options.html) as (browser, address):
+        pages, url = {}, address + options.first
+        while url and len(pages) != options.pages:
+            pdf, title, following = print_page(browser, url)
+            pages[url], url = (pdf, title), following
+    write_whole(options.output, bind(pages))
     print(f"{options.output}: {len(pages)} pages of the site")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -12,7 +12,7 @@ const drawDigit = {};
    model     mean and deviation of the training pixels, as labcode.data.mnist takes them
    weights   by name, as in labcode.network.convnet: "stages.0.convolution.weight", ..., "output.bias"
 
-   The sizes that are fixed here are those of the final model; tools/draw.py refuses weights of any other. */
+   The sizes that are fixed here are those of the final model; tools/extensions/draw.py refuses weights of any other. */
 drawDigit.makeNetwork = function makeNetwork(model, weights) {
   const IMAGE = 28, PADDING = 2, FILTER = 5, POOL = 3, STRIDE = 2, WINDOW = 7;
 

@@ -75,7 +75,7 @@ def test_a_chapter_is_added(copy):
     order = yaml.safe_load((copy / "book/_toc.yml").read_text())
     part_two = [chapter["file"] for chapter in order["parts"][1]["chapters"]]
     assert part_two[part_two.index("mnist/training") + 1] == "mnist/inverted"
-    execute("python tools/chapters.py --check mnist/inverted", copy)
+    execute("python tools/chapters --check mnist/inverted", copy)
 
 
 def test_an_ablation_and_then_a_claim_are_added(copy):

@@ -1,16 +1,13 @@
 """What the checks of the built site share. `make test` builds the site, then runs them."""
 
-import sys
 from pathlib import Path
 
+import chromium
 import pytest
 from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).resolve().parents[2]
 HTML = ROOT / "_build" / "html"
-sys.path.insert(0, str(ROOT / "tools"))
-
-import chromium  # noqa: E402  (found by the line above)
 
 
 @pytest.fixture(scope="session")

@@ -69,7 +69,7 @@ def test_without_records_every_claim_is_pending(tmp_path):
 
 
 def test_what_a_pending_claim_lacks_was_asked_for(tmp_path, monkeypatch):
-    """So tools/chapters.py knows that a page which shows it is stale when the record has arrived."""
+    """So tools/chapters knows that a page which shows it is stale when the record has arrived."""
     asked, opening = [], Path.open
 
     def noted(path, *arguments, **options):

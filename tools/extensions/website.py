@@ -1,8 +1,11 @@
-"""What the built site adds to its theme (a Sphinx extension): lighter pages, descriptions, roles that screen readers
-know, and, once the site has an address of its own, a sitemap and a preview for those who share a link.
+"""What the built site adds to its theme (a Sphinx extension).
+
+Lighter pages, MathJax from an installed package, descriptions, roles that screen readers know, and, if the site's
+address is configured, a sitemap and link previews.
 """
 
 import html
+import importlib.util
 import re
 from pathlib import Path
 from urllib.parse import urljoin
@@ -10,16 +13,18 @@ from urllib.parse import urljoin
 from docutils import nodes
 from PIL import Image
 
-# The theme draws its icons with a font and again with 1.5 MB of script. The font, cut down by tools/icons.py, will do.
+from labcode.files import write_whole
+
+# The theme draws its icons with a font and again with 1.5 MB of script. The font is enough; icons.py reduces it.
 ICONS = re.compile(r'<script src="[^"]*fontawesome[^"]*"></script>|<link rel="preload" as="font"[^>]*fontawesome[^>]*>')
-# What a search engine shows of a description.
+# Characters of a description that a search engine shows.
 DESCRIPTION_LENGTH = 160
 # The space in "4 200".
 THOUSANDS = re.compile(r"(?<=\d) (?=\d{3}(?!\d))")
 
 
 def lighten(head: str) -> str:
-    """The theme's part of a page's head without what no page of the book needs.
+    """Return the theme's part of a page's head without the scripts and fonts that no page needs.
 
     >>> lighten('<link href="a.css"/><script src="_static/vendor/fontawesome/6/js/all.min.js?v=1"></script>')
     '<link href="a.css"/>'
@@ -28,7 +33,7 @@ def lighten(head: str) -> str:
 
 
 def description(doctree: nodes.document) -> str:
-    """The page's first paragraph outside of boxes and cells, cut at a word if it is long."""
+    """Return the page's first paragraph outside of boxes and cells, cut between words if it is long."""
     for paragraph in doctree.findall(nodes.paragraph):
         if isinstance(paragraph.parent, nodes.section):
             words = paragraph.astext().split()
@@ -44,7 +49,7 @@ def description(doctree: nodes.document) -> str:
 
 
 def add_to_head(app, pagename, templatename, context, doctree):
-    """Give the templates what they ask for (on `html-page-context`)."""
+    """Give the templates their variables, and each page its description (on `html-page-context`)."""
     context["lighten"] = lighten
     context["html_baseurl"] = app.config.html_baseurl
     about = description(doctree) if doctree else ""
@@ -64,25 +69,26 @@ def add_to_head(app, pagename, templatename, context, doctree):
 
 
 def address(app, pagename: str) -> str:
-    """Where a page stands on the web."""
+    """Return a page's address on the web."""
     return urljoin(app.config.html_baseurl, app.builder.get_target_uri(pagename))
 
 
 def write_sitemap(app, exception):
-    """List all pages for search engines (on `build-finished`): a sitemap holds whole addresses, or nothing."""
+    """List all pages for search engines (on `build-finished`), if the site's address is known."""
     if exception or not app.config.html_baseurl or app.builder.format != "html":
         return
     places = "\n".join(
         f"<url><loc>{html.escape(address(app, page))}</loc></url>" for page in sorted(app.env.found_docs)
     )
-    (app.outdir / "sitemap.xml").write_text(
-        f'<?xml version="1.0" encoding="utf-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{places}\n</urlset>\n',
-        encoding="utf-8",
+    write_whole(
+        Path(app.outdir, "sitemap.xml"),
+        '<?xml version="1.0" encoding="utf-8"?>\n'
+        f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{places}\n</urlset>\n',
     )
 
 
 def keep_numbers_whole(app, doctree, docname):
-    """No line ends within a number in the text (on `doctree-resolved`): its space becomes one that does not break."""
+    """Keep each number on one line: make its space a no-break space (on `doctree-resolved`)."""
     for text in list(doctree.findall(nodes.Text)):
         if isinstance(text.parent, nodes.TextElement) and not isinstance(
             text.parent, nodes.FixedTextElement | nodes.math
@@ -93,7 +99,7 @@ def keep_numbers_whole(app, doctree, docname):
 
 
 def whole_numbers(text: str) -> str:
-    """Return ``text`` with a space that does not break between the thousands of a number.
+    """Return ``text`` with no-break spaces between the thousands of a number.
 
     >>> whole_numbers("4 200 and 1 800 images, 3 seeds").count(" ")
     5
@@ -102,11 +108,11 @@ def whole_numbers(text: str) -> str:
 
 
 def read_again_for_assets(app, env, added, changed, removed):
-    """Have one page built when a style sheet or a script changed (on `env-get-outdated`).
+    """Build one page again when a style sheet or a script changed (on `env-get-outdated`).
 
-    Sphinx copies them only at the end of a build that builds some page.
+    Sphinx copies them only at the end of a build that builds a page.
     """
-    for folder in app.config.html_static_path:  # extensions add single files to them
+    for folder in app.config.html_static_path:  # some of them are single files, added by extensions
         for file in filter(Path.is_file, Path(app.srcdir, folder).glob("*")):
             built = Path(app.outdir, "_static", file.name)
             if built.exists() and built.read_bytes() != file.read_bytes():
@@ -114,8 +120,20 @@ def read_again_for_assets(app, env, added, changed, removed):
     return []
 
 
+def bring_mathjax(app, config):
+    """Serve the one file of MathJax that the site needs from the site itself (on `config-inited`).
+
+    The package `sphinx-mathjax-offline`, used as an extension, would copy all of MathJax (31 MB). The "full" file
+    includes all TeX extensions, so that none is looked for elsewhere.
+    """
+    package = importlib.util.find_spec("sphinx-mathjax-offline")
+    script = Path(package.origin).parent / "static" / "mathjax" / "tex-svg-full.js"
+    config.html_static_path = [*config.html_static_path, str(script)]
+    config.mathjax_path = script.name
+
+
 def visit_citation(translator, node):
-    """Sources are the items of a list: docutils gives them a role that the standard has withdrawn."""
+    """Mark a source as an item of a list: docutils gives it a role that the ARIA standard has withdrawn."""
     type(translator).visit_citation(translator, node)
     translator.body[-1] = translator.body[-1].replace('role="doc-biblioentry"', 'role="listitem"')
 
@@ -125,7 +143,7 @@ def depart_citation(translator, node):
 
 
 def visit_image(translator, node):
-    """A picture says its size before it has come, so that what stands below it stays in place."""
+    """Write the size of a picture into the page, so that nothing below it moves when it has loaded."""
     type(translator).visit_image(translator, node)
     file = Path(translator.builder.srcdir, node["candidates"].get("*", node["uri"]))
     if file.suffix == ".png":
@@ -141,6 +159,7 @@ def depart_image(translator, node):
 def setup(app):
     app.add_node(nodes.image, override=True, html=(visit_image, depart_image))
     app.add_node(nodes.citation, override=True, html=(visit_citation, depart_citation))
+    app.connect("config-inited", bring_mathjax)
     app.connect("env-get-outdated", read_again_for_assets)
     app.connect("doctree-resolved", keep_numbers_whole)
     app.connect("html-page-context", add_to_head)

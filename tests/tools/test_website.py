@@ -1,22 +1,16 @@
-"""tools/website.py: a changed style sheet or script reaches the site, and no line ends within a number."""
+"""tools/extensions/website.py: a changed style sheet or script reaches the site, and numbers stay on one line."""
 
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import website
 from docutils import nodes
 from docutils.utils import new_document
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tools"))
-
-import website  # noqa: E402  (found by the line above)
 
 
 @pytest.fixture
 def building(tmp_path):
-    """A build whose style sheet was copied before, and to whose static files an extension has added one by itself."""
+    """A build whose style sheet was copied before, and to which an extension has added a single static file."""
     source, site = tmp_path / "book", tmp_path / "site"
     for folder in (source / "_assets", site / "_static"):
         folder.mkdir(parents=True)
@@ -34,7 +28,7 @@ def test_equal_files_build_nothing(building):
     assert outdated(building) == []
 
 
-def test_a_changed_file_builds_a_page_so_that_it_is_copied(building):
+def test_a_changed_file_builds_a_page_and_so_is_copied(building):
     (building.srcdir / "_assets" / "book.css").write_text("p { color: red }")
     assert outdated(building) == ["index"]
 
@@ -44,7 +38,7 @@ def test_before_the_first_build_there_is_nothing_to_compare(building):
     assert outdated(building) == []
 
 
-def test_the_space_within_a_number_does_not_break_and_others_do():
+def test_only_the_space_within_a_number_is_a_no_break_space():
     text = "Of 4 200 images 84 000 updates; 20 epochs, 8 seeds, 1 2345"
     marked = website.whole_numbers(text).replace("\u00a0", "~")
     assert marked == "Of 4~200 images 84~000 updates; 20 epochs, 8 seeds, 1 2345"

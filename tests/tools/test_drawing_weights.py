@@ -1,23 +1,18 @@
-"""tools/draw.py: the scripts that it writes give the weights back, and other networks are refused."""
+"""tools/extensions/draw.py: its scripts give the weights back, and networks that it cannot compute are refused."""
 
 import base64
 import json
 import re
-import sys
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
+import draw
 import numpy as np
 import pytest
 
 from labcode.network import FINAL_MODEL, ConvNet, TrainedNet
 from labcode.network.weights import save
 from labcode.seeds import stream
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
-
-import draw
 
 SMALL = replace(FINAL_MODEL, width=3, hidden=4)
 

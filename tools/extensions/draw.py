@@ -1,20 +1,20 @@
-"""The weights of the page on which the reader draws, as scripts: a Sphinx extension writes them into the site.
+"""The weights of the drawing page as scripts (a Sphinx extension writes them into the site).
 
-A page that was opened from a disk may run scripts beside it but not read files, so the weights are scripts too: text
-in pieces, so that the page can show how far it has come. They are made from the one file that ships with `labcode`
-whenever the site is built, and never committed.
+A page opened from a disk may run the scripts beside it but not read files, so the weights are scripts: text in pieces,
+so that the page can show its progress. They are made from the weights that ship with `labcode` whenever the site is
+built, and never committed.
 
-Each weight is a whole number of 16 bits times a scale, one scale a tensor. Measured on the final model's architecture
+Each weight is a 16-bit integer times a scale, with one scale per tensor. Measured on the final model's architecture
 and 100 test digits (the page promises logits within 0.001 of labcode's):
 
-    format                    logits off by at most    text    gzipped
-    float32                   0                        5.0 MB  3.8 MB
-    float16                   0.0008                   2.5 MB  1.9 MB
-    16 bits, a scale a tensor 0.0001                   2.5 MB  1.9 MB
-    8 bits, a scale a filter  0.02                     1.3 MB  1.0 MB
+    format                         largest error of a logit    text    gzipped
+    float32                        0                           5.0 MB  3.8 MB
+    float16                        0.0008                      2.5 MB  1.9 MB
+    16 bits, one scale per tensor  0.0001                      2.5 MB  1.9 MB
+    8 bits, one scale per filter   0.02                        1.3 MB  1.0 MB
 
-Weights of one tensor are of similar size, so equal steps serve them better than float16's, which spends bits on
-numbers near 0.
+The weights of a tensor have similar sizes, so equal steps suit them better than float16, which spends bits on numbers
+near 0.
 """
 
 import base64
@@ -25,8 +25,12 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import safe_open
+from sphinx.errors import ExtensionError
 
-ROOT = Path(__file__).resolve().parent.parent
+from labcode.errors import LabcodeError
+from labcode.files import write_whole
+
+ROOT = Path(__file__).resolve().parents[2]
 WEIGHTS = ROOT / "labcode" / "network" / "final.safetensors"
 FOLDER = "draw-weights"  # within the site's _static
 PIECES = 8
@@ -45,29 +49,29 @@ UNDERSTOOD = {
 }
 
 
-class DrawError(Exception):
-    """Weights that the page cannot use; the message is a sentence."""
+class DrawError(LabcodeError):
+    """Weights that the page cannot use."""
 
 
 def read(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
-    """The header's words on pixels, and the weights by name."""
+    """Return what the header says about pixels, and the weights by name."""
     if not path.is_file():
-        raise DrawError(f"There is no {path.name} in {path.parent.name}: the page that draws needs the final model.")
+        raise DrawError(f"There is no {path.name} in {path.parent.name}: the drawing page needs the final model.")
     with safe_open(path, framework="np") as file:
         header = file.metadata()
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dictionary
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
     network, pixels = json.loads(header["network"]), json.loads(header["pixels"])
     for setting, value in UNDERSTOOD.items():
         if network.get(setting, value) != value:
             raise DrawError(
-                f"{path.name} holds a network whose {setting} is {network[setting]!r}; the script of the page "
-                f"computes {value!r}."
+                f"{path.name} holds a network whose {setting} is {network[setting]!r}; "
+                f"the page's script computes {value!r}."
             )
     return pixels, tensors
 
 
 def scripts(path: Path = WEIGHTS) -> dict[str, str]:
-    """The scripts by file name: `model.js` says what is to come, the others bring it."""
+    """Return the scripts by file name: `model.js` describes the weights, the others hold them in pieces."""
     pixels, tensors = read(path)
     described, parts = [], []
     for name, weights in tensors.items():
@@ -75,7 +79,7 @@ def scripts(path: Path = WEIGHTS) -> dict[str, str]:
         described.append({"name": name, "size": weights.size, "scale": scale})
         parts.append(np.rint(weights.ravel().astype(float) / scale).astype("<i2").tobytes())
     data = b"".join(parts)
-    # Part of the names, so that a browser never mixes pieces of two models from its cache.
+    # The digest is part of the names, so that a browser never mixes pieces of two models from its cache.
     digest = hashlib.sha256(data).hexdigest()[:12]
     length = -(-len(data) // PIECES)
     names = [f"{digest}-{number}.js" for number in range(PIECES)]
@@ -88,19 +92,16 @@ def scripts(path: Path = WEIGHTS) -> dict[str, str]:
 
 
 def write(folder: Path, path: Path = WEIGHTS) -> None:
-    """Replace the folder of scripts in the site, unless it holds these already."""
+    """Replace the folder of scripts in the site, unless it holds the same scripts already."""
     files = scripts(path)
     if folder.is_dir() and {file.name: file.read_text() for file in folder.iterdir()} == files:
         return
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     for name, text in files.items():
-        (folder / name).write_text(text, encoding="utf-8")
+        write_whole(folder / name, text)
 
 
 def write_after_build(app, exception) -> None:
-    from sphinx.errors import ExtensionError
-
     if exception is None and app.builder.format == "html":
         try:
             write(Path(app.outdir) / "_static" / FOLDER)

@@ -1,7 +1,7 @@
-"""The theme's icons, cut down to those that the pages show (a Sphinx extension).
+"""The theme's icons, reduced to those that the pages show (a Sphinx extension).
 
-The theme brings all of Font Awesome three times over, as style sheets, as fonts and as scripts: 700 KB compressed on
-the first page that a reader opens. The book shows some thirty icons, all of one font.
+The theme includes all of Font Awesome three times, as style sheets, fonts and scripts: 700 KB compressed on the first
+page that a reader opens. The book shows about thirty icons, all from one font.
 """
 
 import base64
@@ -14,16 +14,18 @@ import pydata_sphinx_theme
 from fontTools import subset
 from fontTools.ttLib import TTFont
 
+from labcode.files import write_whole
+
 THEME = Path(pydata_sphinx_theme.__file__).parent / "theme" / "pydata_sphinx_theme" / "static"
 NAMED = re.compile(r"\bfa-([a-z0-9-]+)")
-# Style sheets name an icon by its place in the font.
+# Style sheets name an icon by its code point.
 PLACED = re.compile(r"\\(f[0-9a-f]{3})\b")
 RULE = re.compile(r'((?:\.fa-[a-z0-9-]+:before,?)+)\{content:"\\([0-9a-f]+)"\}')
 FACE = re.compile(r"@font-face\{[^}]*\}")
 
 
 def rules(css: str, names: set[str]) -> str:
-    r"""The style sheet without the icons that have none of the names, and without its fonts.
+    r"""Return the style sheet with only the icons of these names, and without its fonts.
 
     >>> sheet = r'.fa-a:before{content:"\f1"}.fa-b:before,.fa-c:before{content:"\f2"}@font-face{src:url(a)}'
     >>> print(rules(sheet, {"c"}))
@@ -33,8 +35,8 @@ def rules(css: str, names: set[str]) -> str:
     return FACE.sub("", kept)
 
 
-def cut_down(app, exception):
-    """Replace Font Awesome in the built site (on `build-finished`)."""
+def reduce_icons(app, exception):
+    """Replace Font Awesome in the built site by the icons in use (on `build-finished`)."""
     if exception or app.builder.format != "html":
         return
     static = app.outdir / "_static"
@@ -49,12 +51,11 @@ def cut_down(app, exception):
         if place not in path.parents:
             codes.update(PLACED.findall(path.read_text(encoding="utf-8")))
     shutil.rmtree(place)
-    (place / "css").mkdir(parents=True)
-    (place / "css/all.min.css").write_text(css + face(original / "webfonts/fa-solid-900.ttf", codes), encoding="utf-8")
+    write_whole(place / "css/all.min.css", css + face(original / "webfonts/fa-solid-900.ttf", codes))
 
 
 def face(font: Path, codes: set[str]) -> str:
-    """The font with these icons alone, within the style sheet: a page opened from a file may not load a font's file."""
+    """Return a rule with the font's icons of these codes embedded: a page on a disk may not load font files."""
     icons = TTFont(font)
     cut = subset.Subsetter()
     cut.populate(unicodes=[int(code, 16) for code in codes])
@@ -68,6 +69,6 @@ def face(font: Path, codes: set[str]) -> str:
 
 
 def setup(app):
-    # After the downloads and all else that writes pages.
-    app.connect("build-finished", cut_down, priority=900)
+    # After everything else that writes pages.
+    app.connect("build-finished", reduce_icons, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

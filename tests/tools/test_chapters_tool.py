@@ -1,0 +1,278 @@
+"""tools/chapters, on a book of two chapters: what makes a snapshot stale, and what an execution writes."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from chapters import __main__ as command
+from chapters import pairs
+from chapters.execute import label_figure
+from chapters.pairs import name_of
+from chapters.stale import stale_chapters
+
+ROOT = Path(__file__).resolve().parents[2]
+HEADER = """---
+kernelspec:
+  display_name: Python 3
+  language: python
+  name: python3
+---
+
+# A page
+
+"""
+
+
+def cell(*lines):
+    return "\n".join(["```{code-cell} ipython3", *lines, "```", "", ""])
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A project of two chapters that share a package but not its modules, executed once."""
+    root = tmp_path_factory.mktemp("project")
+    files = {
+        "requirements.txt": "# why\nnumpy==2.0\n",
+        "constraints.txt": "six==1.17\n",
+        "lab/__init__.py": "",
+        "lab/used.py": "VALUE = 1\n",
+        "lab/unused.py": "VALUE = 1\n",
+        "book/part/one.md": HEADER + cell("from lab.used import VALUE", "print(VALUE)"),
+        "book/part/two.md": HEADER
+        + cell("from pathlib import Path", "records = Path('../records')")
+        + cell("print((records / 'run.json').read_text())")
+        + cell("try:", "    open(records / 'later.json')", "except FileNotFoundError as error:")[:-5]
+        + "    print('later')\n```\n\n"
+        + cell("print(sorted(path.name for path in (records / 'sweep').iterdir()))")
+        + cell("print(sorted(name for name in globals() if not name.startswith('_')))"),
+        "book/records/run.json": "12",
+        "book/records/sweep/a.json": "",
+    }
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        enter(root, patch)
+        assert command.main([]) == 0
+    return root
+
+
+def enter(root, patch):
+    patch.setattr(pairs, "ROOT", root)
+    patch.setattr(pairs, "BOOK", root / "book")
+    patch.setenv("PYTHONPATH", str(root))
+
+
+@pytest.fixture
+def project(made, tmp_path, monkeypatch):
+    root = shutil.copytree(made, tmp_path / "project")
+    enter(root, monkeypatch)
+    return root
+
+
+def stale():
+    return {name_of(page): reasons for page, reasons in stale_chapters(pairs.chapters()).items()}
+
+
+def files_of(root):
+    """Contents and time of last change of every file in the book."""
+    files = [path for path in (root / "book").rglob("*") if path.is_file()]
+    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+
+
+def snapshot(source):
+    return nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+
+
+def printed(source):
+    return "".join(output.text for cell in snapshot(source).cells for output in cell.get("outputs", []))
+
+
+def test_fresh_copy_has_nothing_stale(project, capsys):
+    assert stale() == {}
+    assert command.main(["--check"]) == 0
+    assert command.main([]) == 0
+    assert "No chapter is stale" in capsys.readouterr().out
+
+
+def test_executing_again_changes_no_byte_and_touches_no_file(project):
+    before = files_of(project)
+    assert command.main(["--all"]) == 0
+    assert files_of(project) == before
+
+
+def test_watching_leaves_no_name_in_the_chapter(project):
+    names = printed(project / "book/part/two.md").splitlines()[-1]
+    assert "watch" not in names
+    assert "'records'" in names
+
+
+def test_imported_module_makes_only_its_chapter_stale(project):
+    (project / "lab/used.py").write_text("VALUE = 2\n")
+    assert stale() == {"part/one": ["lab/used.py changed"]}
+    assert command.main(["--check"]) == 1
+    before = files_of(project)
+    assert command.main([]) == 0
+    changed = [name for name, file in files_of(project).items() if file != before[name]]
+    assert changed == ["one.ipynb"]
+    assert printed(project / "book/part/one.md") == "2\n"
+
+
+def test_module_that_no_chapter_imports_makes_nothing_stale(project):
+    (project / "lab/unused.py").write_text("VALUE = 2\n")
+    assert stale() == {}
+
+
+def test_source_makes_its_chapter_stale(project):
+    source = project / "book/part/one.md"
+    source.write_text(source.read_text() + "One more sentence.\n")
+    assert stale() == {"part/one": ["one.md changed"]}
+
+
+def test_changed_missing_and_new_records_make_their_chapter_stale(project):
+    (project / "book/records/run.json").write_text("13")
+    assert stale() == {"part/two": ["book/records/run.json changed"]}
+    (project / "book/records/run.json").unlink()
+    assert stale() == {"part/two": ["book/records/run.json is gone"]}
+    (project / "book/records/run.json").write_text("12")
+    (project / "book/records/later.json").write_text("")
+    assert stale() == {"part/two": ["book/records/later.json is new"]}
+
+
+def test_new_file_in_a_listed_folder_makes_its_chapter_stale(project):
+    (project / "book/records/sweep/b.json").write_text("")
+    assert stale() == {"part/two": ["book/records/sweep/ changed"]}
+
+
+def test_changed_pin_makes_every_chapter_stale_and_a_changed_comment_none(project):
+    (project / "requirements.txt").write_text("# another comment\nnumpy==2.0  # here too\n")
+    assert stale() == {}
+    (project / "constraints.txt").write_text("six==1.18\n")
+    reason = ["a pinned version changed"]
+    assert stale() == {"part/one": reason, "part/two": reason}
+
+
+def test_stub_that_lazy_imports_open_does_not_count(project):
+    """A chapter depends on the modules that it imported, not on the stub that lists a package's names."""
+    (project / "lab/__init__.py").write_text(
+        "import lazy_loader\n__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)\n"
+    )
+    (project / "lab/__init__.pyi").write_text("from .used import VALUE as VALUE\nfrom .unused import OTHER as OTHER\n")
+    source = project / "book/part/one.md"
+    source.write_text(HEADER + cell("from lab import VALUE"))
+    assert command.main(["part/one"]) == 0
+    assert list(snapshot(source).metadata.made_from.reads) == ["lab/__init__.py", "lab/used.py"]
+
+
+@pytest.mark.parametrize("damage", ["", "{}", '{"metadata": {"made_from": []}}'])
+def test_damaged_snapshot_is_stale(project, damage):
+    (project / "book/part/one.ipynb").write_text(damage)
+    assert stale() == {"part/one": ["its snapshot does not say what it was made from"]}
+
+
+def test_failing_cell_is_named_and_writes_nothing(project, capsys):
+    source = project / "book/part/one.md"
+    source.write_text(source.read_text() + cell("ratio = 1 / 0"))
+    before = files_of(project)
+    assert command.main([]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "Chapter part/one: code cell 2, which begins `ratio = 1 / 0`, raised ZeroDivisionError: division by zero."
+    )
+    assert files_of(project) == before
+
+
+def test_other_chapters_are_executed_when_one_fails(project):
+    (project / "book/part/one.md").write_text(HEADER + cell("1 / 0"))
+    (project / "book/records/run.json").write_text("13")
+    assert command.main([]) == 1
+    assert list(stale()) == ["part/one"]
+
+
+def test_unknown_chapter_is_refused(project, capsys):
+    assert command.main(["part/three"]) == 1
+    message = "'part/three' is not a chapter. The chapters are: part/one, part/two."
+    assert capsys.readouterr().err.strip() == message
+
+
+@pytest.mark.parametrize("name", ["part/one", "book/part/one.md", "./book/part/one.ipynb"])
+def test_chapter_is_found_by_its_name_and_by_either_path(project, name):
+    assert pairs.find(name) == project / "book/part/one.md"
+
+
+PICTURE = (
+    "from IPython.display import display",
+    "label = {'labcode': {'alt': 'A dot.', 'caption': 'One dot.', 'name': 'fig-dot'}}",
+    "display({'text/plain': 'One dot.'}, metadata=label, raw=True)",
+)
+
+
+def test_text_of_a_figure_reaches_the_metadata_of_its_cell(project):
+    own = "```{code-cell} ipython3\n:mystnb: {image: {width: 50%}, figure: {name: fig-own}}\n\n"
+    source = project / "book/part/one.md"
+    source.write_text(HEADER + cell(*PICTURE) + own + "\n".join(PICTURE) + "\n```\n")
+    assert command.main(["part/one"]) == 0
+    first, second = (cell for cell in snapshot(source).cells if cell.cell_type == "code")
+    assert first.metadata.mystnb == {
+        "image": {"alt": "A dot."},
+        "figure": {"caption": "One dot.", "name": "fig-dot"},
+    }
+    # What the author wrote in the source stays.
+    assert second.metadata.mystnb == {
+        "image": {"alt": "A dot.", "width": "50%"},
+        "figure": {"caption": "One dot.", "name": "fig-own"},
+    }
+    # tests/book/test_chapters.py compares the metadata of source and snapshot after the same call.
+    written = [cell for cell in pairs.notebook_from(source).cells if cell.cell_type == "code"]
+    for ours, theirs in zip(written, (first, second), strict=True):
+        ours["outputs"] = theirs.outputs
+        label_figure(ours)
+        assert ours.metadata == theirs.metadata
+
+
+def test_cell_with_a_figure_shows_nothing_else(project, capsys):
+    (project / "book/part/one.md").write_text(HEADER + cell(*PICTURE, "7"))
+    assert command.main(["part/one"]) == 1
+    assert "a cell with a figure shows only that figure" in capsys.readouterr().err
+
+
+def test_plain_build_shows_what_the_sources_say(project):
+    """An author edits a function and runs `jupyter-book build book`."""
+    shutil.copytree(ROOT / "tools", project / "tools", ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in ("_assets", "_templates"):
+        shutil.copytree(ROOT / "book" / folder, project / "book" / folder)
+    for file in ("_config.yml", "pyproject.toml", "README.md", "LICENSE", "CITATION.cff", "book/LICENSE"):
+        shutil.copy(ROOT / file, project / file)
+    shutil.copytree(ROOT / "labcode", project / "labcode", ignore=shutil.ignore_patterns("__pycache__"))
+    (project / "book/references.bib").touch()
+    (project / "book/_toc.yml").write_text("format: jb-book\nroot: part/one\nchapters:\n  - file: part/two\n")
+    tool = Path(sys.executable).parent / "jupyter-book"
+
+    def build():
+        command = [tool, "build", "book", "-W", "--keep-going"]
+        return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+
+    def page():
+        return (project / "_build/html/part/one.html").read_text(encoding="utf-8")
+
+    (project / "lab/used.py").write_text("VALUE = 'from the edited function'\n")
+    built = build()
+    assert built.returncode == 0, built.stdout + built.stderr
+    assert "part/one is stale: lab/used.py changed" in built.stdout
+    assert "part/two is stale" not in built.stdout
+    assert "from the edited function" in page()
+    # Contents decide, not dates: the snapshot is new and bears an old date, as a restored copy can.
+    (project / "lab/used.py").write_text("VALUE = 'from the second edit'\n")
+    assert command.main([]) == 0
+    os.utime(project / "book/part/one.ipynb", (1e9, 1e9))
+    assert build().returncode == 0
+    assert "from the second edit" in page()
+    # An author's mistake stops the build with the same sentence as the command line.
+    (project / "lab/used.py").write_text("VALUE = 1 / 0\n")
+    built = build()
+    assert built.returncode != 0
+    assert "Chapter part/one: code cell 1" in built.stderr + built.stdout

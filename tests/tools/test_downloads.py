@@ -1,0 +1,54 @@
+"""tools/extensions/downloads.py: a build writes scripts, curves and the student edition into the site."""
+
+from types import SimpleNamespace
+
+import downloads
+import pytest
+from chapters.student import student_edition
+from sphinx.errors import ExtensionError
+
+from labcode.pages import curves_csv
+from labcode.study import RECORDS
+from labcode.study.ablation import LEARNING_RATES
+
+
+def building(site, *pages):
+    """What a build of the site tells its extensions."""
+    return SimpleNamespace(
+        builder=SimpleNamespace(format="html"), outdir=site, env=SimpleNamespace(found_docs=set(pages))
+    )
+
+
+@pytest.fixture
+def records(tmp_path):
+    """A folder that holds all runs of the learning rates, and no others."""
+    folder = tmp_path / "records"
+    folder.mkdir()
+    for experiment in LEARNING_RATES.experiments():
+        (folder / f"{experiment.name}.json").write_bytes((RECORDS / f"{experiment.name}.json").read_bytes())
+    return folder
+
+
+def test_curves_are_written_for_ablations_whose_runs_are_all_recorded(tmp_path, records):
+    downloads.write_curves(tmp_path, records)
+    written = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.glob("*.csv")}
+    assert written == {"learning_rates.csv": curves_csv(LEARNING_RATES)}
+
+
+def test_a_damaged_record_stops_the_build(tmp_path, records, monkeypatch):
+    next(records.iterdir()).write_text("nonsense")
+    monkeypatch.setattr(downloads.write_curves, "__defaults__", (records,))
+    with pytest.raises(ExtensionError, match="is damaged"):
+        downloads.write_downloads(building(tmp_path / "site"), None)
+
+
+def test_a_build_gets_scripts_and_the_student_edition_unless_it_failed(tmp_path, records, monkeypatch):
+    monkeypatch.setattr(downloads.write_curves, "__defaults__", (records,))
+    site = tmp_path / "site"
+    downloads.write_downloads(building(site, "mnist/data"), ValueError("the build failed"))
+    assert not site.exists()
+    downloads.write_downloads(building(site, "mnist/data"), None)
+    assert (site / "student-edition.zip").read_bytes() == student_edition()
+    script = (site / "_sources/mnist/data.py").read_text(encoding="utf-8")
+    compile(script, "data.py", "exec")
+    assert "from labcode" in script

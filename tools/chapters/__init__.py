@@ -1,0 +1,9 @@
+"""Chapters in pairs: `name.md`, which people edit, and `name.ipynb`, its last execution (the snapshot).
+
+pairs.py             where chapters are, and a source as a notebook
+stale.py             what a snapshot was made from, and whether that has changed
+execute.py           run a chapter in a new kernel and write its snapshot
+student.py           copies to work in, with the solutions left blank
+sphinx_extension.py  execute stale chapters before a build reads them
+__main__.py          the command line: `python tools/chapters [--all] [--check] [--student] [chapter ...]`
+"""

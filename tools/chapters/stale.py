@@ -1,0 +1,95 @@
+"""Whether a snapshot still shows its source.
+
+A snapshot keeps in its metadata what it was made from: digests of its source, of the repository's modules that its
+kernel imported, of the repository's files that its kernel opened, and of the pinned versions. It is stale when one of
+them has changed. Contents are compared, never dates, so nothing is stale in a fresh clone.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+from chapters import pairs
+from chapters.pairs import snapshot_of
+
+PIN_FILES = ("requirements.txt", "constraints.txt")
+# The key of a notebook's metadata that says what the snapshot was made from.
+MADE_FROM = "made_from"
+
+
+def digest(data: bytes) -> str:
+    """Return twelve hexadecimal digits of SHA-256: enough to notice a change, and short to read."""
+    return hashlib.sha256(data).hexdigest()[:12]
+
+
+def digest_of(path: str) -> str:
+    """Return the digest of a file, or of a folder's list of names if ``path`` ends in a slash."""
+    place = pairs.ROOT / path
+    if path.endswith("/") and place.is_dir():
+        names = sorted(entry.name for entry in place.iterdir() if not is_private(entry.name))
+        return digest("\n".join(names).encode())
+    if not path.endswith("/") and place.is_file():
+        return digest(place.read_bytes())
+    return "absent"
+
+
+def digest_of_pins() -> str:
+    """Return the digest of the `name==version` lines, in any order and without comments."""
+    pins = set()
+    for name in PIN_FILES:
+        path = pairs.ROOT / name
+        if path.exists():
+            lines = (line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
+            pins.update(line for line in lines if "==" in line)
+    return digest("\n".join(sorted(pins)).encode())
+
+
+def is_private(name: str) -> bool:
+    """Return whether tools made a file or folder of this name, not people."""
+    return name.startswith(".") or name in ("_build", "__pycache__") or name.endswith(".egg-info")
+
+
+def digests_of_reads(opened: list[str], imported: list[str], listed: list[str]) -> dict[str, str]:
+    """Return the digests of what a kernel read, by path relative to the repository.
+
+    Parameters
+    ----------
+    opened : files that were opened for reading, whether they exist or not
+    imported : files of the imported modules
+    listed : folders whose names were listed
+    """
+    # Python code counts when it was imported. It is also opened for a traceback, and stubs for names imported lazily.
+    paths = [path for path in opened if not path.endswith((".py", ".pyc", ".pyi"))]
+    paths += [path for path in imported if path.endswith(".py")]
+    # A package may look for its libraries in folders that do not exist.
+    paths += [f"{path}/" for path in listed if (pairs.ROOT / path).is_dir()]
+    paths = sorted(Path(path).as_posix() + "/" * path.endswith("/") for path in paths)
+    return {path: digest_of(path) for path in paths if not any(is_private(part) for part in Path(path).parts)}
+
+
+def stale_because(source: Path) -> list[str]:
+    """Return why the chapter's snapshot does not show its source; an empty list if it does."""
+    snapshot = snapshot_of(source)
+    if not snapshot.exists():
+        return ["it has no snapshot yet"]
+    try:
+        made_from = json.loads(snapshot.read_text(encoding="utf-8"))["metadata"][MADE_FROM]
+        reads = made_from["reads"].items()
+        reasons = []
+        if made_from["source"] != digest(source.read_bytes()):
+            reasons.append(f"{source.name} changed")
+        if made_from["pins"] != digest_of_pins():
+            reasons.append("a pinned version changed")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ["its snapshot does not say what it was made from"]
+    for path, before in reads:
+        now = digest_of(path)
+        if now != before:
+            reasons.append(f"{path} {'is new' if before == 'absent' else 'is gone' if now == 'absent' else 'changed'}")
+    return reasons
+
+
+def stale_chapters(sources: list[Path]) -> dict[Path, list[str]]:
+    """Return the stale ones of these chapters, each with the reasons."""
+    reasons = {source: stale_because(source) for source in sources}
+    return {source: why for source, why in reasons.items() if why}

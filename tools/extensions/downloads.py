@@ -1,0 +1,69 @@
+"""What readers can download from the site (a Sphinx extension), made whenever the site is built and never committed.
+
+* each chapter as a script, beside its notebook;
+* the numbers behind the ablations' figures: a figure's caption (labcode.pages.curves) names the file of its ablation;
+* the student edition, as one zip.
+"""
+
+from pathlib import Path
+
+import jupytext
+from chapters import pairs
+from chapters.student import student_edition
+from sphinx.errors import ExtensionError
+
+from labcode.files import write_whole
+from labcode.pages import curves_csv
+from labcode.study import ABLATIONS, RECORDS, MissingRecordError, RecordError
+
+
+def write_downloads(app, exception) -> None:
+    """Write all downloads into the site (on `build-finished`)."""
+    if exception or app.builder.format != "html":
+        return
+    site = Path(app.outdir)
+    for page in app.env.found_docs:
+        write_whole(site / "_sources" / f"{page}.py", script(page))
+    try:
+        write_curves(site / "curves")
+    except RecordError as error:
+        raise ExtensionError(str(error)) from error
+    write_whole(site / "student-edition.zip", student_edition())
+
+
+def script(page: str) -> str:
+    """Return the chapter as a Python script: its prose in comments, no outputs."""
+    return jupytext.writes(pairs.notebook_from(pairs.BOOK / f"{page}.md"), fmt="py:percent")
+
+
+def write_curves(folder: Path, records: Path = RECORDS) -> None:
+    """Write the curves of each ablation whose runs are all recorded; no page shows the others."""
+    for name, ablation in ABLATIONS.items():
+        try:
+            text = curves_csv(ablation, records)
+        except MissingRecordError:
+            continue
+        write_whole(folder / f"{name}.csv", text)
+
+
+def add_script_button(app, pagename, templatename, context, doctree) -> None:
+    """Offer the script among the downloads of the page's header (on `html-page-context`, after the theme)."""
+    for group in context["header_buttons"]:
+        if group.get("label") == "download-buttons":
+            group["buttons"].insert(
+                1,
+                {
+                    "type": "link",
+                    "url": f"{context['pathto']('_sources', 1)}/{pagename}.py",
+                    "text": ".py",
+                    "tooltip": "Download as a script",
+                    "icon": "fas fa-file-code",
+                    "label": "download-script-button",
+                },
+            )
+
+
+def setup(app):
+    app.connect("html-page-context", add_script_button, priority=502)
+    app.connect("build-finished", write_downloads)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
