@@ -19,6 +19,7 @@ from .gallery import Gallery as Gallery
 from .playground import SoftmaxPlayground as SoftmaxPlayground
 from .sentences import Sentence as Sentence
 from .sentences import SentenceError as SentenceError
+from .sentences import expect as expect
 from .sentences import paragraph as paragraph
 from .sentences import say as say
 from .stepper import Stepper as Stepper

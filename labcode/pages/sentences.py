@@ -2,39 +2,33 @@
 
 How a chapter uses them
 -----------------------
-Read the runs, then say what they show. The numbers come from `labcode.study.results` or from a claim's decision, by
-name; the text names them in braces; each condition is a Python expression in the same names:
+Read the runs, name the numbers, then say what they show. The text names its numbers in braces, and each condition is a
+Python expression; both are evaluated where the call stands, as in `numexpr.evaluate`:
 
 >>> from labcode.study import results
 >>> from labcode.study.ablation import STAGES
 >>> one, two, three = results(STAGES).values()
->>> say(
-...     "A second stage lowers the best validation error by {gain:.2f} points, and does so in every seed.",
-...     "gain.lowest > 0",
-...     gain=one.validation.best - two.validation.best,
-... )
-A second stage lowers the best validation error by 0.83 points, and does so in every seed.
->>> say(
-...     "A third stage changes it by {change} points; a gain of 0.2 points is excluded.",
-...     "change.low > -0.2",
-...     change=three.validation.best - two.validation.best,
-... )
-A third stage changes it by +0.08 (-0.08 to +0.23) points; a gain of 0.2 points is excluded.
+>>> second = one.validation.best - two.validation.best
+>>> third = two.validation.best - three.validation.best
+>>> say("A second stage gains {second:.2f} points, and does so in every seed.", "second.lowest > 0")
+A second stage gains 0.83 points, and does so in every seed.
+>>> say("A third one gains {third}, and 0.2 points are excluded.", "third.high < 0.2")
+A third one gains -0.08 (-0.23 to +0.08), and 0.2 points are excluded.
 
-A page shows the sentence as Markdown. When a record changes, either the printed number changes, which re-executing the
-page reports, or a condition fails, and the page stops with a message that names the sentence, the condition and the
-numbers in it. Use a condition for every word that no printed number carries: "every", "less than half", "excluded".
+A page shows the sentence as Markdown. When a record changes, either a printed number changes, which re-executing the
+page reports, or a condition fails, and the page stops with a message that names the sentence, the condition, and the
+numbers in it. Add a condition for every word that no printed number carries: "every", "less than half", "excluded".
 
-- A condition on an array, such as ``lead.epochs(8, 17) > 0``, must hold for all of its elements.
+- `say` a sentence that prints numbers, and `expect` one that stands in the Markdown beside the cell.
 - Give each sentence its own call and join them with `paragraph`, so that a failure names the one sentence.
-- Tag the cell ``remove-input`` if it holds sentences alone, ``hide-input`` if a reader may want to see how its numbers
-  are computed. Prose that no record could contradict stays in Markdown.
-- Text is Markdown. Write literal braces twice, as in `str.format`.
+- A condition on an array, such as ``lead.epochs(8, 17) > 0``, must hold for all of its elements.
+- Tag the cell ``hide-input``. Write literal braces twice, as in an f-string.
 """
 
 import ast
 import inspect
 import string
+from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -42,6 +36,8 @@ from typing import Any
 import numpy as np
 
 from labcode.errors import LabcodeError
+
+Names = Mapping[str, Any]
 
 
 class SentenceError(LabcodeError, AssertionError):
@@ -66,107 +62,102 @@ def say(text: str, *conditions: str, **values: Any) -> Sentence:
 
     Parameters
     ----------
-    text : Markdown, with fields as in `str.format`: ``{gain:.2f}``. Indentation common to its lines is removed.
-    conditions : Python expressions in the names of the values; all of them must be true.
-    values : the numbers, by the names that text and conditions use.
+    text : Markdown with expressions in braces, each with its format, such as ``{gain:.2f}``. Indentation that all
+        lines share is removed.
+    conditions : Python expressions, all of which must be true.
+    values : names for text and conditions, in addition to those of the caller.
 
     Raises
     ------
-    SentenceError : a condition does not hold, or uses a name without a value; a value that nothing uses; a text that
-        nothing could ever contradict, since it has neither a number nor a condition.
+    SentenceError : a condition does not hold, or an expression cannot be evaluated; or nothing could contradict the
+        text, because it has neither a number nor a condition.
 
-    >>> say("SGD misreads {wrong} images, fewer than ten.", "wrong < 10", wrong=7)
-    SGD misreads 7 images, fewer than ten.
-    >>> say("SGD misreads fewer than ten images.", "wrong < 10", wrong=12)
+    >>> say("SGD misclassifies {wrong} images, fewer than ten.", "wrong < 10", wrong=7)
+    SGD misclassifies 7 images, fewer than ten.
+    >>> say("SGD misclassifies fewer than ten images.", "wrong < 10", wrong=12)
     Traceback (most recent call last):
     ...
-    labcode.pages.sentences.SentenceError: This no longer holds: "SGD misreads fewer than ten images."
+    labcode.pages.sentences.SentenceError: This no longer holds: "SGD misclassifies fewer than ten images."
     It requires wrong < 10, but wrong is 12.
     """
-    text = inspect.cleandoc(text)
-    fields = {name.split(".")[0].split("[")[0] for _, name, _, _ in string.Formatter().parse(text) if name is not None}
-    _refuse_what_cannot_fail(text, fields, conditions, values)
-    broken = [reason for condition in conditions if (reason := _broken(text, condition, values))]
-    if broken:
-        raise SentenceError(f'This no longer holds: "{_filled(text, values)}"\n' + "\n".join(broken))
-    return Sentence(_filled(text, values))
+    return _checked(text, conditions, values)
+
+
+def expect(text: str, *conditions: str, **values: Any) -> None:
+    """Check a sentence that the page says in its own words, and show nothing.
+
+    Parameters
+    ----------
+    text : the sentence, possibly shortened; the error quotes it.
+    conditions, values : as in `say`.
+
+    Raises
+    ------
+    SentenceError : as in `say`.
+
+    >>> expect("fewer than ten errors", "wrong < 10", wrong=7)
+    """
+    _checked(text, conditions, values)
 
 
 def paragraph(*sentences: Sentence | str) -> Sentence:
     """Return several sentences as one paragraph.
 
-    >>> paragraph(say("One is {one}.", one=1), "Nothing else is known.")
-    One is 1. Nothing else is known.
+    >>> paragraph(say("One is {one}.", one=1), "That is all.")
+    One is 1. That is all.
     """
     return Sentence(" ".join(inspect.cleandoc(str(each)) for each in sentences))
 
 
-def _refuse_what_cannot_fail(text: str, fields: set[str], conditions: tuple[str, ...], values: Mapping) -> None:
-    for condition in conditions:
-        try:
-            ast.parse(condition, mode="eval")
-        except SyntaxError as error:
-            raise SentenceError(
-                f'The condition {condition!r} of "{text}" is not a Python expression: {error}.'
-            ) from None
-    if not conditions and not fields:
+def _checked(text: str, conditions: tuple[str, ...], values: Names) -> Sentence:
+    text = inspect.cleandoc(text)
+    if not conditions and all(field is None for _, field, _, _ in string.Formatter().parse(text)):
         raise SentenceError(f'"{text}" has no number and no condition; write it as plain Markdown.')
-    used = fields.union(*map(_names, conditions))
-    if unknown := sorted(used - set(values) - set(_BUILTINS)):
-        raise SentenceError(
-            f'{unknown[0]!r} is used in "{text}" but has no value; given are: {", ".join(values) or "none"}.'
-        )
-    if unused := sorted(set(values) - used):
-        raise SentenceError(f'{unused[0]!r} is used neither in "{text}" nor in one of its conditions.')
-
-
-_BUILTINS = {each.__name__: each for each in (abs, all, any, len, list, max, min, range, round, set, sorted, sum, zip)}
-"""What conditions may call besides the methods of their values."""
-
-
-def _names(condition: str) -> set[str]:
-    tree = ast.parse(condition, mode="eval")
-    bound = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - bound
-
-
-def _evaluate(expression: str, values: Mapping[str, Any]) -> Any:
-    return eval(expression, {"__builtins__": _BUILTINS, **values})
-
-
-def _broken(text: str, condition: str, values: Mapping[str, Any]) -> str:
-    """What is wrong with a condition, with the numbers in it; nothing if it holds."""
+    caller = inspect.currentframe().f_back.f_back  # type: ignore[union-attr]  # CPython has frames
+    names = ChainMap({**values}, caller.f_locals, caller.f_globals)  # type: ignore[union-attr]
     try:
-        if np.all(_evaluate(condition, values)):
-            return ""
+        broken = [condition for condition in conditions if not np.all(_evaluate(condition, names))]
+        filled = _Text(names).format(text)
     except Exception as error:
-        raise SentenceError(f'The condition {condition!r} of "{text}" cannot be evaluated: {error}.') from error
-    found = "; ".join(f"{part} is {_evaluate(part, values)!r}" for part in _parts(condition, values))
-    return f"It requires {condition}, but {found}."
+        raise SentenceError(f'"{text}" cannot be checked: {type(error).__name__}: {error}.') from error
+    if broken:
+        reasons = [f"It requires {condition}, but {_found(condition, names)}." for condition in broken]
+        raise SentenceError("\n".join([f'This no longer holds: "{filled}"', *reasons]))
+    return Sentence(filled)
 
 
-def _parts(condition: str, values: Mapping[str, Any]) -> list[str]:
-    """The parts of a condition that stand for a number: each value with what is read off it, such as ``gain.low``."""
-    found: dict[str, None] = {}
+def _evaluate(expression: str, names: Names) -> Any:
+    # One mapping as globals, since comprehensions do not see the locals of eval.
+    return eval(expression, dict(names))
+
+
+def _found(condition: str, names: Names) -> str:
+    """The numbers in a condition, such as "gain.low is 0.1": each name with what the condition reads off it."""
+    found: dict[str, str] = {}
+    tree = ast.parse(condition, mode="eval").body
+    bound = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
     def collect(node: ast.AST) -> None:
-        names = _names(ast.unparse(node)) if isinstance(node, ast.expr) else set()
-        if isinstance(node, ast.Name | ast.Attribute | ast.Call | ast.Subscript) and names and names <= set(values):
-            found[ast.unparse(node)] = None
-            return
+        if isinstance(node, ast.Name | ast.Attribute | ast.Call | ast.Subscript):
+            used = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+            if used and all(name in names and name not in bound for name in used):
+                found[ast.unparse(node)] = repr(_evaluate(ast.unparse(node), names))
+                return
         for child in ast.iter_child_nodes(node):
             collect(child)
 
-    collect(ast.parse(condition, mode="eval").body)
-    return list(found)
-
-
-def _filled(text: str, values: Mapping[str, Any]) -> str:
-    return _Text().format(text, **values)
+    collect(tree)
+    return "; ".join(f"{expression} is {value}" for expression, value in found.items()) or "it is false"
 
 
 class _Text(string.Formatter):
-    """Like `str.format`, except that what rounds to zero is not printed as -0.00."""
+    """`str.format` with expressions in the braces, in which nothing that rounds to zero prints as -0.00."""
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+
+    def get_field(self, field_name: str, args: Any, kwargs: Any) -> tuple[Any, str]:
+        return _evaluate(field_name, self.names), field_name
 
     def format_field(self, value: Any, format_spec: str) -> str:
         shown = format(value, format_spec)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from labcode.errors import LabcodeError
-from labcode.pages import SentenceError, paragraph, say
+from labcode.pages import SentenceError, expect, paragraph, say
 from labcode.study.samples import Curves, Sample
 
 GAIN = Sample(np.array([0.5, 0.7, 0.6]))
@@ -64,29 +64,40 @@ def test_a_condition_on_an_array_must_hold_everywhere():
 def test_conditions_may_run_through_several_values():
     assert say("All small.", "all(abs(v) < limit for v in found)", found=[0.1, -0.2], limit=0.3)
     with pytest.raises(SentenceError, match=r"but limit is 0.3; found is \[0.1, -0.4\]"):
-        say("All small.", "all(abs(v) < limit for v in found)", found=[0.1, -0.4], limit=0.3)
+        say("All small.", "all(abs(v) < limit for v in found)", found=[0.1, -0.4], limit=0.3, v="not this one")
 
 
 @pytest.mark.parametrize(
-    ("text", "conditions", "values", "message"),
+    ("text", "conditions", "message"),
     [
-        ("Plain.", [], {}, '"Plain." has no number and no condition; write it as plain Markdown'),
-        ("{a}", ["b > 0"], {"a": 1}, "'b' is used in \"{a}\" but has no value; given are: a"),
-        ("{a}", [], {}, "'a' is used in \"{a}\" but has no value; given are: none"),
-        ("{a}", [], {"a": 1, "typo": 2}, "'typo' is used neither in \"{a}\" nor in one of its conditions"),
-        ("{a}", ["a.size > 0"], {"a": 1}, "The condition 'a.size > 0' of \"{a}\" cannot be evaluated: 'int' object"),
-        ("{a}", ["a >"], {"a": 1}, "The condition 'a >' of \"{a}\" is not a Python expression"),
+        ("Plain.", [], '"Plain." has no number and no condition; write it as plain Markdown'),
+        ("{unknown}", [], "\"{unknown}\" cannot be checked: NameError: name 'unknown' is not defined"),
+        ("Small.", ["unknown < 1"], "\"Small.\" cannot be checked: NameError: name 'unknown' is not defined"),
+        ("Small.", ["GAIN.size < 1"], "\"Small.\" cannot be checked: AttributeError: 'Sample' object has no attribute"),
+        ("Small.", ["GAIN <"], '"Small." cannot be checked: SyntaxError: '),
+        ("{GAIN:days}", [], '"{GAIN:days}" cannot be checked: ValueError: '),
     ],
 )
-def test_a_sentence_that_cannot_be_checked_is_refused(text, conditions, values, message):
+def test_a_sentence_that_cannot_be_checked_is_refused(text, conditions, message):
     with pytest.raises(SentenceError) as refused:
-        say(text, *conditions, **values)
+        say(text, *conditions)
     assert str(refused.value).startswith(message)
 
 
-def test_a_condition_reaches_nothing_but_its_values_and_a_few_functions():
-    with pytest.raises(SentenceError, match="'open' is used in"):
-        say("{a}", "open('file')", a=1)
+def test_names_are_those_of_the_caller_unless_given():
+    GAIN, lower = 3, 2  # noqa: F841  (used by name)
+    assert say("{GAIN} {lower} {np.pi:.1f}", "GAIN > lower").text == "3 2 3.1"
+    assert say("{GAIN} {lower}", lower=5).text == "3 5"
+    with pytest.raises(SentenceError, match="but lower is 2"):
+        expect("Five or more.", "lower >= 5")
+
+
+def test_braces_hold_expressions():
+    assert say("{GAIN.highest - GAIN.lowest:.1f} of {max([1, 2])} in {{a}}").text == "0.2 of 2 in {a}"
+
+
+def test_an_expected_sentence_shows_nothing():
+    assert expect("Three seeds.", "GAIN.seeds == 3") is None
 
 
 def test_sentences_join_to_a_paragraph():
