@@ -1,51 +1,57 @@
-# Every command sets itself up in .venv first; `make help` lists them.
+# Each command first sets up .venv; `make help` lists the commands.
 #
 # PYTHON       the Python that makes .venv (3.11 or newer)
-# TORCH_INDEX  another place to take PyTorch from; on Linux the default download is a CUDA build
-#              of about 3 GB, and this takes the much smaller CPU-only build instead:
-#              make book TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# TORCH_INDEX  an extra package index for PyTorch. On Linux the default download is a CUDA build of about 3 GB; this
+#              gets the much smaller CPU-only build: make book TORCH_INDEX=https://download.pytorch.org/whl/cpu
 
 PYTHON ?= python3
 TORCH_INDEX ?=
+MINUTES ?= 10
 
 BIN := .venv/bin
 READY := .venv/ready
 BUILD := $(BIN)/jupyter-book build book -W --keep-going
 
-.PHONY: help book test chapters reproduce print paint links browser coverage mutants lint clean
+.PHONY: help book check test search chapters reproduce print paint links browser coverage mutants types lint clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
 
 book: $(READY) ## build the book: _build/html/index.html
-	@# A page that warned is not read again by the next build: forget it, so that it warns again.
+	@# The next build would not read a page that warned again: forget all pages, so that it warns again.
 	@$(BUILD) || { rm -rf _build/.doctrees; exit 1; }
 
-# The snapshots are checked before the build, which would execute the stale ones and so heal them.
+check: lint types ## the quick checks for daily use: style, spelling, types, the quick tests (under a minute)
+	$(BIN)/pytest -q --quick tests labcode tools
+
+# The snapshots are checked before the build, which would execute the stale ones and so hide that they were stale.
 test: $(READY) browser ## check the code, every chapter and the built site
-	$(BIN)/pytest --nbval
+	$(BIN)/python tools/chapters --check
 	$(BUILD) --all
-	$(BIN)/pytest tests/site --dist worksteal
+	$(BIN)/pytest --nbval tests tests/site labcode tools book
+
+search: $(READY) ## run the tests that draw examples on new ones (MINUTES=10)
+	$(BIN)/pytest --search $(MINUTES) --dist load tests
 
 chapters: $(READY) ## execute stale chapters (ALL=1: all; CHAPTER=mnist/data: that one)
 	$(BIN)/python tools/chapters $(if $(ALL),--all) $(CHAPTER)
 
-reproduce: $(READY) ## train every recorded run from nothing, and compare
+reproduce: $(READY) ## train every recorded run again, and compare
 	$(BIN)/python -m labcode fetch
 	$(BIN)/python -m labcode run --records _build/reproduced
 	$(BIN)/python -m labcode compare _build/reproduced
 
-print: book browser ## print the whole book as one PDF: _build/book.pdf
+print: book browser ## print the whole book as one PDF, _build/book.pdf
 	$(BIN)/python tools/print_edition.py
 
-paint: book browser ## measure how soon each page shows itself on a slow processor
+paint: book browser ## measure the largest contentful paint of each page on a slow processor
 	$(BIN)/python tools/paint.py
 
-links: $(READY) ## look up every link that leads out of the book (needs a network)
+links: $(READY) ## check the links that lead out of the book (needs a network)
 	$(BIN)/jupyter-book build book --builder linkcheck
 
-browser: ## install Debian's Chromium for the browser tests, where that is allowed
+browser: ## install Debian's Chromium for the browser tests, if permitted
 	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then \
 		exit 0; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -60,8 +66,8 @@ browser: ## install Debian's Chromium for the browser tests, where that is allow
 coverage: $(READY) ## measure which lines and branches of labcode the tests and the chapters reach
 	$(BIN)/pytest --nbval --cov
 
-# On demand only: hours, at the lowest priority. Broken off, it goes on.
-mutants: $(READY) .mutants/env/ready ## change labcode, one small thing at a time: do the tests notice? (MODULE=optim)
+# Takes hours, at the lowest priority. An interrupted run continues where it stopped.
+mutants: $(READY) .mutants/env/ready ## mutation tests: do the tests notice small changes? (MODULE=network/layers)
 	nice -n 19 .mutants/env/bin/python tools/mutants.py $(MODULE)
 
 .mutants/env/ready: tests/mutants/requirements.txt
@@ -69,7 +75,10 @@ mutants: $(READY) .mutants/env/ready ## change labcode, one small thing at a tim
 	.mutants/env/bin/python -m pip install -r $<
 	@touch $@
 
-lint: $(READY) ## check style
+types: $(READY) ## check types
+	$(BIN)/mypy
+
+lint: $(READY) ## check style and spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
@@ -78,7 +87,7 @@ clean: ## remove the built site (the environment stays)
 	rm -rf _build/html _build/.doctrees _build/book.pdf
 
 $(READY): requirements.txt constraints.txt tests/site/requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("The book needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + ": name another with PYTHON=...")'
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("$(PYTHON) is Python " + sys.version.split()[0] + ". The book needs 3.11 or newer: choose another with PYTHON=...")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r requirements.txt
 	@touch $@

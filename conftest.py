@@ -3,25 +3,98 @@
 import itertools
 import os
 import tempfile
+import time
 
 import nbval.kernel
 import pytest
+from hypothesis import settings
 
-# Needs Cosmic Ray, which has an environment of its own.
+# It needs Cosmic Ray, which has an environment of its own.
 collect_ignore = ["tools/mutants.py"]
 
 # A progress bar writes to standard error, which a chapter's stored output must not hold.
 os.environ.setdefault("TQDM_DISABLE", "1")
-# Tests run side by side, one a core: threads of their own would only wait for one another.
+# Tests run side by side, one per core: more threads would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Every run draws the same examples, however busy the machine is: a test that passed does not fail the next time.
+settings.register_profile("fixed", derandomize=True, deadline=None)
+# `make search` draws new ones.
+settings.register_profile("search", deadline=None, print_blob=True)
+
+# Files that take long, in seconds of one processor. They start first, so that no core idles at the end.
+SECONDS = {
+    "tests/study/test_faults.py": 88,
+    "tests/site/test_access.py": 60,
+    "tests/study/test_cluster.py": 53,
+    "tests/tools/test_student_edition.py": 50,
+    "tests/site/test_browser.py": 50,
+    "tests/book/test_contributing.py": 50,
+    "tests/site/test_draw.py": 30,
+    "tests/tools/test_chapters_tool.py": 22,
+    "tests/test_main.py": 22,
+    "tests/training/test_checkpoints.py": 15,
+    "tests/site/test_widgets.py": 15,
+    "tests/test_types.py": 14,
+    "book/appendix/report.ipynb": 13,
+    "book/mnist/batch_size.ipynb": 13,
+    "tests/bench/test_study_cost.py": 13,
+    "book/mnist/activations.ipynb": 12,
+    "book/backprop/softmax.ipynb": 11,
+    "tests/training/test_loop.py": 10,
+    "book/appendix/own_notebook.ipynb": 10,
+    "tests/study/test_statistics.py": 9,
+    "tests/study/test_claims.py": 8,
+    "tests/study/test_sweep.py": 8,
+}
+# `--quick` leaves out files that take at least as many seconds.
+QUICK = 5
+
+
+def pytest_addoption(parser):
+    parser.addoption("--quick", action="store_true", help="leave out the files that take long")
+    parser.addoption(
+        "--search", type=float, metavar="MINUTES", help="run only tests that draw examples: new ones, for so long"
+    )
+
+
+def pytest_configure(config):
+    settings.load_profile("search" if config.option.search else "fixed")
+
+
+@pytest.hookimpl(trylast=True)  # Hypothesis marks its tests in the same hook
+def pytest_collection_modifyitems(config, items):
+    def seconds(item):
+        return SECONDS.get(item.nodeid.split("::")[0], 0)
+
+    items.sort(key=seconds, reverse=True)
+    kept = items
+    if config.option.quick:
+        kept = [item for item in kept if seconds(item) < QUICK]
+    if config.option.search:
+        kept = [item for item in kept if item.get_closest_marker("hypothesis")]
+        workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
+        config.seconds_each = 60 * config.option.search * workers / max(len(kept), 1)
+    if dropped := [item for item in items if item not in set(kept)]:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = kept
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Repeat a test that draws examples until its share of the search is over."""
+    end = time.monotonic() + getattr(item.config, "seconds_each", 0)
+    yield
+    while time.monotonic() < end:
+        item.runtest()
 
 
 @pytest.fixture(scope="session", autouse=True)
 def kernels_without_ports():
     """Reach kernels through sockets in a temporary folder instead of TCP ports.
 
-    Several tests start kernels at the same time, and a port can be taken by another program
-    between its choice and the kernel's start: a failure that has nothing to do with the book.
+    Several tests start kernels at the same time, and another program could take a port between its choice and the
+    kernel's start.
     """
     if os.name != "posix":
         yield

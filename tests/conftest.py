@@ -4,10 +4,6 @@ import os
 import pickle
 
 import pytest
-from hypothesis import settings
-
-# Many more examples than `make test` has time for: pytest --hypothesis-profile=thorough tests/test_configurations.py
-settings.register_profile("thorough", max_examples=5_000, deadline=None)
 
 # The checks of the built site, in a folder below, need no PyTorch: so it is imported where it is used.
 

@@ -1,12 +1,12 @@
-"""Does a test notice when the code is changed? `make mutants` changes it, one small thing at a time, and looks.
+"""Mutation tests: change a module of labcode in one small place, and see whether a test fails.
 
-A mutant is a module with one change: a number, a comparison, an operator. It is killed when a test of the module or one
-of its examples fails or does not end; a mutant that survives shows what no test holds. Cosmic Ray makes the changes and
-keeps the results. (mutmut is several times as fast, and leaves out every function that has a decorator, which here
-means `torch.no_grad`: the conjugate gradient's step and the hand-written gradient among them.)
+A mutant is a module with one change: of a number, a comparison, an operator. It is killed if a test of the module or an
+example in its documentation fails or does not end; a mutant that survives shows what no test checks. Cosmic Ray makes
+the changes and keeps the results. (mutmut is several times faster, but skips every function with a decorator, which
+includes those under `torch.no_grad`: the step of conjugate gradient and the hand-written gradient.)
 
-All of it happens on a copy in `.mutants`. What is tested already is kept there: a run that was broken off goes on, and
-a survivor is tested again, since there may be a new test for it. A changed module starts anew.
+Everything happens on a copy in `.mutants`, where results are kept: an interrupted run continues, and survivors are
+tested again, since there may be new tests for them. A module that changed starts from nothing.
 """
 
 import argparse
@@ -30,19 +30,24 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".mutants"
 PYTHON = ROOT / ".venv" / "bin" / "python"
 
-# What a student of the book relies on most, first; with each module the tests that are meant to hold it.
+# The modules to test by default: those that readers rely on most come first.
+MODULES = [
+    "study/statistics",
+    "training/conjugate_gradient",
+    "network/manual_layers",
+    "network/backprop",
+    "network/layers",
+    "derivation/proof",
+    "derivation/chain",
+    "derivation/expressions",
+]
+# Tests of a module are those of its own name; these modules are tested by others, or by others as well.
 TESTS = {
-    "evidence": ["test_evidence"],
-    "optim": ["training/test_conjugate_gradient"],
-    "handlayers": ["test_handprop"],
-    "handprop": ["test_handprop"],
-    "layers": ["test_layers"],
-    "proof": ["test_proof"],
-    "derivation": ["test_derivation"],
-    "expressions": ["test_expressions", "test_proof"],
+    "derivation/expressions": ["derivation/test_expressions", "derivation/test_proof"],
+    "network/manual_layers": ["network/test_backprop"],
 }
 
-# Changes that say nothing of the tests: an operator that the values do not have fails wherever it stands.
+# Changes that show nothing about the tests: an operator that the values do not support always fails.
 POINTLESS = [
     r"core/ReplaceBinaryOperator_\w+_(RShift|LShift|BitOr|BitAnd|BitXor|Mod|FloorDiv|Pow)",
     r"core/ReplaceBinaryOperator_BitOr_\w+",  # between types
@@ -56,26 +61,35 @@ NOT_DRAWN = "not in the sample"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("modules", nargs="*", metavar="MODULE", help=f"of {', '.join(TESTS)} (default: all)")
-    parser.add_argument("--sample", type=int, default=40, metavar="N", help="mutants a module (default: 40)")
+    parser.add_argument(
+        "modules", nargs="*", metavar="MODULE", help=f"such as network/layers (default: {', '.join(MODULES)})"
+    )
+    parser.add_argument("--sample", type=int, default=40, metavar="N", help="mutants per module (default: 40)")
     options = parser.parse_args()
-    if unknown := set(options.modules) - set(TESTS):
-        parser.error(f"unknown module {min(unknown)!r}; accepted are {', '.join(TESTS)}")
+    for module in options.modules:
+        for path in (f"labcode/{module}.py", *tests_of(module)):
+            if not (ROOT / path).is_file():
+                parser.error(f"{module!r} has no {path}; a module is given as network/layers")
     os.environ |= {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
-    for module in options.modules or TESTS:
+    for module in options.modules or MODULES:
         examine(module, options.sample)
 
 
+def tests_of(module: str) -> list[str]:
+    """Return the paths of the tests of a module."""
+    room, _, name = module.rpartition("/")
+    return [f"tests/{test}.py" for test in TESTS.get(module, [f"{room}/test_{name}".lstrip("/")])]
+
+
 def examine(module: str, sample: int) -> None:
-    """Test ``sample`` mutants of ``module``, drawn at random, the same ones each time; print which survive."""
+    """Test ``sample`` mutants of ``module``, drawn at random but the same each time; print the survivors."""
     folder, session = prepare(module)
     os.environ["PYTHONPATH"] = str(folder)
-    # Hypothesis draws the same examples each time: no mutant is killed by chance.
-    tests = [str(PYTHON), "-m", "pytest", "-x", "-q", "-n", "0", "--doctest-modules", "--hypothesis-seed=0"]
-    tests += [f"labcode/{module}.py", *(f"tests/{name}.py" for name in TESTS[module])]
+    tests = [str(PYTHON), "-m", "pytest", "-x", "-q", "-n", "0", "--doctest-modules"]
+    tests += [f"labcode/{module}.py", *tests_of(module)]
     before = processor_seconds()
-    subprocess.run(tests, cwd=folder, check=True, stdout=subprocess.DEVNULL)  # unchanged, they pass
-    # An endless loop is known by its processor time: how busy the machine is kills no mutant.
+    subprocess.run(tests, cwd=folder, check=True, stdout=subprocess.DEVNULL)  # without a change, they pass
+    # An endless loop is recognized by its processor time: a busy machine kills no mutant.
     limit = max(30, round(6 * (processor_seconds() - before)))
     command = ["sh", "-c", f"ulimit -t {limit} && exec {shlex.join(tests)}"]
     write_settings(folder / "settings.toml", module, shlex.join(command))
@@ -97,15 +111,17 @@ def processor_seconds() -> float:
 
 
 def prepare(module: str) -> tuple[Path, Path]:
-    """Copy the code and the tests; return the copy's folder and where the module's results are kept."""
-    folder = FOLDER / module
+    """Copy the code and the tests; return the copy's folder and the file that keeps the module's results."""
+    name_of_copy = module.replace("/", "-")
+    folder = FOLDER / name_of_copy
     for name in ("labcode", "tests"):
         shutil.rmtree(folder / name, ignore_errors=True)
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "site"))
+    shutil.copy(ROOT / "conftest.py", folder)
     (folder / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider\n")
-    # Named by what is changed: another version of the module has other mutants.
+    # Another version of the module has other mutants, so its digest is part of the name.
     digest = hashlib.sha256((ROOT / "labcode" / f"{module}.py").read_bytes()).hexdigest()[:12]
-    return folder, FOLDER / f"{module}-{digest}.sqlite"
+    return folder, FOLDER / f"{name_of_copy}-{digest}.sqlite"
 
 
 def write_settings(path: Path, module: str, command: str) -> None:
@@ -125,9 +141,9 @@ def cosmic_ray(folder: Path, tool: str, *arguments: str) -> None:
 
 
 def draw(results: WorkDB, sample: int) -> int:
-    """Leave to be tested what is drawn and not killed so far; return how many mutants there are in all."""
+    """Skip all mutants but those that are drawn and not killed yet; return how many there are in all."""
     outcomes = dict(results.results)
-    # What Cosmic Ray's filter left out has a result already.
+    # Mutants that Cosmic Ray's filter left out have a result already.
     worthwhile = [
         item
         for item in results.work_items
