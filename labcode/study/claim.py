@@ -1,49 +1,94 @@
-"""A claim with its rule, and the decision that recorded runs lead to: as stated, and again under other settings."""
+"""A claim with the rule that decides it, its checks, and the decision that the recorded runs lead to."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from tabulate import tabulate
 
-from labcode.study.ablation import Ablation
-from labcode.study.measures import errors, settled
-from labcode.study.records import RECORDS, MissingRecordError, Record
-from labcode.study.statistics import NOT_DISTINGUISHABLE, POINTS, REPRODUCED, Verdict, all_hold, decide, halves
+from labcode.study.ablation import BASELINE, Ablation
+from labcode.study.contrasts import Contrast, Records
+from labcode.study.experiment import Experiment
+from labcode.study.measures import Measure, settled_validation
+from labcode.study.records import RECORDS, MissingRecordError
+from labcode.study.statistics import POINTS, REPRODUCED, VERDICTS, Verdict, all_hold, decide, in_parts
 
-CHECK_SEEDS = range(3)
-"""The seeds of the runs that decide a claim again under other settings."""
+PENDING = "pending"
+"""In place of a verdict, while runs are missing."""
 
-Records = Mapping[str, Record]
-Contrast = Callable[[Records], float]
+
+@dataclass(frozen=True)
+class Check:
+    """Other settings, other seeds or another measure, under which a claim is decided again.
+
+    Attributes
+    ----------
+    words : what differs.
+    settings : changed at every level. Of several alternatives, each level takes the one with its lowest validation
+        error (over the last 3 epochs, mean over the seeds).
+    seeds : of the runs; None for the seeds of the ablation itself.
+    measures : by measure, the one that takes its place.
+    """
+
+    words: str
+    settings: tuple[Mapping[str, object], ...] = (BASELINE,)
+    seeds: range | None = None
+    measures: Mapping[Measure, Measure] = field(default_factory=dict)
+
+    def experiments(self, ablation: Ablation) -> list[Experiment]:
+        """Return the runs of ``ablation`` that the check looks at."""
+        return [run for common in self.settings for run in ablation.experiments(self.seeds, common)]
+
+    def records(self, ablation: Ablation, folder: Path = RECORDS) -> list[Records]:
+        """Return, for each seed, the records of ``ablation`` by level.
+
+        Raises
+        ------
+        labcode.study.records.RecordError : a record is missing or unsound.
+        """
+        candidates = [ablation.records(self.seeds, folder, common) for common in self.settings]
+        chosen = {
+            label: min(candidates, key=lambda by_seed: np.mean([settled_validation(r[label]) for r in by_seed]))
+            for label in ablation.levels
+        }
+        return [{label: chosen[label][place][label] for label in chosen} for place in range(len(candidates[0]))]
+
+
+AS_STATED = Check("as stated")
+"""No change: the claim itself."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """One thing that a sentence of the lab says, with the rule that decides it.
+    """One of the things that a sentence of the lab says, with the rule that decides it.
 
     Attributes
     ----------
     says : in a few words.
-    rule : what decides it, in words.
-    ablation : the runs that decide it.
-    contrasts : the rule as code, by name: one seed's records to one number, positive when it agrees with the lab. All
-        of them must hold.
-    rule_of_decision : from one contrast's numbers to a verdict.
+    ablation : whose runs decide it.
+    measure : what is compared.
+    condition : what must hold for the measure; with its words in front, the rule.
+    contrasts : the condition as code, by name. All of them must hold.
+    decided_by : from each contrast's numbers, one per seed, to a verdict.
     """
 
     says: str
-    rule: str
     ablation: Ablation
+    measure: Measure
+    condition: str
     contrasts: Mapping[str, Contrast]
-    rule_of_decision: Callable[[list[float]], Verdict] = decide
+    decided_by: Callable[..., Verdict] = decide
+
+    @property
+    def rule(self) -> str:
+        """What decides the part: the measure that is read, then the condition."""
+        return f"The {self.measure.words} {self.condition}"
 
     def decide(self, by_seed: Sequence[Records]) -> "Outcome":
-        """Decide this part from the records of several seeds."""
+        """Decide the part from the records of several seeds."""
         verdicts = {
-            name: self.rule_of_decision([contrast(records) for records in by_seed])
+            name: self.decided_by([contrast(self.measure, records) for records in by_seed], unit=self.measure.unit)
             for name, contrast in self.contrasts.items()
         }
         return Outcome(self, verdicts)
@@ -51,7 +96,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A part with the verdict on each of its contrasts."""
+    """A part with the verdict on each of its contrasts, by name."""
 
     part: Part
     verdicts: Mapping[str, Verdict]
@@ -59,174 +104,117 @@ class Outcome:
     @property
     def verdict(self) -> str:
         """The verdict on the part: all contrasts must hold."""
-        return all_hold(v.verdict for v in self.verdicts.values())
-
-
-@dataclass(frozen=True)
-class Condition:
-    """Other settings under which a claim is decided again.
-
-    Attributes
-    ----------
-    words : what differs.
-    alternatives : settings common to all levels. Of several alternatives, each level takes the one with its lowest
-        validation error (over the last 3 epochs, mean over the seeds).
-    seeds : of these runs.
-    """
-
-    words: str
-    alternatives: tuple[Mapping[str, object], ...]
-    seeds: range = CHECK_SEEDS
-
-    def records(self, ablation: Ablation, folder: Path = RECORDS) -> list[Records]:
-        """Return, for each seed, the records by level.
-
-        Raises
-        ------
-        labcode.study.records.RecordError : a record is missing or unsound.
-        """
-        candidates = [ablation.records(self.seeds, folder, common) for common in self.alternatives]
-        chosen = {label: min(candidates, key=partial(_mean_error, label=label)) for label in ablation.levels}
-        return [{label: by_seed[place][label] for label, by_seed in chosen.items()} for place in range(len(self.seeds))]
-
-
-def _mean_error(by_seed: list[Records], label: str) -> float:
-    return float(np.mean([settled(errors(records[label], "validation")) for records in by_seed]))
+        return all_hold(verdict.verdict for verdict in self.verdicts.values())
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One sentence of the lab as data, with its check.
+    """One sentence of the lab, with the rules that decide it.
 
     Attributes
     ----------
     id : permanent, C01 to C17.
     section : of the lab.
+    page : of the book that discusses the claim.
     sentence : what the lab says, paraphrased.
-    parts : what it says, thing by thing.
-    checks : by words, the same question measured another way on the same runs.
-    conditions : the same question on runs under other settings. Where a check or a condition gives another verdict,
-        the verdict is not robust.
+    parts : the things it says, each with its rule.
+    checks : the same question under other settings, seeds or measures. The verdict is robust if every check gives it.
     """
 
     id: str
     section: str
+    page: str
     sentence: str
     parts: tuple[Part, ...]
-    checks: Mapping[str, tuple[Part, ...]] = field(default_factory=dict)
-    conditions: tuple[Condition, ...] = ()
+    checks: tuple[Check, ...] = ()
+
+    def parts_by(self, check: Check) -> tuple[Part, ...]:
+        """Return the parts with the measures that ``check`` reads."""
+        return tuple(replace(part, measure=check.measures.get(part.measure, part.measure)) for part in self.parts)
 
     def decide(self, folder: Path = RECORDS) -> "Decision":
-        """Decide the claim, and again by each check and under each condition, from the recorded runs.
+        """Decide the claim, and each of its checks, from the recorded runs.
 
-        A condition whose runs are not all recorded yet is left open.
+        A check is pending while runs of its own are missing.
 
         Raises
         ------
         labcode.study.records.RecordError : a record of the claim's own runs is missing, or any record is unsound.
         """
-        by_checks = {
-            words: _outcomes(parts, lambda ablation: ablation.records(folder=folder))
-            for words, parts in {"": self.parts, **self.checks}.items()
-        }
-        again, still_open = by_checks, []
-        stated = again.pop("")
-        for condition in self.conditions:
+        stated = self._outcomes(AS_STATED, folder)
+        checks = {}
+        for check in self.checks:
             try:
-                again[condition.words] = _outcomes(self.parts, partial(condition.records, folder=folder))
+                outcomes = self._outcomes(check, folder)
             except MissingRecordError:
-                still_open.append(condition.words)
-        return Decision(self, stated, again, tuple(still_open))
+                outcomes = ()
+            checks[check.words] = Decision(self, outcomes)
+        return Decision(self, stated, checks)
 
-
-def _outcomes(parts: Iterable[Part], records_of: Callable[[Ablation], Sequence[Records]]) -> tuple[Outcome, ...]:
-    return tuple(part.decide(records_of(part.ablation)) for part in parts)
+    def _outcomes(self, check: Check, folder: Path) -> tuple[Outcome, ...]:
+        return tuple(part.decide(check.records(part.ablation, folder)) for part in self.parts_by(check))
 
 
 @dataclass(frozen=True)
 class Decision:
-    """A claim with its verdict.
+    """What the recorded runs say about a claim.
 
     Attributes
     ----------
     claim : which.
-    outcomes : of its parts.
-    again : the same of each check and condition, by its words.
-    still_open : the conditions whose runs are not all recorded.
+    outcomes : of its parts; empty while runs are missing.
+    checks : by words, the decision of each check. A check's own decision has none.
     """
 
     claim: Claim
     outcomes: tuple[Outcome, ...]
-    again: Mapping[str, tuple[Outcome, ...]]
-    still_open: tuple[str, ...] = ()
+    checks: Mapping[str, "Decision"] = field(default_factory=dict)
 
     @property
     def verdict(self) -> str:
-        """The verdict on the whole sentence."""
-        return _whole(self.outcomes)
+        """The verdict on the whole sentence, or ``"pending"``."""
+        return in_parts(outcome.verdict for outcome in self.outcomes) if self.outcomes else PENDING
 
     @property
     def deciding(self) -> Verdict:
-        """The contrast on which the verdict hangs: the weakest of those that share it, or fall short of it."""
-        found = _verdicts(self.outcomes)
-        return _weakest(
-            [v for v in found if v.verdict == self.verdict] or [v for v in found if v.verdict != REPRODUCED]
-        )
+        """The contrast on which the verdict hangs: the weakest of those that have this verdict or prevent a better one.
 
-    @property
-    def verdicts_again(self) -> dict[str, str]:
-        """The verdict of each check and condition, by its words."""
-        return {words: _whole(outcomes) for words, outcomes in self.again.items()}
+        Percentage points cannot be compared with other units; where there are points, they stand for the claim.
+
+        Raises
+        ------
+        ValueError : the decision is pending.
+        """
+        found = [verdict for outcome in self.outcomes for verdict in outcome.verdicts.values()]
+        if not found:
+            raise ValueError(f"{self.claim.id} is pending: nothing decides it yet.")
+        found = [v for v in found if v.verdict == self.verdict] or [v for v in found if v.verdict != REPRODUCED]
+        return min([v for v in found if v.unit == POINTS] or found, key=lambda verdict: verdict.effect)
 
     @property
     def robust(self) -> bool | None:
-        """Whether every check and condition gives the same verdict; None while that is open."""
-        if set(self.verdicts_again.values()) - {self.verdict}:
+        """Whether every check gives the same verdict; None while that is open."""
+        found = {check.verdict for check in self.checks.values()}
+        if found - {self.verdict, PENDING}:
             return False
-        return None if self.still_open else True
+        return None if PENDING in {self.verdict, *found} else True
 
-    def __repr__(self) -> str:
-        return self._repr_markdown_().replace("**", "")
+    @property
+    def robustness(self) -> str:
+        """``"yes"``, ``"open"``, or how many checks gave which other verdict, as in ``"no: 1 of 2 contradicted"``.
 
-    def _repr_markdown_(self) -> str:
-        claim = self.claim
-        whole = f"**{claim.id}, lab section {claim.section}: {self.verdict}.** {claim.sentence}"
-        contrasts = tabulate(
-            [
-                [outcome.part.says, name, f"{v.interval} {v.unit}", f"{v.agreeing} of {v.seeds}", v.verdict]
-                for outcome in self.outcomes
-                for name, v in outcome.verdicts.items()
-            ],
-            headers=["the lab", "contrast", "effect (95% interval)", "seeds that alone agree", "verdict"],
-            tablefmt="pipe",
-        )
-        again = tabulate(
-            [
-                [words, _whole(outcomes), (weakest := _weakest(_verdicts(outcomes))).interval, weakest.seeds]
-                for words, outcomes in self.again.items()
-            ]
-            + [[words, "open: not all runs are recorded"] for words in self.still_open],
-            headers=["decided again with", "verdict", "weakest effect (95% interval)", "seeds"],
-            tablefmt="pipe",
-        )
-        undecided = {*self.verdicts_again.values()} - {self.verdict} == {NOT_DISTINGUISHABLE}
-        survives = {
-            True: "Robust: the verdict is the same each time.",
-            False: "Not robust: not every repetition can decide." if undecided else "Not robust: the verdict changes.",
-            None: "Not checked in full yet.",
-        }
-        return "\n\n".join([whole, contrasts, survives[self.robust], again])
+        A check that cannot decide differs from one that decides the other way.
 
+        >>> from labcode.study import CLAIMS
+        >>> CLAIMS["C06"].decide().robustness
+        'no: 1 of 2 not distinguishable'
+        """
+        if self.robust is not False:
+            return "yes" if self.robust else "open"
+        decided = Counter(check.verdict for check in self.checks.values() if check.verdict != PENDING)
+        others = [verdict for verdict in VERDICTS if verdict in decided and verdict != self.verdict]
+        return f"no: {', '.join(f'{decided[verdict]} of {decided.total()} {verdict}' for verdict in others)}"
 
-def _whole(outcomes: Iterable[Outcome]) -> str:
-    return halves(outcome.verdict for outcome in outcomes)
-
-
-def _verdicts(outcomes: Iterable[Outcome]) -> list[Verdict]:
-    return [verdict for outcome in outcomes for verdict in outcome.verdicts.values()]
-
-
-def _weakest(verdicts: Sequence[Verdict]) -> Verdict:
-    # Epochs and points are no more and no less than one another: where there are points, they speak for the claim.
-    comparable = [verdict for verdict in verdicts if verdict.unit == POINTS] or verdicts
-    return min(comparable, key=lambda verdict: verdict.effect)
+    def __str__(self) -> str:
+        found = self.verdict if self.verdict == PENDING else str(self.deciding)
+        return f"{self.claim.id}: {found}"

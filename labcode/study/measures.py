@@ -1,27 +1,54 @@
-"""What a claim measures of one record: its error early, at best, at the end; how steady it is; how overfitted."""
+"""Measures: the numbers that rules, tables and figures read off a record, each with the words that name it."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from labcode.study.records import Record
+from labcode.study.statistics import POINTS
 
 EARLY_EPOCHS = 5
 LAST_EPOCHS = 3
 STEADY_EPOCHS = 10
 CHANCE = 90.0
-"""Error in percent of guessing among ten digits: what a run that diverged is counted with from then on."""
+"""Error in percent of guessing among ten digits; a diverged run counts with it from the divergence on."""
 
-Measure = Callable[[np.ndarray], float]
-"""Of error curves in percent, (measurements,), to one number."""
+
+@dataclass(frozen=True)
+class Measure:
+    """A number read off one record, and the words that name it in every rule.
+
+    Attributes
+    ----------
+    words : names the number in a sentence, after "the".
+    read : from a record to the number.
+    unit : of a difference between two such numbers.
+
+    >>> from labcode.study import Experiment
+    >>> from labcode.study.records import read
+    >>> best_validation.words, best_validation(read(Experiment(seed=0)))
+    ('best validation error of any epoch', 1.3888888888888888)
+    """
+
+    words: str
+    read: Callable[[Record], float]
+    unit: str = POINTS
+
+    def __call__(self, record: Record) -> float:
+        """Return the measure of ``record``."""
+        return self.read(record)
+
+
+# --- of an error curve ------------------------------------------------------------------------------------------
 
 
 def errors(record: Record, part: str) -> np.ndarray:
-    """Return the errors of ``part`` ("train" or "validation") in percent, one a measurement.
+    """Return the errors of ``part`` ("train" or "validation") in percent, (measurements,).
 
-    After a divergence there are no weights worth testing: the curve goes on at 90%, as guessing would.
+    A diverged run has no weights worth testing: from the divergence on, its errors are those of guessing, 90%.
 
-    >>> from labcode.study.ablation import ACTIVATIONS
+    >>> from labcode.study.lab.activations import ACTIVATIONS
     >>> from labcode.study.records import read
     >>> diverged = read(ACTIVATIONS.experiment("relu", 0, {"learning_rate_times": 30}))
     >>> diverged.history.train.errors, errors(diverged, "train").shape, errors(diverged, "train")[0]
@@ -33,31 +60,8 @@ def errors(record: Record, part: str) -> np.ndarray:
     return np.concatenate([percent, np.full(measurements - len(percent), CHANCE)])
 
 
-def of(part: str, measure: Measure) -> Callable[[Record], float]:
-    """Return ``measure`` of the errors of ``part``, as a function of a record.
-
-    >>> from labcode.study.ablation import HIDDEN_UNITS
-    >>> from labcode.study.records import read
-    >>> of("validation", best)(read(HIDDEN_UNITS.experiment("16", seed=0)))
-    1.5
-    """
-    return lambda record: measure(errors(record, part))
-
-
-def chosen_epoch(record: Record) -> int:
-    """Return the measurement, from 0, with the lowest validation error: the later one of equals, as the recipe chooses.
-
-    >>> from labcode.study.ablation import FINAL_RUNS
-    >>> from labcode.study.records import read
-    >>> chosen_epoch(read(FINAL_RUNS.experiment("final", seed=0)))
-    14
-    """
-    errors = record.history.validation.errors
-    return max(place for place, count in enumerate(errors) if count == min(errors))
-
-
 def early(curve: np.ndarray) -> float:
-    """Mean error over the first 5 epochs: lower is faster.
+    """Mean error over the first 5 epochs: lower means faster convergence.
 
     >>> early(np.array([10, 8, 6, 4, 2, 0]))
     6.0
@@ -66,7 +70,7 @@ def early(curve: np.ndarray) -> float:
 
 
 def best(curve: np.ndarray) -> float:
-    """Lowest error of any epoch: what choosing the epoch on the validation set gives.
+    """Lowest error of any epoch, as when the epoch is chosen on the validation set.
 
     >>> best(np.array([10, 4, 6]))
     4.0
@@ -84,7 +88,7 @@ def final(curve: np.ndarray) -> float:
 
 
 def settled(curve: np.ndarray) -> float:
-    """Mean error over the last 3 epochs: less favoured by luck than the best of many epochs.
+    """Mean error over the last 3 epochs: depends less on luck than the best of many epochs.
 
     >>> settled(np.array([10, 3, 4, 5]))
     4.0
@@ -102,9 +106,9 @@ def variation(curve: np.ndarray) -> float:
 
 
 def epochs_to(curve: np.ndarray, percent: float) -> int:
-    """Epochs until the error is first at or below ``percent``; one more than there are, where it never is.
+    """Number of epochs until the error is first at most ``percent``; one more than the run has if it never is.
 
-    A run that was stopped before would have taken at least that many (the count is censored).
+    Such a run would have taken at least that many (the count is censored).
 
     >>> epochs_to(np.array([20, 9, 8, 9]), 8), epochs_to(np.array([20, 9]), 8)
     (3, 3)
@@ -113,33 +117,79 @@ def epochs_to(curve: np.ndarray, percent: float) -> int:
     return int(reached[0]) + 1 if len(reached) else len(curve) + 1
 
 
-def gap(record: Record) -> float:
-    """Validation error less training error (dropout off), both over the last 3 epochs: wider is more overfitted.
-
-    >>> from labcode.study.ablation import HIDDEN_UNITS
-    >>> from labcode.study.records import read
-    >>> round(gap(read(HIDDEN_UNITS.experiment("16", seed=0))), 2)
-    1.59
-    """
-    return settled(errors(record, "validation")) - settled(errors(record, "train"))
+# --- of a record ------------------------------------------------------------------------------------------------
 
 
-def at_updates(record: Record, updates: int) -> float:
-    """Validation error after ``updates`` steps, which must fall on a measurement.
+def _of(part: str, of_curve: Callable[[np.ndarray], float], words: str) -> Measure:
+    return Measure(words, lambda record: of_curve(errors(record, part)))
+
+
+early_training = _of("train", early, f"mean training error (dropout off) over the first {EARLY_EPOCHS} epochs")
+final_training = _of("train", final, "training error (dropout off) at the last epoch")
+settled_training = _of("train", settled, f"mean training error (dropout off) over the last {LAST_EPOCHS} epochs")
+best_validation = _of("validation", best, "best validation error of any epoch")
+final_validation = _of("validation", final, "validation error at the last epoch")
+settled_validation = _of("validation", settled, f"mean validation error over the last {LAST_EPOCHS} epochs")
+validation_variation = _of(
+    "validation",
+    variation,
+    f"mean absolute change of the validation error between epochs, over the last {STEADY_EPOCHS} epochs,",
+)
+gap = Measure(
+    f"gap between validation and training error (dropout off) over the last {LAST_EPOCHS} epochs",
+    lambda record: settled_validation(record) - settled_training(record),
+)
+
+
+def error_on_test(record: Record) -> float:
+    """Return the error on the test images at the end of the run, in percent.
 
     Raises
     ------
-    ValueError : it falls between two measurements.
+    ValueError : the run was made to choose settings and never saw the test images.
 
-    >>> from labcode.study.ablation import BATCH_SIZE
+    >>> from labcode.study import Experiment
+    >>> from labcode.study.records import read
+    >>> print(error_on_test(read(Experiment(seed=0))))
+    1.26
+    >>> error_on_test(read(Experiment(seed=100)))
+    Traceback (most recent call last):
+    ...
+    ValueError: baseline_seed=100 never saw the test images: it was run to choose settings.
+    """
+    if record.test is None:
+        raise ValueError(f"{record.experiment.name} never saw the test images: it was run to choose settings.")
+    return record.test.percent[0]
+
+
+def chosen_epoch(record: Record) -> int:
+    """Return the measurement, from 0, with the lowest validation error: the last of several, as the recipe chooses.
+
+    >>> from labcode.study.lab.final_model import FINAL_RUNS
+    >>> from labcode.study.records import read
+    >>> chosen_epoch(read(FINAL_RUNS.experiment("final", seed=0)))
+    14
+    """
+    errors = record.history.validation.errors
+    return max(place for place, count in enumerate(errors) if count == min(errors))
+
+
+def at_updates(record: Record, updates: int) -> float:
+    """Return the validation error in percent after ``updates`` steps, which must fall on a measurement.
+
+    Raises
+    ------
+    ValueError : there is no measurement after that many steps.
+
+    >>> from labcode.study.lab.batch_size import BATCH_SIZE
     >>> from labcode.study.records import read
     >>> by_size = {label: read(BATCH_SIZE.experiment(label, seed=0)) for label in ("1", "10")}
-    >>> {label: round(at_updates(record, 8_400), 2) for label, record in by_size.items()}  # 2 epochs, and 20
+    >>> {label: round(at_updates(record, 8_400), 2) for label, record in by_size.items()}  # 2 epochs and 20
     {'1': 2.28, '10': 2.22}
     """
     recipe = record.experiment.recipe
-    an_epoch = -(-record.history.online.images // recipe.batch_size)
-    measurement, between = divmod(updates, an_epoch * recipe.measured_every)
+    per_epoch = -(-record.history.online.images // recipe.batch_size)
+    measurement, between = divmod(updates, per_epoch * recipe.measured_every)
     curve = errors(record, "validation")
     if between or not 1 <= measurement <= len(curve):
         raise ValueError(f"{record.experiment.name} has no measurement at {updates} updates.")
@@ -147,15 +197,17 @@ def at_updates(record: Record, updates: int) -> float:
 
 
 def at_gradients(record: Record, budget: float) -> float:
-    """Training error when ``budget`` minibatch gradients are taken, interpolated; guessing before the first step.
+    """Return the training error in percent after ``budget`` minibatch gradients, interpolated between measurements.
 
-    >>> from labcode.study.ablation import HIDDEN_UNITS
+    Before the first step it is that of guessing.
+
+    >>> from labcode.study import Experiment
     >>> from labcode.study.records import read
-    >>> run = read(HIDDEN_UNITS.experiment("16", seed=0))
+    >>> run = read(Experiment(seed=0).vary(width=16))
     >>> at_gradients(run, 0), round(at_gradients(run, 4_200), 2)  # before the first epoch, and after it
     (90.0, 3.67)
     """
     taken = record.history.gradients
     measured = errors(record, "train")[: len(taken)]
-    beyond = CHANCE if record.history.diverged else None  # else what was measured last
+    beyond = CHANCE if record.history.diverged else None  # None: the last measurement
     return float(np.interp(budget, [0, *taken], [CHANCE, *measured], right=beyond))

@@ -1,10 +1,10 @@
 """From paired runs to a verdict: contrasts, their interval over seeds, and the rules that decide.
 
 A *contrast* turns one seed's records into one number, positive when it agrees with the lab. The seeds are the sample;
-the interval is Student's t over them. It speaks of new seeds on the same 6 000 images, not of other images.
+the interval is Student's t over them. It covers new seeds on the same 6 000 images, not other images.
 
-Several contrasts of one claim must all hold before it counts as reproduced. Each is then tested at its own 95%, with
-no correction: chance alone would have to favour the lab in all of them at once (an intersection-union test; Berger,
+Several contrasts of one claim must all hold before it counts as reproduced. Each is tested at 95% on its own, without
+a correction: chance alone would have to favor the lab in all of them at once (an intersection-union test; Berger,
 Technometrics 24, 1982).
 """
 
@@ -31,7 +31,7 @@ POINTS = "percentage points"
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the seeds say of one contrast.
+    """What the seeds say about one contrast.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Verdict:
 
     @property
     def interval(self) -> str:
-        """Effect and interval as text. What rounds to zero is not called -0.00.
+        """Effect and interval as text. A value that rounds to zero has no minus sign.
 
         >>> decide([0.9, 1.1, 1.0, 1.2]).interval
         '+1.05 (+0.84 to +1.26)'
@@ -59,15 +59,11 @@ class Verdict:
         return f"{self.effect:+z.2f} ({self.low:+z.2f} to {self.high:+z.2f})"
 
     def __str__(self) -> str:
-        return (
-            f"{self.verdict}: {self.effect:+z.2f} {self.unit} "
-            f"(95% interval {self.low:+z.2f} to {self.high:+z.2f}; "
-            f"{self.agreeing} of {self.seeds} seeds alone agree)"
-        )
+        return f"{self.verdict}: {self.interval} {self.unit}; {self.agreeing} of {self.seeds} seeds alone agree"
 
 
 def decide(contrasts: Sequence[float], smallest: float = SMALLEST_DIFFERENCE, unit: str = POINTS) -> Verdict:
-    """Decide a directional claim from one contrast a seed.
+    """Decide a directional claim from one contrast per seed.
 
     *Reproduced*: the interval lies above 0 and the mean reaches the smallest difference that matters.
     *Contradicted*: the interval stays below the smallest difference that matters and does not lie above 0.
@@ -75,35 +71,33 @@ def decide(contrasts: Sequence[float], smallest: float = SMALLEST_DIFFERENCE, un
 
     Parameters
     ----------
-    contrasts : one a seed, positive when it agrees with the lab.
-    smallest : difference that matters, in ``unit``; 0 where the lab speaks of a slight one, so that any counts.
+    contrasts : one per seed, positive when it agrees with the lab.
+    smallest : difference that matters, in ``unit``; 0 where the lab says "slightly", so that any difference counts.
+    unit : of the contrasts.
 
     Raises
     ------
     ValueError : fewer than two seeds, or a contrast that is not a finite number.
 
     >>> print(decide([0.9, 1.1, 1.0, 1.2]))
-    reproduced: +1.05 percentage points (95% interval +0.84 to +1.26; 4 of 4 seeds alone agree)
+    reproduced: +1.05 (+0.84 to +1.26) percentage points; 4 of 4 seeds alone agree
     >>> decide([-0.9, -1.1, -1.0, -1.2]).verdict
     'contradicted'
     >>> decide([1.0, -1.0, 0.5, 0.1]).verdict
     'not distinguishable'
     """
     values, mean, low, high = _summarize(contrasts)
-    if low > 0 and mean >= smallest:
-        verdict = REPRODUCED
-    elif high < smallest and low <= 0:
-        verdict = CONTRADICTED
-    else:
-        verdict = NOT_DISTINGUISHABLE
-    return Verdict(verdict, mean, low, high, len(values), int((values > 0).sum()), unit)
+    word = _word(reproduced=low > 0 and mean >= smallest, contradicted=high < smallest and low <= 0)
+    return Verdict(word, mean, low, high, len(values), int((values > 0).sum()), unit)
 
 
-def decide_equivalence(contrasts: Sequence[float], margin: float = SMALLEST_DIFFERENCE) -> Verdict:
-    """Decide a claim that two things are comparable from their difference, one a seed.
+def decide_equivalence(
+    contrasts: Sequence[float], margin: float = SMALLEST_DIFFERENCE, unit: str = POINTS
+) -> Verdict:
+    """Decide a claim that two things are comparable, from one difference per seed.
 
     *Reproduced*: the interval lies within plus or minus ``margin``. *Contradicted*: it lies wholly outside.
-    *Not distinguishable*: anything else. A seed alone agrees where its difference is within the margin.
+    *Not distinguishable*: anything else. A seed alone agrees if its difference is within the margin.
 
     Raises
     ------
@@ -115,20 +109,15 @@ def decide_equivalence(contrasts: Sequence[float], margin: float = SMALLEST_DIFF
     'contradicted'
     """
     values, mean, low, high = _summarize(contrasts)
-    if -margin < low and high < margin:
-        verdict = REPRODUCED
-    elif low > margin or high < -margin:
-        verdict = CONTRADICTED
-    else:
-        verdict = NOT_DISTINGUISHABLE
-    return Verdict(verdict, mean, low, high, len(values), int((abs(values) < margin).sum()))
+    word = _word(reproduced=-margin < low and high < margin, contradicted=low > margin or high < -margin)
+    return Verdict(word, mean, low, high, len(values), int((abs(values) < margin).sum()), unit)
 
 
-def decide_reached(contrasts: Sequence[float], margin: float) -> Verdict:
-    """Decide whether a figure of the lab was reached, from how much better than it each seed does.
+def decide_reached(contrasts: Sequence[float], margin: float, unit: str = POINTS) -> Verdict:
+    """Decide whether a figure of the lab was reached, from how much better than it each seed is.
 
-    *Reproduced*: the interval lies above minus ``margin``, so at worst a difference is left that does not matter.
-    *Contradicted*: it lies wholly below. *Not distinguishable*: anything else. A seed alone agrees where it is above.
+    *Reproduced*: the interval lies above minus ``margin``, so any shortfall is too small to matter.
+    *Contradicted*: it lies wholly below. *Not distinguishable*: anything else. A seed alone agrees if it is above.
 
     Raises
     ------
@@ -140,13 +129,8 @@ def decide_reached(contrasts: Sequence[float], margin: float) -> Verdict:
     'contradicted'
     """
     values, mean, low, high = _summarize(contrasts)
-    if low > -margin:
-        verdict = REPRODUCED
-    elif high < -margin:
-        verdict = CONTRADICTED
-    else:
-        verdict = NOT_DISTINGUISHABLE
-    return Verdict(verdict, mean, low, high, len(values), int((values > -margin).sum()))
+    word = _word(reproduced=low > -margin, contradicted=high < -margin)
+    return Verdict(word, mean, low, high, len(values), int((values > -margin).sum()), unit)
 
 
 def all_hold(verdicts: Iterable[str]) -> str:
@@ -161,16 +145,20 @@ def all_hold(verdicts: Iterable[str]) -> str:
     return NOT_DISTINGUISHABLE if NOT_DISTINGUISHABLE in found else REPRODUCED
 
 
-def halves(verdicts: Iterable[str]) -> str:
-    """Combine the parts of a sentence that says several things: *partly* where some are reproduced and others not.
+def in_parts(verdicts: Iterable[str]) -> str:
+    """Combine the parts of a sentence: *partly* if some are reproduced and others are not.
 
-    >>> halves([REPRODUCED, CONTRADICTED]), halves([NOT_DISTINGUISHABLE, CONTRADICTED])
+    >>> in_parts([REPRODUCED, CONTRADICTED]), in_parts([NOT_DISTINGUISHABLE, CONTRADICTED])
     ('partly', 'contradicted')
     """
     found = list(verdicts)
     if REPRODUCED in found and set(found) != {REPRODUCED}:
         return PARTLY
     return all_hold(found)
+
+
+def _word(reproduced: bool, contradicted: bool) -> str:
+    return REPRODUCED if reproduced else CONTRADICTED if contradicted else NOT_DISTINGUISHABLE
 
 
 def _summarize(contrasts: Sequence[float]) -> tuple[np.ndarray, float, float, float]:
@@ -207,8 +195,8 @@ def power(effect: float, spread: float, seeds: int, studies: int, rng: np.random
     Parameters
     ----------
     effect, spread : true mean of the contrast and its standard deviation over seeds, in percentage points.
-    seeds : of a study; a study of one seed has no interval, and counts where its contrast reaches the smallest
-        difference that matters, as a reader of one run would count it.
+    seeds : per study. A study of one seed has no interval; it counts if its contrast reaches the smallest difference
+        that matters, as a reader of one run would count it.
     studies : how many are simulated.
 
     >>> power(effect=1.0, spread=0.2, seeds=8, studies=500, rng=np.random.default_rng(0))
@@ -223,9 +211,9 @@ def power(effect: float, spread: float, seeds: int, studies: int, rng: np.random
 
 
 def fitted_fall(positions: Sequence[float], errors: Sequence[float]) -> float:
-    """Return how far ``errors`` fall from the smallest to the largest position, along the line fitted in its logarithm.
+    """Return how far ``errors`` fall from the smallest to the largest position, along a line fitted in its logarithm.
 
-    All levels count, not only the two ends; equal ratios weigh equally. In the unit of ``errors``.
+    All levels count, not only the two ends, and equal ratios of positions count equally. In the unit of ``errors``.
 
     >>> round(fitted_fall([16, 32, 64], [3.0, 2.5, 2.0]), 12)
     1.0

@@ -1,0 +1,55 @@
+"""The lab's questions, one module each: levels, claims with their rules, and the page of the book that answers.
+
+A module here declares SECTION (of the lab) and ABLATIONS; where the lab claims something, PAGE and CLAIMS too. Every
+module in this folder counts: to add a question, add a file.
+"""
+
+from collections.abc import Iterable
+from importlib import import_module
+from pkgutil import iter_modules
+
+from labcode.study.ablation import Ablation
+from labcode.study.claim import AS_STATED, Claim
+from labcode.study.experiment import Experiment
+
+QUESTIONS = sorted(
+    (import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)),
+    key=lambda module: [int(number) for number in module.SECTION.split(".")],
+)
+"""The modules, in the order of the lab's sections."""
+
+ABLATIONS: dict[str, Ablation] = {each.name: each for question in QUESTIONS for each in question.ABLATIONS}
+"""By name, in the order of the lab's sections."""
+
+THE_LABS = tuple(ablation for ablation in ABLATIONS.values() if ablation.figures)
+"""The lab's own eight, those with a figure in its report."""
+
+CLAIMS: dict[str, Claim] = {
+    claim.id: claim
+    for claim in sorted(
+        (claim for question in QUESTIONS for claim in getattr(question, "CLAIMS", ())), key=lambda claim: claim.id
+    )
+}
+"""By id, C01 to C17."""
+
+
+def experiments(ablations: Iterable[str] | None = None) -> list[Experiment]:
+    """Return every run that decides a claim, as stated or in a check, each once.
+
+    Parameters
+    ----------
+    ablations : names of those to take; all, if None.
+
+    >>> len(experiments(["hidden_units"]))  # 4 widths: 8 seeds, and 3 at each of two other learning rates
+    56
+    """
+    return list(
+        dict.fromkeys(
+            experiment
+            for claim in CLAIMS.values()
+            for part in claim.parts
+            if ablations is None or part.ablation.name in ablations
+            for check in (AS_STATED, *claim.checks)
+            for experiment in check.experiments(part.ablation)
+        )
+    )

@@ -1,0 +1,95 @@
+"""What does the lab conclude about all of its settings? (lab section 2.5)"""
+
+from functools import partial
+
+import numpy as np
+
+from labcode.study.ablation import BASELINE, Ablation
+from labcode.study.checks import LAST_THREE, RATES
+from labcode.study.claim import Claim, Part
+from labcode.study.contrasts import Records
+from labcode.study.lab.activations import ACTIVATIONS
+from labcode.study.lab.batch_size import BATCH_SIZE
+from labcode.study.lab.dropout import DROPOUT
+from labcode.study.lab.filters import FILTERS
+from labcode.study.lab.hidden_units import GAIN_WITH_WIDTH, HIDDEN_UNITS
+from labcode.study.lab.optimizers import OPTIMIZERS
+from labcode.study.lab.pooling import POOLING
+from labcode.study.lab.stages import GAIN_WITH_STAGES, STAGES
+from labcode.study.measures import Measure, error_on_test, final_training, final_validation
+from labcode.study.statistics import decide
+
+SECTION, PAGE = "2.5", "mnist/conclusion"
+
+EVERY_SETTING = Ablation(
+    "every_setting",
+    SECTION,
+    (),
+    "setting",
+    {
+        f"{each.factor} {label}": level
+        for each in (HIDDEN_UNITS, STAGES, BATCH_SIZE, OPTIMIZERS, ACTIVATIONS, POOLING, FILTERS, DROPOUT)
+        for label, level in each.levels.items()
+        if level
+    }
+    | {"baseline": BASELINE},
+)
+"""All levels of the lab's eight ablations side by side, for what the conclusion says of every setting.
+
+A level counts under each of its names: the baseline is there as itself and, say, as the width 64."""
+
+ABLATIONS = ()  # the runs of EVERY_SETTING belong to other ablations
+
+failures = Measure(
+    "number of settings that diverge or misclassify over half of the training images at the last epoch",
+    lambda record: final_training(record) > 50,
+    unit="settings",
+)
+test_less_validation = Measure(
+    "excess of the test error over the validation error of the same weights, those of the last epoch,",
+    lambda record: error_on_test(record) - final_validation(record),
+)
+
+
+def _sum(measure: Measure, records: Records) -> float:
+    return sum(measure(record) for record in records.values())
+
+
+def _mean_of_converged(measure: Measure, records: Records) -> float:
+    return float(np.mean([measure(record) for record in records.values() if not record.history.diverged]))
+
+
+CLAIMS = (
+    Claim(
+        "C15",
+        SECTION,
+        PAGE,
+        "More layers and more hidden units are generally useful.",
+        (GAIN_WITH_STAGES, GAIN_WITH_WIDTH),
+        (LAST_THREE, *RATES),
+    ),
+    Claim(
+        "C16",
+        SECTION,
+        PAGE,
+        "Not every setting converges, and validation accuracy is no promise of test accuracy.",
+        (
+            Part(
+                "not every setting converges",
+                EVERY_SETTING,
+                failures,
+                "is at least 1 per seed, on average, among all levels of the lab's eight ablations.",
+                {"settings that fail": _sum},
+                partial(decide, smallest=1),
+            ),
+            Part(
+                "test error is higher than validation error",
+                EVERY_SETTING,
+                test_less_validation,
+                "is positive on average over all levels of the lab's eight ablations (diverged runs left out).",
+                {"test above validation": _mean_of_converged},
+            ),
+        ),
+        RATES,
+    ),
+)
