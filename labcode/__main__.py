@@ -80,8 +80,7 @@ def _fetch(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from labcode.study.ablation import ABLATIONS
-    from labcode.study.claims import experiments
+    from labcode.study.lab import ABLATIONS, experiments
     from labcode.study.records import RECORDS
     from labcode.study.sweep import missing, run_missing
 
@@ -103,18 +102,14 @@ def _run(options: argparse.Namespace) -> int:
 
 def _claims(options: argparse.Namespace) -> int:
     import json
-    from dataclasses import asdict
 
-    from tabulate import tabulate
+    from labcode.study.ledger import as_text, rows
 
-    from labcode.study.ledger import entries
-
-    rows = [asdict(entry) for entry in entries()]
+    ledger = rows()
     if options.json:
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        print(json.dumps(ledger, indent=2, ensure_ascii=False))
         return 0
-    shown = ("id", "section", "verdict", "effect", "low", "high", "unit", "seeds", "robust")
-    print(tabulate([[row[name] for name in shown] for row in rows], headers=shown, floatfmt="+z.2f"))
+    print(as_text(ledger))
     return 0
 
 
@@ -136,7 +131,7 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from labcode.study.ledger import entries
+    from labcode.study.ledger import decisions
     from labcode.study.records import RECORDS, read_all
     from labcode.study.reproduction import compare_with
 
@@ -145,11 +140,11 @@ def _compare(options: argparse.Namespace) -> int:
     failed = _print_comparisons(compare_with(read_all(RECORDS), found))
     differing = [
         (ours, theirs)
-        for ours, theirs in zip(entries(RECORDS), entries(options.folder), strict=True)
+        for ours, theirs in zip(decisions(RECORDS), decisions(options.folder), strict=True)
         if ours.verdict != theirs.verdict
     ]
     for ours, theirs in differing:
-        print(f"{ours.id}: {ours.verdict} in the book, {theirs.verdict} in {options.folder}")
+        print(f"{ours.claim.id}: {ours.verdict} in the book, {theirs.verdict} in {options.folder}")
     if not differing:
         print("Every verdict is the same.")
     return failed or bool(differing)

@@ -9,9 +9,11 @@ import pytest
 
 from labcode import __main__ as cli
 from labcode.data import download as fetch
-from labcode.study import Ablation, Experiment, claims, ledger, records, sweep
-from labcode.study import ablation as ablations
+from labcode.study import CLAIMS, Ablation, Experiment, lab, ledger, records, sweep
+from labcode.study.claim import Decision, Outcome
+from labcode.study.statistics import CONTRADICTED, REPRODUCED, Verdict
 
+LEDGER = [*["Q1", "Q2", "Q3", "D1", "D2", "M1", "M2", "T1"], *(f"C{number:02}" for number in range(1, 18))]
 TINY = Ablation("tiny", "2.4.1", (1,), "width", {"1": {"width": 1}, "2": {"width": 2}}, seeds=range(1))
 SMALL = {"hidden": 4, "epochs": 1, "batch_size": 100}
 
@@ -21,8 +23,8 @@ def tiny_book(monkeypatch, tmp_path):
     """A book whose only ablation takes a second."""
 
     tiny = replace(TINY, levels={label: SMALL | level for label, level in TINY.levels.items()})
-    monkeypatch.setattr(ablations, "ABLATIONS", {"tiny": tiny})
-    monkeypatch.setattr(claims, "experiments", lambda names: [])
+    monkeypatch.setattr(lab, "ABLATIONS", {"tiny": tiny})
+    monkeypatch.setattr(lab, "experiments", lambda names: [])
     return tmp_path
 
 
@@ -106,7 +108,7 @@ def test_seeds_limits_and_never_adds(tiny_book, capsys):
 
 def test_all_that_decides_a_claim_is_run_by_default(tiny_book, monkeypatch, capsys):
     again = Experiment(0).vary(width=3, **SMALL)
-    monkeypatch.setattr(claims, "experiments", lambda names: [again])
+    monkeypatch.setattr(lab, "experiments", lambda names: [again])
     assert cli.main(["run", "--workers", "1", "--records", str(tiny_book)]) == 0
     assert "3 runs: 0 were there, 3 trained" in capsys.readouterr().out
 
@@ -114,9 +116,9 @@ def test_all_that_decides_a_claim_is_run_by_default(tiny_book, monkeypatch, caps
 def test_claims_prints_the_ledger(capsys):
     assert cli.main(["claims", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
-    assert [row["id"] for row in rows] == [entry.id for entry in ledger.entries()]
-    keys = {"id", "kind", "section", "verdict", "effect", "unit", "low", "high", "seeds", "robust", "rule"}
-    assert all(keys <= set(row) for row in rows)
+    assert [row["id"] for row in rows] == LEDGER
+    keys = ["id", "kind", "section", "says", "verdict", "page", "effect", "low", "high", "unit", "seeds", "robust"]
+    assert all(list(row) == [*keys, "rule", "checks"] for row in rows)
     assert cli.main(["claims"]) == 0
     table = capsys.readouterr().out
     assert len(table.splitlines()) == len(rows) + 2
@@ -176,10 +178,10 @@ def test_compare_finds_another_verdict(recorded_thrice, monkeypatch, capsys):
         (elsewhere / file.name).write_bytes(file.read_bytes())
 
     def decided(place):
-        verdict = "reproduced" if place == folder else "contradicted"
-        return [ledger.Entry("C01", "claim", "2.4.1", "a.", verdict, "page")]
+        found = Verdict(REPRODUCED if place == folder else CONTRADICTED, 1.0, 0.5, 1.5, seeds=8, agreeing=8)
+        return [Decision(CLAIMS["C01"], (Outcome(CLAIMS["C01"].parts[0], {"only": found}),))]
 
-    monkeypatch.setattr(ledger, "entries", decided)
+    monkeypatch.setattr(ledger, "decisions", decided)
     assert cli.main(["compare", str(elsewhere)]) == 1
     printed = capsys.readouterr().out
     assert printed.count(": equal") == 3

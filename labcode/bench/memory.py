@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from labcode.data.mnist import load
 from labcode.network.convnet import ConvNet
 from labcode.seeds import stream
-from labcode.study.ablation import FINAL
 from labcode.study.experiment import Experiment
+from labcode.study.lab.final_model import FINAL
 from labcode.training.loop import train
 
 T = TypeVar("T")

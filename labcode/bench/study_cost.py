@@ -25,8 +25,9 @@ from labcode.checks import one_of
 from labcode.data.mnist import load
 from labcode.network.convnet import ConvNet
 from labcode.seeds import stream
-from labcode.study.ablation import THE_LABS, Ablation
+from labcode.study.ablation import Ablation
 from labcode.study.experiment import Experiment
+from labcode.study.lab import THE_LABS
 from labcode.study.records import RECORDS, Record, read
 from labcode.study.sweep import KILLED, SweepError, run_missing
 from labcode.training.evaluation import one_thread

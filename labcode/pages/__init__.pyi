@@ -5,6 +5,7 @@ from .curves import curves_csv as curves_csv
 from .curves import draw_errors as draw_errors
 from .curves import learning_curves as learning_curves
 from .curves import show_ablation as show_ablation
+from .decisions import show_decision as show_decision
 from .diagrams import graph as graph
 from .diagrams import lines as lines
 from .drawing import draw as draw

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from IPython.display import Markdown
 
-from labcode.study.ablation import FINAL_RUNS
-from labcode.study.claim import Claim
-from labcode.study.claims import CLAIMS, LAB_TEST_ERROR, error_on_test
-from labcode.study.ledger import PENDING, Entry, entries, entry_of, totals
+from labcode.study.claim import PENDING, Claim, Decision
+from labcode.study.lab import CLAIMS
+from labcode.study.lab.final_model import FINAL_RUNS, LAB_TEST_ERROR
+from labcode.study.ledger import decide, decisions, totals
+from labcode.study.measures import error_on_test
 from labcode.study.records import RECORDS
 from labcode.study.samples import results
 
@@ -32,13 +33,12 @@ def claim_cards(*ids: str, folder: Path = RECORDS) -> Markdown:
     >>> "More hidden units converge faster" in claim_cards("C01").data
     True
     """
-    rows = [entry_of(claim, folder) for claim in _claims(ids or CLAIMS)]
     columns = "1 1 2 2" if ids else "1 2 2 3"
     cards = [
-        _card(row, "/appendix/ledger", f"{row.id} in the ledger")
+        _card(decide(claim, folder), "/appendix/ledger", f"{claim.id} in the ledger")
         if ids
-        else _card(row, f"/{row.page}", f"How {row.id} is decided")
-        for row in rows
+        else _card(decide(claim, folder), f"/{claim.page}", f"How {claim.id} is decided")
+        for claim in _claims(ids or CLAIMS)
     ]
     return Markdown("\n\n".join([f":::::{{grid}} {columns}\n:gutter: 2", *cards, ":::::"]))
 
@@ -49,17 +49,18 @@ def _claims(ids: Iterable[str]) -> list[Claim]:
     return [CLAIMS[name] for name in ids]
 
 
-def _card(row: Entry, page: str, link: str) -> str:
-    if row.verdict == PENDING:
+def _card(decision: Decision, page: str, link: str) -> str:
+    if decision.verdict == PENDING:
         result = "Not all of its runs are recorded yet"
     else:
-        result = f"**{row.effect_with_interval}**\\\n{row.seeds} seeds, {ROBUST[row.robust]}"
+        contrast = decision.deciding
+        result = f"**{contrast.interval} {contrast.unit}**\\\n{contrast.seeds} seeds, {ROBUST[decision.robust]}"
     return "\n".join(
         [
-            f"::::{{grid-item-card}} {row.id} {_badge(row.verdict)}",
+            f"::::{{grid-item-card}} {decision.claim.id} {_badge(decision.verdict)}",
             ":class-card: claim-card",
             "",
-            row.says,
+            decision.claim.sentence,
             "",
             result,
             "",
@@ -86,8 +87,8 @@ def headline(folder: Path = RECORDS) -> Markdown:
     >>> "[99.54%]{.headline-number}" in headline().data
     True
     """
-    ledger = entries(folder)
-    verdict = next(row.verdict for row in ledger if row.id == "C17")
+    found = decisions(folder)
+    verdict = next(decision.verdict for decision in found if decision.claim.id == "C17")
     if verdict == PENDING:
         ours = f"{_badge(PENDING)} Our accuracy will be shown here when the runs of the final model are recorded."
     else:
@@ -96,7 +97,7 @@ def headline(folder: Path = RECORDS) -> Markdown:
             f"[{accuracy:.2f}%]{{.headline-number}} in this book, the mean over {accuracy.seeds} seeds "
             f"(95% interval {accuracy.low:.2f}% to {accuracy.high:.2f}%). {_badge(verdict)}"
         )
-    badges = [_badge(verdict, f"{count} {verdict}") for verdict, count in totals(ledger).items()]
+    badges = [_badge(verdict, f"{count} {verdict}") for verdict, count in totals(found).items()]
     return Markdown(
         "\n".join(
             [

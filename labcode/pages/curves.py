@@ -25,7 +25,7 @@ COSTS = {"epochs": "epoch", "gradients": "minibatch gradients", "seconds": "proc
 def epochs_of(record: Record) -> np.ndarray:
     """Return the epochs after which the record's errors were measured, (measurements,).
 
-    >>> from labcode.study.ablation import EQUAL_UPDATES
+    >>> from labcode.study.lab.batch_size import EQUAL_UPDATES
     >>> epochs_of(EQUAL_UPDATES.records(seeds=[0])[0]["100, longer"])[:3].tolist()
     [10, 20, 30]
     """
@@ -99,7 +99,7 @@ def learning_curves(
     ------
     ValueError : a run has diverged and ``cost`` is not "epochs".
 
-    >>> from labcode.study.ablation import HIDDEN_UNITS
+    >>> from labcode.study.lab.hidden_units import HIDDEN_UNITS
     >>> figure = learning_curves(HIDDEN_UNITS.records(seeds=[0, 1]), ["validation"], "width")
     >>> [line.get_label() for line in figure.axes[0].get_lines()]
     ['16', '32', '64', '128']
@@ -155,7 +155,7 @@ def show_ablation(ablation: Ablation, *parts: str, cost: str = "epochs") -> None
     ------
     labcode.study.records.RecordError : a record is missing or unsound.
 
-    >>> from labcode.study.ablation import HIDDEN_UNITS
+    >>> from labcode.study.lab.hidden_units import HIDDEN_UNITS
     >>> show_ablation(HIDDEN_UNITS)  # doctest: +SKIP
     """
     parts = parts or tuple(PARTS)
@@ -185,7 +185,7 @@ def curves_csv(ablation: Ablation, folder: Path = RECORDS) -> str:
     ------
     labcode.study.records.RecordError : a record is missing or unsound.
 
-    >>> from labcode.study.ablation import LEARNING_RATES
+    >>> from labcode.study.lab.learning_rate import LEARNING_RATES
     >>> curves_csv(LEARNING_RATES).splitlines()[0]
     'learning rate,seed,epoch,minibatch gradients,processor seconds,training error (%),validation error (%)'
     """

@@ -6,7 +6,7 @@ Read the runs, name the numbers, then say what they show. The text names its num
 Python expression; both are evaluated where the call stands, as in `numexpr.evaluate`:
 
 >>> from labcode.study import results
->>> from labcode.study.ablation import STAGES
+>>> from labcode.study.lab.stages import STAGES
 >>> one, two, three = results(STAGES).values()
 >>> second = one.validation.best - two.validation.best
 >>> third = two.validation.best - three.validation.best

@@ -6,8 +6,7 @@ from IPython.display import Markdown
 from tabulate import tabulate
 
 from labcode.pages.sentences import Sentence, say
-from labcode.study.ablation import Ablation
-from labcode.study.claim import CHECK_SEEDS
+from labcode.study.ablation import CHECK_SEEDS, Ablation
 from labcode.study.experiment import Experiment
 from labcode.study.records import Record
 from labcode.study.samples import Runs, Sample, results
@@ -51,7 +50,7 @@ def error_table(ablation: Ablation) -> Markdown:
     ------
     labcode.study.records.RecordError : a record is missing or unsound.
 
-    >>> from labcode.study.ablation import HIDDEN_UNITS
+    >>> from labcode.study.lab.hidden_units import HIDDEN_UNITS
     >>> print(error_table(HIDDEN_UNITS).data.splitlines()[2])
     | 16      | 0.00 (0.00, 0.00)            | 1.73 (1.50, 1.95)              | 1.67 (1.49, 1.86)              |
     """
@@ -83,9 +82,9 @@ def means_by_rate(
     ------
     labcode.study.records.RecordError : a record is missing or unsound.
 
-    >>> from labcode.study.ablation import HIDDEN_UNITS
-    >>> from labcode.study.measures import final, of
-    >>> [*means_by_rate(HIDDEN_UNITS, of("train", final), [1 / 3, 1, 3])]
+    >>> from labcode.study.lab.hidden_units import HIDDEN_UNITS
+    >>> from labcode.study.measures import final_training
+    >>> [*means_by_rate(HIDDEN_UNITS, final_training, [1 / 3, 1, 3])]
     ['0.001', '0.003', '0.009']
     """
     baseline = Experiment(0).recipe.learning_rate
@@ -125,7 +124,7 @@ def made_by(ablation: Ablation) -> Sentence:
     ------
     labcode.study.records.RecordError : a record is missing or unsound.
 
-    >>> from labcode.study.ablation import HIDDEN_UNITS
+    >>> from labcode.study.lab.hidden_units import HIDDEN_UNITS
     >>> made_by(HIDDEN_UNITS)  # doctest: +ELLIPSIS
     These 32 runs were made by the `hand` engine with PyTorch ... on .... They took ... hours of one core.
     """

@@ -1,7 +1,7 @@
-from .ablation import ABLATIONS as ABLATIONS
 from .ablation import Ablation as Ablation
-from .claims import CLAIMS as CLAIMS
 from .experiment import Experiment as Experiment
+from .lab import ABLATIONS as ABLATIONS
+from .lab import CLAIMS as CLAIMS
 from .records import RECORDS as RECORDS
 from .records import MissingRecordError as MissingRecordError
 from .records import Record as Record

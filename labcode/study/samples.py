@@ -3,7 +3,7 @@
 `results` reads an ablation's runs by level. Each level has error curves, each curve its measures, and two levels are
 compared by subtracting one from the other, seed by seed:
 
->>> from labcode.study.ablation import STAGES
+>>> from labcode.study.lab.stages import STAGES
 >>> one, two, three = results(STAGES).values()
 >>> gain = one.validation.best - two.validation.best
 >>> f"{gain.mean:.2f}, in {gain.positive} of {gain.seeds} seeds"
@@ -21,7 +21,7 @@ import numpy as np
 from labcode.study.ablation import Ablation
 from labcode.study.measures import best, early, errors, final, settled, variation
 from labcode.study.records import RECORDS, Record
-from labcode.study.statistics import t_interval
+from labcode.study.statistics import t_interval, with_interval
 
 Pair = Callable[[Any, Any], Any]
 
@@ -100,7 +100,7 @@ class Sample:
         return Sample(operation(self.values, _numbers(other, self.values)))
 
     def __str__(self) -> str:
-        return f"{self.mean:+z.2f} ({self.low:+z.2f} to {self.high:+z.2f})"
+        return with_interval(self.mean, self.low, self.high)
 
     def __repr__(self) -> str:
         return f"{self} over {self.seeds} seeds"
@@ -236,7 +236,7 @@ def results(
     ------
     labcode.study.records.RecordError : a record is missing or unsound.
 
-    >>> from labcode.study.ablation import OPTIMIZERS
+    >>> from labcode.study.lab.optimizers import OPTIMIZERS
     >>> results(OPTIMIZERS, range(3), batch_size=100)["CG"]
     3 runs such as batch_size=100_optimizer=cg_seed=0
     """

@@ -29,6 +29,15 @@ VERDICTS = (REPRODUCED, PARTLY, NOT_DISTINGUISHABLE, CONTRADICTED)
 POINTS = "percentage points"
 
 
+def with_interval(mean: float, low: float, high: float) -> str:
+    """Return a mean and its interval as text. A value that rounds to zero has no minus sign.
+
+    >>> with_interval(-0.001, -0.204, 0.2)
+    '+0.00 (-0.20 to +0.20)'
+    """
+    return f"{mean:+z.2f} ({low:+z.2f} to {high:+z.2f})"
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What the seeds say about one contrast.
@@ -51,12 +60,12 @@ class Verdict:
 
     @property
     def interval(self) -> str:
-        """Effect and interval as text. A value that rounds to zero has no minus sign.
+        """Effect and interval as text.
 
         >>> decide([0.9, 1.1, 1.0, 1.2]).interval
         '+1.05 (+0.84 to +1.26)'
         """
-        return f"{self.effect:+z.2f} ({self.low:+z.2f} to {self.high:+z.2f})"
+        return with_interval(self.effect, self.low, self.high)
 
     def __str__(self) -> str:
         return f"{self.verdict}: {self.interval} {self.unit}; {self.agreeing} of {self.seeds} seeds alone agree"
@@ -91,9 +100,7 @@ def decide(contrasts: Sequence[float], smallest: float = SMALLEST_DIFFERENCE, un
     return Verdict(word, mean, low, high, len(values), int((values > 0).sum()), unit)
 
 
-def decide_equivalence(
-    contrasts: Sequence[float], margin: float = SMALLEST_DIFFERENCE, unit: str = POINTS
-) -> Verdict:
+def decide_equivalence(contrasts: Sequence[float], margin: float = SMALLEST_DIFFERENCE, unit: str = POINTS) -> Verdict:
     """Decide a claim that two things are comparable, from one difference per seed.
 
     *Reproduced*: the interval lies within plus or minus ``margin``. *Contradicted*: it lies wholly outside.

@@ -1,7 +1,7 @@
 """Cards, rules and headline show what the ledger says."""
 
 import re
-from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,9 +9,10 @@ from scipy import stats
 
 from labcode.pages import cards
 from labcode.study import CLAIMS, RECORDS, Record, ledger
-from labcode.study.ablation import FINAL_RUNS, HIDDEN_UNITS
+from labcode.study.lab.final_model import FINAL_RUNS
+from labcode.study.lab.hidden_units import HIDDEN_UNITS
 from labcode.study.records import save
-from labcode.study.statistics import VERDICTS
+from labcode.study.statistics import VERDICTS, Verdict
 from labcode.training import ErrorCurve, History
 
 
@@ -60,14 +61,12 @@ def decided(monkeypatch):
         "C04": ("partly", True),
     }
 
-    def entry_of(claim, folder):
-        row = ledger.Entry(claim.id, "claim", claim.section, claim.sentence, "pending", "mnist/data")
-        if claim.id not in states:
-            return row
-        verdict, robust = states[claim.id]
-        return replace(row, verdict=verdict, robust=robust, effect=1.5, low=1.0, high=2.0, unit="epochs", seeds=8)
+    def decide(claim, folder):
+        verdict, robust = states.get(claim.id, ("pending", None))
+        contrast = Verdict(verdict, effect=1.5, low=1.0, high=2.0, unit="epochs", seeds=8, agreeing=8)
+        return SimpleNamespace(claim=claim, verdict=verdict, robust=robust, deciding=contrast)
 
-    monkeypatch.setattr(cards, "entry_of", entry_of)
+    monkeypatch.setattr(cards, "decide", decide)
 
 
 def test_a_card_shows_verdict_effect_and_robustness(decided):
@@ -94,9 +93,9 @@ def test_a_card_shows_verdict_effect_and_robustness(decided):
 
 def test_every_claim_has_a_card_that_links_to_its_page():
     text = cards.claim_cards().data
-    claims = [row for row in ledger.entries() if row.kind == "claim"]
-    assert re.findall(r"\{grid-item-card\} (C\d\d) \[(.+)\]\{", text) == [(row.id, row.verdict) for row in claims]
-    assert re.findall(r"\[How (C\d\d) is decided\]\(/(.+)\)", text) == [(row.id, row.page) for row in claims]
+    claims = [row for row in ledger.rows() if row["kind"] == "claim"]
+    assert re.findall(r"\{grid-item-card\} (C\d\d) \[(.+)\]\{", text) == [(row["id"], row["verdict"]) for row in claims]
+    assert re.findall(r"\[How (C\d\d) is decided\]\(/(.+)\)", text) == [(row["id"], row["page"]) for row in claims]
 
 
 def test_a_card_reads_only_the_records_of_its_claim(tmp_path):
@@ -105,7 +104,8 @@ def test_a_card_reads_only_the_records_of_its_claim(tmp_path):
         source = RECORDS / f"{experiment.name}.json"
         (tmp_path / source.name).write_bytes(source.read_bytes())
     (tmp_path / "stages=1_seed=0.json").write_text("nonsense")
-    assert ledger.entry_of(CLAIMS["C01"]).effect_with_interval in cards.claim_cards("C01", folder=tmp_path).data
+    contrast = CLAIMS["C01"].decide().deciding
+    assert f"{contrast.interval} {contrast.unit}" in cards.claim_cards("C01", folder=tmp_path).data
     with pytest.raises(RuntimeError, match="is damaged"):
         cards.claim_cards("C03", folder=tmp_path)
 
@@ -137,7 +137,7 @@ def test_the_headline_with_records_of_the_final_model(final_runs):
     ours = f"[{np.mean(accuracy):.2f}%]{{.headline-number}} in this book, the mean over {len(accuracy)} seeds"
     assert ours in text.split("\n\n")[1]
     assert f"(95% interval {expected.low:.2f}% to {expected.high:.2f}%)" in text
-    verdict = ledger.entry_of(CLAIMS["C17"], final_runs).verdict
+    verdict = CLAIMS["C17"].decide(final_runs).verdict
     assert f"[{verdict}]{{.verdict" in text.split(":::{div} totals")[0]
     assert "will be shown here" not in text
     assert "[16 pending]" in text

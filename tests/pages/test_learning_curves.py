@@ -9,7 +9,7 @@ import pytest
 
 from labcode.pages import curves, figures
 from labcode.study import ABLATIONS, Ablation
-from labcode.study.ablation import LEARNING_RATES
+from labcode.study.lab.learning_rate import LEARNING_RATES
 
 GRID = LEARNING_RATES  # complete since before the study
 

@@ -9,8 +9,9 @@ from scipy import stats
 
 from labcode.pages import tables
 from labcode.study import RECORDS, Ablation
-from labcode.study.ablation import HIDDEN_UNITS, LEARNING_RATES
-from labcode.study.measures import final, of
+from labcode.study.lab.hidden_units import HIDDEN_UNITS
+from labcode.study.lab.learning_rate import LEARNING_RATES
+from labcode.study.measures import final_validation
 
 GRID = LEARNING_RATES  # complete since before the study
 
@@ -36,7 +37,7 @@ def test_the_table_holds_means_and_intervals(by_seed):
 
 
 def test_means_by_rate_are_those_of_the_records():
-    means = tables.means_by_rate(HIDDEN_UNITS, of("validation", final), (1 / 3, 1, 3))
+    means = tables.means_by_rate(HIDDEN_UNITS, final_validation, (1 / 3, 1, 3))
     assert list(means) == ["0.001", "0.003", "0.009"]
     for rate, prefix in (("0.001", "learning_rate=0.001_"), ("0.003", ""), ("0.009", "learning_rate=0.009_")):
         files = [RECORDS / f"width=128_{prefix}seed={seed}.json" for seed in range(3)]

@@ -3,7 +3,8 @@
 import pytest
 from chromium import visit
 
-from labcode.study.ledger import PENDING, entries
+from labcode.study import CLAIMS
+from labcode.study.claim import PENDING
 from labcode.study.statistics import VERDICTS
 
 # What a reader sees before the word of each verdict on the page.
@@ -15,7 +16,7 @@ return [...document.querySelectorAll('.claim-card .verdict')].map(
 
 @pytest.fixture(scope="module")
 def claims():
-    return [row for row in entries() if row.kind == "claim"]
+    return list(CLAIMS.values())
 
 
 def cards(soup):

@@ -7,20 +7,13 @@ import torch
 from labcode.network import ConvNet
 from labcode.seeds import stream
 from labcode.study import ABLATIONS, Experiment
-from labcode.study.ablation import (
-    BATCH_SIZE,
-    DROPOUT,
-    EQUAL_UPDATES,
-    EVERY_SETTING,
-    FURTHER_SEEDS,
-    HIDDEN_UNITS,
-    LATER_SEEDS,
-    LEARNING_RATES,
-    SCALED_RATES,
-    SEEDS,
-    THE_LABS,
-    UPDATES,
-)
+from labcode.study.ablation import FURTHER_SEEDS, LATER_SEEDS, SEEDS
+from labcode.study.lab import THE_LABS
+from labcode.study.lab.batch_size import BATCH_SIZE, EQUAL_UPDATES, SCALED_RATES, UPDATES
+from labcode.study.lab.conclusion import EVERY_SETTING
+from labcode.study.lab.dropout import DROPOUT
+from labcode.study.lab.hidden_units import HIDDEN_UNITS
+from labcode.study.lab.learning_rate import LEARNING_RATES
 from labcode.study.measures import errors, settled
 
 

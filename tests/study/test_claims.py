@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from labcode.study import ABLATIONS, CLAIMS, Ablation, Experiment, Record, RecordError
-from labcode.study.ablation import BATCH_SIZE, EVERY_SETTING, FINAL_RUNS
-from labcode.study.claim import Condition, Decision, Outcome, Part
-from labcode.study.claims import OWN_RATES
-from labcode.study.measures import best, errors, settled
+from labcode.study.checks import LAST_THREE, OWN_RATES
+from labcode.study.claim import AS_STATED, PENDING, Check, Decision, Outcome, Part
+from labcode.study.lab.batch_size import BATCH_SIZE
+from labcode.study.lab.conclusion import EVERY_SETTING
+from labcode.study.lab.final_model import FINAL_RUNS
+from labcode.study.measures import Measure, best_validation, gap, settled_validation
 from labcode.study.records import path_of, save
 from labcode.study.statistics import CONTRADICTED, NOT_DISTINGUISHABLE, PARTLY, REPRODUCED, decide, decide_equivalence
 from labcode.training import ErrorCurve, History
@@ -53,12 +55,13 @@ def decide_on(tmp_path):
 
     def decide_claim(name, truth):
         claim = CLAIMS[name]
-        parts = [*claim.parts, *(part for check in claim.checks.values() for part in check)]
-        wanted = {e for part in parts for e in part.ablation.experiments()}
-        for condition in claim.conditions:
-            for common in condition.alternatives:
-                wanted |= {e for part in claim.parts for e in part.ablation.experiments(condition.seeds, common)}
-        for experiment in wanted:
+        wanted = [
+            experiment
+            for check in (AS_STATED, *claim.checks)
+            for part in claim.parts
+            for experiment in check.experiments(part.ablation)
+        ]
+        for experiment in dict.fromkeys(wanted):
             save(synthetic(experiment, **truth(experiment)), tmp_path)
         return claim.decide(tmp_path)
 
@@ -235,8 +238,8 @@ def test_a_partly_held_sentence_hangs_on_what_does_not_hold(decide_on):
 def decision_of(*parts):
     """Parts with given contrasts, one verdict each, decided as a claim."""
     verdicts = [rule(contrasts) for rule, contrasts in parts]
-    outcomes = tuple(Outcome(Part("", "", BATCH_SIZE, {}), {"only": verdict}) for verdict in verdicts)
-    return Decision(CLAIMS["C01"], outcomes, {})
+    part = Part("", BATCH_SIZE, gap, "", {})
+    return Decision(CLAIMS["C01"], tuple(Outcome(part, {"only": verdict}) for verdict in verdicts))
 
 
 def test_a_partly_held_sentence_never_hangs_on_what_holds():
@@ -255,31 +258,31 @@ def test_points_are_not_weighed_against_other_units():
 def test_per_gradient_the_costlier_optimizer_loses_and_the_claim_is_not_robust(decide_on):
     decision = decide_on("C07", lambda e: cg_is_faster_and_wild(e) | {"cost": 40 if is_cg(e) else 1})
     assert decision.verdict == REPRODUCED
-    assert decision.verdicts_again["at equal minibatch gradients"] == CONTRADICTED
+    assert decision.checks["at equal minibatch gradients"].verdict == CONTRADICTED
     assert not decision.robust
 
 
-def test_a_condition_with_another_verdict_is_not_robust(decide_on):
+def test_a_check_with_another_verdict_makes_the_claim_not_robust(decide_on):
     def only_at_the_studys_rate(e):
         return both(9 - np.log2(e.network.width) if e.recipe.learning_rate == RATE else 3)
 
     decision = decide_on("C01", only_at_the_studys_rate)
     assert decision.verdict == REPRODUCED
-    assert set(decision.verdicts_again.values()) == {CONTRADICTED}
+    assert {check.verdict for check in decision.checks.values()} == {CONTRADICTED}
     assert not decision.robust
-    assert "Not robust: the verdict changes." in repr(decision)
+    assert decision.robustness == "no: 2 of 2 contradicted"
 
 
-def test_a_condition_that_cannot_decide_is_told_from_one_that_decides_otherwise(decide_on):
+def test_a_check_that_cannot_decide_differs_from_one_that_decides_otherwise(decide_on):
     def scattered_at_other_rates(e):
         scatter = 0 if e.recipe.learning_rate == RATE else 6 * (e.seed % 3 - 1) * (e.network.width == 128)
         return both(20 - np.log2(e.network.width) + scatter)
 
     decision = decide_on("C01", scattered_at_other_rates)
     assert decision.verdict == REPRODUCED
-    assert set(decision.verdicts_again.values()) == {NOT_DISTINGUISHABLE}
+    assert {check.verdict for check in decision.checks.values()} == {NOT_DISTINGUISHABLE}
     assert not decision.robust
-    assert "Not robust: not every repetition can decide." in repr(decision)
+    assert decision.robustness == "no: 2 of 2 not distinguishable"
 
 
 def test_at_own_best_rates_each_level_takes_its_lowest(decide_on, tmp_path):
@@ -290,7 +293,7 @@ def test_at_own_best_rates_each_level_takes_its_lowest(decide_on, tmp_path):
 
     decision = decide_on("C05", best_at_own_rate)
     assert decision.verdict == REPRODUCED
-    assert decision.verdicts_again[OWN_RATES.words] == CONTRADICTED
+    assert decision.checks[OWN_RATES.words].verdict == CONTRADICTED
     for records in OWN_RATES.records(BATCH_SIZE, tmp_path):
         for label, record in records.items():
             assert record.experiment.recipe.learning_rate == pytest.approx(RATE * int(label), rel=0.01)
@@ -310,34 +313,73 @@ def test_settings_that_fail_are_counted_and_diverged_ones_are_not_tested(tmp_pat
     assert testing.verdicts["test above validation"].effect == pytest.approx(1, abs=0.5)
 
 
-def test_rules_are_sentences_and_parts_say_what_they_are_about():
+def test_claims_and_rules_are_sentences():
     for claim in CLAIMS.values():
         assert claim.sentence.endswith(".")
         for part in claim.parts:
             assert part.rule.endswith(".")
             assert part.contrasts
-        for parts in claim.checks.values():
-            assert len(parts) == len(claim.parts)
+            assert "  " not in part.rule
+
+
+MEASURES = {
+    part.measure for claim in CLAIMS.values() for check in (AS_STATED, *claim.checks) for part in claim.parts_by(check)
+}
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_a_rule_names_exactly_the_measures_that_decide_it(name, monkeypatch):
+    """As stated and in each check: the words of every measure read, and of no other, stand in the rule."""
+    read, reading = [], Measure.__call__
+
+    def noted(measure, record):
+        """What one measure reads of another is not the rule's matter."""
+        before = list(read)
+        value = reading(measure, record)
+        read[:] = [*before, measure.words]
+        return value
+
+    for check in (AS_STATED, *CLAIMS[name].checks):
+        for part in CLAIMS[name].parts_by(check):
+            records = AS_STATED.records(part.ablation)[0]  # one seed is enough to see what a contrast reads
+            for contrast in part.contrasts.values():
+                read.clear()
+                with monkeypatch.context() as patched:
+                    patched.setattr(Measure, "__call__", noted)
+                    contrast(part.measure, records)
+                used = {each.words for each in MEASURES if each.words in part.rule}
+                assert used == set(read)
+                assert part.measure.words in read
+
+
+def test_no_measure_is_named_within_another():
+    words = [measure.words for measure in MEASURES]
+    assert not [(one, other) for one in words for other in words if one != other and one in other]
+
+
+def test_a_check_by_another_measure_changes_the_rule_with_it():
+    stated, checked = (CLAIMS["C02"].parts_by(check)[0] for check in (AS_STATED, LAST_THREE))
+    assert stated.rule.startswith("The best validation error of any epoch falls as the width grows")
+    assert checked.rule.startswith("The mean validation error over the last 3 epochs falls as the width grows")
 
 
 def test_a_part_needs_all_its_contrasts():
-    part = Part("a", "b.", BATCH_SIZE, {"up": lambda r: r["x"], "down": lambda r: -r["x"]}, decide)
+    contrasts = {"up": lambda measure, r: r["x"], "down": lambda measure, r: -r["x"]}
+    part = Part("a", BATCH_SIZE, gap, "b.", contrasts, decide)
     assert part.decide([{"x": 1.0}, {"x": 1.1}]).verdict == CONTRADICTED
 
 
 def test_every_learning_rate_check_covers_every_claim_but_for_what_has_none():
     for claim in (claim for name, claim in CLAIMS.items() if name != "C17"):
-        words = {condition.words for condition in claim.conditions}
+        words = {check.words for check in claim.checks}
         assert {"a third of the learning rate", "three times the learning rate"} <= words
-    assert all(
-        LAST in CLAIMS[name].checks for name in ("C02", "C03", "C12", "C13", "C14") for LAST in CLAIMS["C02"].checks
-    )
+    assert all(LAST_THREE in CLAIMS[name].checks for name in ("C02", "C03", "C12", "C13", "C14"))
 
 
 def test_the_online_error_of_the_final_model_is_that_of_the_chosen_epoch(decide_on, tmp_path):
     """Dropout on, a fifth of the images is missed at first: the accuracy was then not the lab's."""
     decision = decide_on("C17", the_final_model_is_as_good)
-    assert decision.verdicts_again == {"training error counted while training": REPRODUCED}
+    assert decision.checks["training error counted while training"].verdict == REPRODUCED
     for experiment in FINAL_RUNS.experiments():
         made = synthetic(experiment, **the_final_model_is_as_good(experiment))
         epochs = experiment.recipe.epochs
@@ -346,8 +388,9 @@ def test_the_online_error_of_the_final_model_is_that_of_the_chosen_epoch(decide_
         path_of(experiment, tmp_path).unlink()
         save(replace(made, history=replace(made.history, online=online, validation=validation)), tmp_path)
     decision = CLAIMS["C17"].decide(tmp_path)
-    assert decision.verdicts_again == {"training error counted while training": PARTLY}
-    assert min(v.effect for o in decision.again.popitem()[1] for v in o.verdicts.values()) == pytest.approx(0.27 - 20)
+    online = decision.checks["training error counted while training"]
+    assert online.verdict == PARTLY
+    assert min(v.effect for o in online.outcomes for v in o.verdicts.values()) == pytest.approx(0.27 - 20)
 
 
 def test_a_missing_record_stops_the_decision(decide_on, tmp_path):
@@ -358,10 +401,27 @@ def test_a_missing_record_stops_the_decision(decide_on, tmp_path):
         CLAIMS["C01"].decide(tmp_path)
 
 
-def test_conditions_pair_by_seed(tmp_path):
+def test_a_check_pairs_records_by_seed(tmp_path):
     tiny = Ablation("tiny", "0", (), "width", {"1": {"width": 1}, "2": {"width": 2}})
     for experiment in tiny.experiments(range(3), {"padding": 2}):
         save(synthetic(experiment, 1, 1), tmp_path)
-    found = Condition("padded", ({"padding": 2},)).records(tiny, tmp_path)
+    found = Check("padded", ({"padding": 2},), range(3)).records(tiny, tmp_path)
     assert [{r.experiment.seed for r in records.values()} for records in found] == [{0}, {1}, {2}]
-    assert best(errors(found[0]["1"], "validation")) <= settled(errors(found[0]["1"], "validation"))
+    assert best_validation(found[0]["1"]) <= settled_validation(found[0]["1"])
+
+
+def test_a_check_is_pending_until_its_runs_are_recorded(decide_on, tmp_path):
+    assert decide_on("C01", falling_with("width")).robust is True
+    missing = CLAIMS["C01"].checks[0].experiments(ABLATIONS["hidden_units"])[0]
+    path_of(missing, tmp_path).unlink()
+    decision = CLAIMS["C01"].decide(tmp_path)
+    assert decision.verdict == REPRODUCED
+    assert [check.verdict for check in decision.checks.values()] == [PENDING, REPRODUCED]
+    assert (decision.robust, decision.robustness) == (None, "open")
+
+
+def test_a_pending_decision_has_no_deciding_contrast():
+    pending = Decision(CLAIMS["C01"], ())
+    assert (pending.verdict, pending.robust) == (PENDING, None)
+    with pytest.raises(ValueError, match="C01 is pending"):
+        _ = pending.deciding

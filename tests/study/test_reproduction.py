@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from labcode.study import Experiment
-from labcode.study.ablation import FINAL_RUNS, LEARNING_RATES
+from labcode.study.lab.final_model import FINAL_RUNS
+from labcode.study.lab.learning_rate import LEARNING_RATES
 from labcode.study.records import read
 from labcode.study.reproduction import compare, compare_with
 from labcode.study.run import run

@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 
 from labcode.study import RECORDS, MissingRecordError, results
-from labcode.study.ablation import OPTIMIZERS, STAGES
+from labcode.study.lab.optimizers import OPTIMIZERS
+from labcode.study.lab.stages import STAGES
 from labcode.study.measures import gap
 from labcode.study.samples import Curves, Sample
 

@@ -15,7 +15,7 @@ from labcode.study.statistics import (
     decide_equivalence,
     decide_reached,
     fitted_fall,
-    halves,
+    in_parts,
     power,
     t_interval,
 )
@@ -168,14 +168,14 @@ def test_what_rounds_to_zero_has_no_sign_of_its_own():
 
 
 def test_the_unit_is_said():
-    assert "+3.00 epochs" in str(decide([3, 3, 3], smallest=1, unit="epochs"))
+    assert "+3.00 (+3.00 to +3.00) epochs" in str(decide([3, 3, 3], smallest=1, unit="epochs"))
 
 
 R, N, C = REPRODUCED, NOT_DISTINGUISHABLE, CONTRADICTED
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "all_of_them", "as_halves"),
+    ("verdicts", "all_of_them", "as_in_parts"),
     [
         ([R, R], R, R),
         ([R, N], N, PARTLY),
@@ -186,10 +186,10 @@ R, N, C = REPRODUCED, NOT_DISTINGUISHABLE, CONTRADICTED
         ([R, N, C], C, PARTLY),
     ],
 )
-def test_verdicts_combine(verdicts, all_of_them, as_halves):
+def test_verdicts_combine(verdicts, all_of_them, as_in_parts):
     for order in (verdicts, verdicts[::-1]):
         assert all_hold(order) == all_of_them
-        assert halves(order) == as_halves
+        assert in_parts(order) == as_in_parts
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 8])

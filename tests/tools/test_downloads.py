@@ -9,7 +9,7 @@ from sphinx.errors import ExtensionError
 
 from labcode.pages import curves_csv
 from labcode.study import RECORDS
-from labcode.study.ablation import LEARNING_RATES
+from labcode.study.lab.learning_rate import LEARNING_RATES
 
 
 def building(site, *pages):

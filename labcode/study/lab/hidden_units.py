@@ -17,9 +17,7 @@ def _width(record: Record) -> int:
     return record.experiment.network.width
 
 
-FALLS = (
-    "falls as the width grows: the fall is taken from width 16 to width 128 along the line fitted in log2(width)."
-)
+FALLS = "falls as the width grows: the fall is taken from width 16 to width 128 along the line fitted in log2(width)."
 GAIN_WITH_WIDTH = Part(
     "validation error falls with the width",
     HIDDEN_UNITS,
