@@ -82,7 +82,7 @@ def backpropagate(
         switch = isinstance(expression, Max | Min)
         if expression.has(Max, Min) and not (switch and set(expression.args) == set(sources) and len(sources) == 2):
             raise ValueError(
-                f"The node {name} is {text(expression)}; a maximum or minimum must be a node of its own with two names."
+                f"The node {name} is {text(expression)}; a maximum or minimum must be a separate node with two arguments."
             )
         if switch and values[sources[0]] == values[sources[1]]:
             ties.append(name)
@@ -151,14 +151,14 @@ class Stepper:
         """The text of each step, as displayed and as announced to screen readers."""
         done = self.result
         inputs = ", ".join(f"{_named(name)} is {number(done.values[name])}" for name in self.point)
-        told = [f"The inputs: {inputs}."]
+        lines = [f"The inputs: {inputs}."]
         for name, expression in self.graph.items():
-            told.append(f"Forward: {_named(name)} is {_named(expression)}, here {number(done.values[name])}.")
+            lines.append(f"Forward: {_named(name)} is {_named(expression)}, here {number(done.values[name])}.")
         last, *rest = done.gradients
-        told.append(f"Backward: {_named(last)} starts with an error of 1.")
+        lines.append(f"Backward: {_named(last)} starts with an error of 1.")
         for name in rest:
-            told.append(f"Backward: {self._received(done, name)}{self._tie(done, name)}")
-        return [*told, self._judged(done)]
+            lines.append(f"Backward: {self._received(done, name)}{self._tie(done, name)}")
+        return [*lines, self._judged(done)]
 
     def _received(self, done: Backpropagation, name: Symbol) -> str:
         parts = [
@@ -286,7 +286,7 @@ _PAGE = """\
 <p class="stepper-title">{title}</p>
 <div class="stepper-columns">
 {drawing}
-<div class="stepper-told">
+<div class="stepper-text">
 <div class="stepper-controls" hidden>
 <button type="button">Back</button>
 <input type="range" min="0" max="{last}" value="0" aria-label="Step">

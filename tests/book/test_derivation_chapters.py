@@ -19,7 +19,7 @@ import pytest
 PART = Path(__file__).parents[2] / "book" / "backprop"
 CHAPTERS = sorted(PART.glob("*.md"))
 
-#: One symbol, perhaps with an index: x, x_1, x_{\mathrm{in}}, \beta, |x|; or a number; or \pm of it.
+#: One symbol, with or without an index: x, x_1, x_{\mathrm{in}}, \beta, |x|; or a number; or \pm of it.
 NAME = r"(?:\\?[A-Za-z]+(?:_(?:\w|\\\w+|\{[^{}]*(?:\{[^{}]*\})?\}))?|-?\d+(?:\.\d+)?)"
 CONDITION = re.compile(rf"^\s*{NAME}(?:\s*,\s*{NAME})*\s*=\s*{NAME}(?:,\s*\\dots,\s*{NAME})?\s*$")
 DISPLAY = re.compile(r"\$\$(.+?)\$\$|\\begin\{(?:align|equation|gather)\*?\}(.+?)\\end|```\{math\}(.+?)```", re.DOTALL)
@@ -62,9 +62,9 @@ def unchecked_in_output(data: dict) -> list[str]:
         return unchecked_in_prose(shown)
     name, steps = header[1], int(header[2])
     blocks = BLOCK.findall(shown)
-    wanted = [f"{name}-{number}" for number in range(steps + 1)]
+    expected = [f"{name}-{number}" for number in range(steps + 1)]
     found = unchecked_in_prose(BLOCK.sub("", shown))
-    if [label for _, label in blocks] != wanted:
+    if [label for _, label in blocks] != expected:
         found.append(f"{name}: {len(blocks)} formulas for {steps} steps")
     for number, (formula, label) in enumerate(blocks):
         # The start has no "="; every step begins with its only one. The limits of sums do not count.
@@ -158,7 +158,7 @@ LAB = {
 @pytest.mark.parametrize(("chapter", "name"), [(c, n) for c in LAB for n in LAB[c]])
 def test_the_page_contains_the_labs_chain_complete_and_in_order(chapter, name):
     rest = iter(chains(chapter)[name])
-    missing = [wanted for wanted in LAB[chapter][name] if wanted not in rest]
+    missing = [expression for expression in LAB[chapter][name] if expression not in rest]
     assert missing == []
 
 

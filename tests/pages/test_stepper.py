@@ -96,8 +96,8 @@ def test_the_last_step_says_whether_the_gradient_is_right():
 
 
 def test_the_sentences_mention_ties_exactly_where_they_occur():
-    told = "\n".join(Stepper("tie", MAXMIN, {x1: 0, x2: 0}, PLACES, FORMULA, LOGISTIC).sentences)
-    assert told.count("tied, so the maximum") == told.count("tied, so the minimum") == 1
+    text = "\n".join(Stepper("tie", MAXMIN, {x1: 0, x2: 0}, PLACES, FORMULA, LOGISTIC).sentences)
+    assert text.count("tied, so the maximum") == text.count("tied, so the minimum") == 1
     assert "tied" not in "\n".join(Stepper("none", MAXMIN, {x1: 0, x2: 1}, PLACES, FORMULA, LOGISTIC).sentences)
 
 
@@ -126,14 +126,14 @@ def test_the_page_shows_the_computed_numbers():
             {M: Max(x1, x2, a)},
             {x1: 0, x2: 0, a: 0},
             0.5,
-            "a maximum or minimum must be a node of its own with two names",
+            "a maximum or minimum must be a separate node with two arguments",
         ),
-        ({M: Max(x1, 0)}, {x1: 0}, 0.5, "a maximum or minimum must be a node of its own with two names"),
+        ({M: Max(x1, 0)}, {x1: 0}, 0.5, "a maximum or minimum must be a separate node with two arguments"),
         (
             {M: 2 * Max(x1, x2)},
             {x1: 0, x2: 0},
             0.5,
-            "The node M is 2*Max(x1, x2); a maximum or minimum must be a node of its own",
+            "The node M is 2*Max(x1, x2); a maximum or minimum must be a separate node",
         ),
         ({M: Max(x1, x2)}, {x1: 0, x2: 0}, 1.5, "share is 1.5; it must lie between 0 and 1"),
     ],
