@@ -1,34 +1,41 @@
 """The command line: ``python -m labcode --help``."""
 
 import argparse
+import ast
 import os
 import sys
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from labcode.study.reproduction import Comparison
+from typing import Any
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return the exit code. Errors that a user can mend are one sentence on standard error."""
+    """Run one command; return the exit code. An error that the user can correct is one sentence on standard error."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="python -m labcode", description=__doc__.split(":")[0] + " of the book.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    fetch = commands.add_parser("fetch", help="bring the full MNIST set into the user's cache folder")
+    fetch = commands.add_parser("fetch", help="download the full MNIST set into the user's cache folder")
     fetch.set_defaults(act=_fetch)
+
+    train = commands.add_parser("train", help="train one network, such as --width 32, and print its errors")
+    train.add_argument("--seed", type=_value, default=0, help="of split, weights, order and dropout (default: 0)")
+    train.add_argument("--save", type=Path, metavar="FILE", help="write the trained weights to FILE")
+    if arguments[:1] == ["train"]:
+        _add_settings(train)
+    train.set_defaults(act=_train)
 
     run = commands.add_parser("run", help="train the recorded runs that are missing")
     run.add_argument("ablations", nargs="*", metavar="ABLATION", help="which ones (default: all)")
     run.add_argument("--seeds", type=int, metavar="N", help="only seeds 0 to N-1 (default: all that were fixed)")
     _add_workers(run)
-    run.add_argument("--cluster", metavar="ADDRESS", help="use a Dask cluster's workers, such as tcp://10.0.0.1:8786")
-    run.add_argument("--records", type=Path, metavar="FOLDER", help="where the records lie (default: the book's)")
+    run.add_argument(
+        "--cluster", metavar="ADDRESS", help="use the workers of a Dask cluster, such as tcp://10.0.0.1:8786"
+    )
+    run.add_argument("--records", type=Path, metavar="FOLDER", help="of the records (default: the book's)")
     run.set_defaults(act=_run)
 
-    claims = commands.add_parser("claims", help="print what became of every question and claim")
-    claims.add_argument("--json", action="store_true", help="print JSON in place of a table")
+    claims = commands.add_parser("claims", help="list every question and claim with its verdict")
+    claims.add_argument("--json", action="store_true", help="print JSON instead of a table")
     claims.set_defaults(act=_claims)
 
     verify = commands.add_parser("verify", help="train some of the recorded runs again and compare")
@@ -42,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     compare.set_defaults(act=_compare)
 
     bench = commands.add_parser("bench", help="measure what a training step costs on this machine")
-    bench.add_argument("--json", action="store_true", help="print JSON in place of a table")
+    bench.add_argument("--json", action="store_true", help="print JSON instead of a table")
     other = bench.add_mutually_exclusive_group()
     other.add_argument(
         "--suite",
@@ -69,7 +76,32 @@ def _add_workers(command: argparse.ArgumentParser) -> None:
     command.add_argument("--workers", type=int, default=os.cpu_count(), metavar="N", help="runs side by side")
 
 
-# Each command imports what it needs itself: `--help` should not wait for PyTorch.
+def _add_settings(command: argparse.ArgumentParser) -> None:
+    """One option per field of the configuration. The fields come with PyTorch, so only `train` asks for them."""
+    from dataclasses import fields
+
+    from labcode.network import ConvNetConfig
+    from labcode.study import Experiment
+    from labcode.training import Recipe
+
+    group = command.add_argument_group("settings", "as in labcode.network.ConvNetConfig and labcode.training.Recipe")
+    scale = next(field for field in fields(Experiment) if field.name == "scale")
+    for field in (scale, *fields(ConvNetConfig), *fields(Recipe)):
+        option = f"--{field.name.replace('_', '-')}"
+        group.add_argument(
+            option, type=_value, default=argparse.SUPPRESS, metavar="VALUE", help=f"default: {field.default}"
+        )
+
+
+def _value(text: str) -> Any:
+    """Read a value as in Python: 32, 0.5, True, (0.5, 0, 0.5); a word stands for itself. The settings check it."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+# Each command imports what it needs, so that `--help` does not wait for PyTorch.
 
 
 def _fetch(options: argparse.Namespace) -> int:
@@ -79,95 +111,42 @@ def _fetch(options: argparse.Namespace) -> int:
     return 0
 
 
-def _run(options: argparse.Namespace) -> int:
-    from labcode.study.lab import ABLATIONS, experiments
-    from labcode.study.records import RECORDS
-    from labcode.study.sweep import missing, run_missing
+def _train(options: argparse.Namespace) -> int:
+    from labcode.study.commands import train
 
-    if unknown := [name for name in options.ablations if name not in ABLATIONS]:
-        raise ValueError(f"Unknown ablation {unknown[0]!r}; accepted are {', '.join(ABLATIONS)}.")
-    _require_at_least_1(options, "seeds", "workers")
-    names = options.ablations or ABLATIONS
-    wanted = [e for name in names for e in ABLATIONS[name].experiments()] + experiments(options.ablations or None)
-    wanted = [e for e in dict.fromkeys(wanted) if options.seeds is None or e.seed < options.seeds]
-    folder = options.records or RECORDS
-    kept = len(wanted) - len(missing(wanted, folder))
-    seconds, trained = 0.0, 0
-    for record in run_missing(wanted, folder, options.workers, options.cluster):
-        trained += 1
-        seconds += record.history.total_seconds
-    print(f"{len(wanted)} runs: {kept} were there, {trained} trained ({seconds:.0f} seconds of training) in {folder}.")
-    return 0
+    settings = {name: value for name, value in vars(options).items() if name not in ("command", "act", "seed", "save")}
+    return train(settings, options.seed, options.save)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from labcode.study.commands import run_ablations
+
+    return run_ablations(options.ablations, options.seeds, options.workers, options.cluster, options.records)
 
 
 def _claims(options: argparse.Namespace) -> int:
-    import json
+    from labcode.study.commands import list_claims
 
-    from labcode.study.ledger import as_text, rows
-
-    ledger = rows()
-    if options.json:
-        print(json.dumps(ledger, indent=2, ensure_ascii=False))
-        return 0
-    print(as_text(ledger))
-    return 0
+    return list_claims(options.json)
 
 
 def _verify(options: argparse.Namespace) -> int:
-    import random
-    import tempfile
+    from labcode.study.commands import verify
 
-    from labcode.study.records import RECORDS, read_all
-    from labcode.study.reproduction import compare_with
-    from labcode.study.sweep import run_missing
-
-    _require_at_least_1(options, "sample", "workers")
-    if not (recorded := read_all(RECORDS)):
-        raise ValueError(f"There are no records in {RECORDS}.")
-    drawn = random.Random(options.draw).sample(recorded, min(options.sample, len(recorded)))
-    with tempfile.TemporaryDirectory() as folder:
-        again = run_missing([record.experiment for record in drawn], Path(folder), options.workers)
-        return _print_comparisons(compare_with(recorded, again))
+    return verify(options.sample, options.draw, options.workers)
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from labcode.study.ledger import decisions
-    from labcode.study.records import RECORDS, read_all
-    from labcode.study.reproduction import compare_with
+    from labcode.study.commands import compare
 
-    if not (found := read_all(options.folder)):
-        raise ValueError(f"There are no records in {options.folder}.")
-    failed = _print_comparisons(compare_with(read_all(RECORDS), found))
-    differing = [
-        (ours, theirs)
-        for ours, theirs in zip(decisions(RECORDS), decisions(options.folder), strict=True)
-        if ours.verdict != theirs.verdict
-    ]
-    for ours, theirs in differing:
-        print(f"{ours.claim.id}: {ours.verdict} in the book, {theirs.verdict} in {options.folder}")
-    if not differing:
-        print("Every verdict is the same.")
-    return failed or bool(differing)
-
-
-def _print_comparisons(comparisons: "Iterable[Comparison]") -> int:
-    failed = 0
-    for comparison in comparisons:
-        print(comparison)
-        failed += not comparison.passes
-    return int(failed > 0)
-
-
-def _require_at_least_1(options: argparse.Namespace, *names: str) -> None:
-    for name in names:
-        if (value := getattr(options, name)) is not None and value < 1:
-            raise ValueError(f"--{name} is {value}; it must be at least 1.")
+    return compare(options.folder)
 
 
 def _bench(options: argparse.Namespace) -> int:
     from labcode.bench import convolutions, memory, optimizers, steps, study_cost
+    from labcode.checks import whole_number
 
-    _require_at_least_1(options, "workers")
+    whole_number("--workers", options.workers, at_least=1)
     if options.suite:
         study_cost.main(options.workers, options.suite, options.json)
     elif options.memory:

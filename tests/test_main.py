@@ -1,4 +1,4 @@
-"""The command line: helpful, quick to answer, and a sentence where something is wrong."""
+"""The command line: helpful, quick to answer, and one sentence when something is wrong."""
 
 import json
 import subprocess
@@ -9,8 +9,10 @@ import pytest
 
 from labcode import __main__ as cli
 from labcode.data import download as fetch
-from labcode.study import CLAIMS, Ablation, Experiment, lab, ledger, records, sweep
+from labcode.network import weights
+from labcode.study import CLAIMS, Ablation, Experiment, commands, records, sweep
 from labcode.study.claim import Decision, Outcome
+from labcode.study.run import run
 from labcode.study.statistics import CONTRADICTED, REPRODUCED, Verdict
 
 LEDGER = [*["Q1", "Q2", "Q3", "D1", "D2", "M1", "M2", "T1"], *(f"C{number:02}" for number in range(1, 18))]
@@ -23,8 +25,8 @@ def tiny_book(monkeypatch, tmp_path):
     """A book whose only ablation takes a second."""
 
     tiny = replace(TINY, levels={label: SMALL | level for label, level in TINY.levels.items()})
-    monkeypatch.setattr(lab, "ABLATIONS", {"tiny": tiny})
-    monkeypatch.setattr(lab, "experiments", lambda names: [])
+    monkeypatch.setattr(commands, "ABLATIONS", {"tiny": tiny})
+    monkeypatch.setattr(commands, "experiments", lambda names: [])
     return tmp_path
 
 
@@ -37,11 +39,11 @@ def test_help_names_the_commands_without_loading_the_framework():
         "assert 'torch' not in sys.modules\n"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    for command in ("fetch", "run", "claims", "verify", "compare", "bench"):
+    for command in ("fetch", "train", "run", "claims", "verify", "compare", "bench"):
         assert command in shown
 
 
-def test_run_trains_what_is_missing_and_says_so(tiny_book, capsys):
+def test_run_trains_what_is_missing_and_reports_it(tiny_book, capsys):
     arguments = ["run", "tiny", "--seeds", "1", "--workers", "1", "--records", str(tiny_book)]
     assert cli.main(arguments) == 0
     assert "2 runs: 0 were there, 2 trained" in capsys.readouterr().out
@@ -54,13 +56,13 @@ def test_run_trains_what_is_missing_and_says_so(tiny_book, capsys):
     ("arguments", "sentence"),
     [
         (["run", "widths"], "Unknown ablation 'widths'; accepted are learning_rates, hidden_units"),
-        (["run", "--seeds", "0"], "--seeds is 0; it must be at least 1."),
-        (["run", "--workers", "-1"], "--workers is -1; it must be at least 1."),
-        (["verify", "--sample", "0"], "--sample is 0; it must be at least 1."),
+        (["run", "--seeds", "0"], "--seeds is 0; it must be a whole number of at least 1."),
+        (["run", "--workers", "-1"], "--workers is -1; it must be a whole number of at least 1."),
+        (["verify", "--sample", "0"], "--sample is 0; it must be a whole number of at least 1."),
         (["compare", "nowhere"], "There are no records in nowhere."),
     ],
 )
-def test_wrong_words_are_answered_with_a_sentence(arguments, sentence, capsys):
+def test_a_wrong_argument_is_one_sentence(arguments, sentence, capsys):
     assert cli.main(arguments) == 1
     printed = capsys.readouterr()
     assert sentence in printed.err
@@ -85,7 +87,7 @@ def test_a_folder_that_cannot_be_made_is_named_before_any_training(tiny_book, mo
     assert "file" in capsys.readouterr().err
 
 
-def test_fetch_says_where_the_files_are(monkeypatch, tmp_path, capsys):
+def test_fetch_prints_where_the_files_are(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(fetch, "fetch", lambda: tmp_path)
     assert cli.main(["fetch"]) == 0
     assert str(fetch.files_folder(tmp_path)) in capsys.readouterr().out
@@ -100,15 +102,15 @@ def test_fetch_without_any_source_is_one_sentence(monkeypatch, capsys):
     assert capsys.readouterr().err == "No source gave train-images.\n"
 
 
-def test_seeds_limits_and_never_adds(tiny_book, capsys):
+def test_seeds_only_limits(tiny_book, capsys):
     arguments = ["run", "tiny", "--seeds", "5", "--workers", "1", "--records", str(tiny_book)]
     assert cli.main(arguments) == 0
     assert "2 runs:" in capsys.readouterr().out
 
 
-def test_all_that_decides_a_claim_is_run_by_default(tiny_book, monkeypatch, capsys):
+def test_run_trains_everything_that_decides_a_claim_by_default(tiny_book, monkeypatch, capsys):
     again = Experiment(0).vary(width=3, **SMALL)
-    monkeypatch.setattr(lab, "experiments", lambda names: [again])
+    monkeypatch.setattr(commands, "experiments", lambda names: [again])
     assert cli.main(["run", "--workers", "1", "--records", str(tiny_book)]) == 0
     assert "3 runs: 0 were there, 3 trained" in capsys.readouterr().out
 
@@ -130,7 +132,7 @@ def recorded_thrice(tiny_book, monkeypatch):
     """Three seeds of one tiny run, recorded, as the book's records."""
     folder = tiny_book / "records"
     made = list(sweep.run_missing([Experiment(s).vary(width=1, **SMALL) for s in range(3)], folder, 1))
-    monkeypatch.setattr(records, "RECORDS", folder)
+    monkeypatch.setattr(commands, "RECORDS", folder)
     return folder, made
 
 
@@ -141,8 +143,8 @@ def test_verify_trains_recorded_runs_again(recorded_thrice, capsys):
     assert all(line.endswith(": equal") for line in printed)
 
 
-def test_verify_without_records_says_so(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(records, "RECORDS", tmp_path)
+def test_verify_without_records_is_one_sentence(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(commands, "RECORDS", tmp_path)
     assert cli.main(["verify"]) == 1
     assert "There are no records in" in capsys.readouterr().err
 
@@ -163,7 +165,7 @@ def test_verify_finds_a_record_that_training_does_not_give(recorded_thrice, caps
     assert "DIFFERS TOO MUCH" in capsys.readouterr().out
 
 
-def test_compare_holds_records_and_verdicts_against_the_books(recorded_thrice, capsys):
+def test_compare_compares_records_and_verdicts_with_the_books(recorded_thrice, capsys):
     folder, _ = recorded_thrice
     assert cli.main(["compare", str(folder)]) == 0
     printed = capsys.readouterr().out
@@ -181,7 +183,7 @@ def test_compare_finds_another_verdict(recorded_thrice, monkeypatch, capsys):
         found = Verdict(REPRODUCED if place == folder else CONTRADICTED, 1.0, 0.5, 1.5, seeds=8, agreeing=8)
         return [Decision(CLAIMS["C01"], (Outcome(CLAIMS["C01"].parts[0], {"only": found}),))]
 
-    monkeypatch.setattr(ledger, "decisions", decided)
+    monkeypatch.setattr(commands, "decisions", decided)
     assert cli.main(["compare", str(elsewhere)]) == 1
     printed = capsys.readouterr().out
     assert printed.count(": equal") == 3
@@ -206,3 +208,84 @@ def test_bench_prints_the_measurement_that_its_option_names(monkeypatch, options
     monkeypatch.setattr(f"labcode.bench.{module}.main", lambda *given: called.append(given))
     assert cli.main(["bench", *options]) == 0
     assert called == [arguments]
+
+
+# An ad-hoc training
+
+
+def test_train_prints_the_errors_of_the_run_that_python_gives(tmp_path, capsys):
+    arguments = ["--width", "2", "--hidden", "4", "--batch-size", "100", "--epochs", "2", "--seed", "3"]
+    assert cli.main(["train", *arguments, "--learning-rate", "0.1", "--save", str(tmp_path / "new" / "net")]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    same = run(Experiment(3).vary(width=2, hidden=4, batch_size=100, epochs=2, learning_rate=0.1), progress=False)
+    history = same.record.history
+    assert printed[0].startswith(f"{same.record.experiment.name}: ")
+    assert [line.split() for line in printed[3:5]] == [
+        [str(epoch + 1), *(f"{curve.percent[epoch]:.2f}" for curve in (history.train, history.validation))]
+        for epoch in range(2)
+    ]
+    assert printed[5] == (
+        f"Misclassified at the end: {history.train.errors[-1]} of 1800 training images, "
+        f"{history.validation.errors[-1]} of 1800 validation images, {same.record.test.errors[0]} of 10000 test images."
+    )
+    saved = weights.load(tmp_path / "new" / "net")
+    assert weights.digest(saved.net.state_dict()) == weights.digest(same.trained.net.state_dict())
+
+
+def test_train_reports_a_divergence(capsys):
+    settings = ["--width", "2", "--activation", "relu", "--batch-size", "10", "--learning-rate", "1e30"]
+    assert cli.main(["train", *settings, "--epochs", "1"]) == 0
+    assert "The run diverged" in capsys.readouterr().out
+
+
+def test_train_reads_every_kind_of_value(monkeypatch):
+    wanted = []
+    monkeypatch.setattr(commands, "train", lambda settings, seed, save: wanted.append((settings, seed, save)) or 0)
+    assert cli.main(["train", "--dropout", "0.5, 0, 0.5", "--normalize", "False", "--scale", "full"]) == 0
+    assert wanted == [({"dropout": (0.5, 0, 0.5), "normalize": False, "scale": "full"}, 0, None)]
+
+
+@pytest.mark.parametrize(
+    ("options", "settings"),
+    [
+        (["--width", "0"], {"width": 0}),
+        (["--width", "wide"], {"width": "wide"}),
+        (["--optimizer", "adam"], {"optimizer": "adam"}),
+        (["--filter", "17"], {"filter": 17}),
+        (["--scale", "half"], {"scale": "half"}),
+    ],
+)
+def test_a_bad_setting_is_the_same_sentence_as_in_python(options, settings, capsys):
+    with pytest.raises(ValueError, match=r"(?i)unknown|is|cannot be built") as refused:
+        Experiment(0).vary(**settings)
+    assert cli.main(["train", *options]) == 1
+    assert capsys.readouterr().err == f"{refused.value}\n"
+
+
+def test_a_folder_that_takes_no_weights_is_named_before_the_training(monkeypatch, tmp_path, capsys):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setattr(commands, "run", lambda experiment: pytest.fail("it trained"))
+    assert cli.main(["train", "--save", str(tmp_path / "file" / "net")]) == 1
+    assert "file" in capsys.readouterr().err
+
+
+# Without the book
+
+
+@pytest.mark.parametrize("arguments", [["claims"], ["claims", "--json"], ["run"], ["verify"], ["compare", "there"]])
+def test_a_package_without_the_book_is_one_sentence(arguments, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(commands, "RECORDS", tmp_path / "site-packages" / "book" / "records")
+    monkeypatch.setattr(commands, "run_missing", lambda *given: pytest.fail("it trained"))
+    assert cli.main(arguments) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("The recorded runs come with the book, not with the installed package.")
+    assert "in a checkout of the project." in printed.err
+    assert printed.err.count("\n") == 1
+    assert not (tmp_path / "site-packages").exists()
+
+
+def test_a_package_without_the_book_records_runs_in_a_folder_of_its_own(tiny_book, monkeypatch, capsys):
+    monkeypatch.setattr(commands, "RECORDS", tiny_book / "book" / "records")
+    assert cli.main(["run", "tiny", "--workers", "1", "--records", str(tiny_book / "mine")]) == 0
+    assert "2 runs: 0 were there, 2 trained" in capsys.readouterr().out

@@ -162,24 +162,3 @@ def _row_of_decision(decision: Decision) -> dict[str, Any]:
 def _row(**known: Any) -> dict[str, Any]:
     unknown = dict.fromkeys(("effect", "low", "high", "unit", "seeds", "robust", "rule"))
     return {**known, **unknown, "checks": {}}
-
-
-def as_text(ledger: Iterable[dict[str, Any]]) -> str:
-    """Lay the main columns of `rows` out as aligned text, one line per row below two of headings.
-
-    >>> print(as_text(rows(Path("empty"))[:1]))
-    id  section  verdict  effect  low  high  unit  seeds  robust
-    --  -------  -------  ------  ---  ----  ----  -----  ------
-    Q1  1.1      derived
-    """
-    names = ("id", "section", "verdict", "effect", "low", "high", "unit", "seeds", "robust")
-    lines = [names, *([_cell(row[name]) for name in names] for row in ledger)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    lines.insert(1, ["-" * width for width in widths])
-    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return f"{value:+z.2f}" if isinstance(value, float) else str(value)

@@ -21,8 +21,8 @@ SECTIONS = dict(
 BLOCK = re.compile(r"^ *(`{3,})shell\n(.*?)^ *\1$\n?", re.DOTALL | re.MULTILINE)
 # The baseline made tiny, so that training takes a second: instructions are tried here, nothing is measured.
 TINY = {
-    "labcode/network/convnet.py": ("width: int = 64", "width: int = 1"),
-    "labcode/training/loop.py": (
+    "labcode/network/config.py": ("width: int = 64", "width: int = 1"),
+    "labcode/training/recipe.py": (
         "batch_size: int = 1\n    epochs: int = 20",
         "batch_size: int = 100\n    epochs: int = 1",
     ),

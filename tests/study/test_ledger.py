@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from labcode.study import ABLATIONS, CLAIMS, ledger
+from labcode.study import ABLATIONS, CLAIMS
 from labcode.study.claim import PENDING
 from labcode.study.ledger import decide, decisions, rows, totals
 from labcode.study.statistics import VERDICTS
@@ -96,10 +96,3 @@ def test_a_damaged_record_is_not_taken_for_a_missing_one(tmp_path):
     path.write_text("nonsense")
     with pytest.raises(RuntimeError, match="is damaged"):
         decisions(tmp_path)
-
-
-def test_the_text_has_a_line_per_row_below_two_of_headings(recorded):
-    lines = ledger.as_text(recorded).splitlines()
-    assert lines[0].startswith("id ")
-    assert [line.split()[0] for line in lines[2:]] == list(THE_LABS_LIST)
-    assert "-0.00" not in "".join(lines)  # what rounds to zero has no minus sign

@@ -1,7 +1,7 @@
 """The lab's questions, one module each: levels, claims with their rules, and the page of the book that answers.
 
-A module here declares SECTION (of the lab) and ABLATIONS; where the lab claims something, PAGE and CLAIMS too. Every
-module in this folder counts: to add a question, add a file.
+Every module in this folder counts, so a file adds a question. It declares SECTION, that of the lab, and ABLATIONS,
+CLAIMS or both.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,9 @@ QUESTIONS = sorted(
 )
 """The modules, in the order of the lab's sections."""
 
-ABLATIONS: dict[str, Ablation] = {each.name: each for question in QUESTIONS for each in question.ABLATIONS}
+ABLATIONS: dict[str, Ablation] = {
+    each.name: each for question in QUESTIONS for each in getattr(question, "ABLATIONS", ())
+}
 """By name, in the order of the lab's sections."""
 
 THE_LABS = tuple(ablation for ablation in ABLATIONS.values() if ablation.figures)

@@ -36,9 +36,8 @@ EVERY_SETTING = Ablation(
 )
 """All levels of the lab's eight ablations side by side, for what the conclusion says of every setting.
 
-A level counts under each of its names: the baseline is there as itself and, say, as the width 64."""
-
-ABLATIONS = ()  # the runs of EVERY_SETTING belong to other ablations
+A level counts under each of its names: the baseline is there as itself and, say, as the width 64. The runs belong to
+those ablations, so this one is not listed."""
 
 failures = Measure(
     "number of settings that diverge or misclassify over half of the training images at the last epoch",

@@ -1,0 +1,184 @@
+"""What the commands about runs do and print; their arguments are those of ``python -m labcode``."""
+
+import json
+import random
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from labcode.checks import whole_number
+from labcode.network import weights
+from labcode.study.experiment import Experiment
+from labcode.study.lab import ABLATIONS, experiments
+from labcode.study.ledger import decisions, rows
+from labcode.study.records import RECORDS, Record, RecordError, read_all
+from labcode.study.reproduction import Comparison, compare_with
+from labcode.study.run import run
+from labcode.study.sweep import missing, run_missing
+
+
+def train(settings: Mapping[str, Any], seed: int, save: Path | None = None) -> int:
+    """Train one network from ``settings`` that differ from the baseline's; print its errors, epoch by epoch.
+
+    Raises
+    ------
+    ValueError : a setting is unknown or has a value that is not accepted.
+    OSError : the folder of ``save`` takes no file. Nothing was trained then.
+    labcode.network.weights.WeightsError : the weights cannot be written to ``save``.
+    """
+    experiment = Experiment(seed).vary(**settings)
+    if save:
+        save.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=save.parent):
+            pass  # found out before the training, not after it
+    done = run(experiment)
+    print(_errors_by_epoch(done.record))
+    if save:
+        weights.save(save, done.trained)
+        print(f"The weights are in {save}.")
+    return 0
+
+
+def run_ablations(
+    names: Sequence[str], seeds: int | None, workers: int, cluster: str | None, folder: Path | None
+) -> int:
+    """Train the recorded runs that are missing: of the ablations ``names`` and of the claims that they decide.
+
+    Parameters
+    ----------
+    names : of ablations; all, if empty.
+    seeds : only seeds below this number, if given.
+    workers, cluster : as in `labcode.study.sweep.run_missing`.
+    folder : of the records; without one, the book's.
+
+    Raises
+    ------
+    ValueError : an ablation is unknown, or a number is below 1.
+    RecordError : ``folder`` is not given and there is no book, or a record is unsound.
+    """
+    if unknown := [name for name in names if name not in ABLATIONS]:
+        raise ValueError(f"Unknown ablation {unknown[0]!r}; accepted are {', '.join(ABLATIONS)}.")
+    whole_number("--workers", workers, at_least=1)
+    if seeds is not None:
+        whole_number("--seeds", seeds, at_least=1)
+    folder = folder or _book("Name a folder with --records, or run this in a checkout of the project.")
+    wanted = [run for name in names or ABLATIONS for run in ABLATIONS[name].experiments()] + experiments(names or None)
+    wanted = [run for run in dict.fromkeys(wanted) if seeds is None or run.seed < seeds]
+    kept = len(wanted) - len(missing(wanted, folder))
+    seconds = [record.history.total_seconds for record in run_missing(wanted, folder, workers, cluster)]
+    print(
+        f"{len(wanted)} runs: {kept} were there, {len(seconds)} trained ({sum(seconds):.0f} seconds of training) "
+        f"in {folder}."
+    )
+    return 0
+
+
+def list_claims(as_json: bool) -> int:
+    """Print the ledger, as aligned text or as JSON.
+
+    Raises
+    ------
+    RecordError : there is no book, or a record is unsound.
+    """
+    ledger = rows(_book())
+    names = ("id", "section", "verdict", "effect", "low", "high", "unit", "seeds", "robust")
+    if as_json:
+        print(json.dumps(ledger, indent=2, ensure_ascii=False))
+    else:
+        print(aligned(names, ([row[name] for name in names] for row in ledger)))
+    return 0
+
+
+def verify(sample: int, draw: int, workers: int) -> int:
+    """Train ``sample`` recorded runs again and compare; return 1 if one differs too much.
+
+    Raises
+    ------
+    ValueError : a number is below 1.
+    RecordError : there are no records, or one is unsound.
+    """
+    whole_number("--sample", sample, at_least=1)
+    whole_number("--workers", workers, at_least=1)
+    recorded = _all_in(_book())
+    drawn = random.Random(draw).sample(recorded, min(sample, len(recorded)))
+    with tempfile.TemporaryDirectory() as folder:
+        trained = run_missing([record.experiment for record in drawn], Path(folder), workers)
+        return _print_comparisons(compare_with(recorded, trained))
+
+
+def compare(folder: Path) -> int:
+    """Compare the records in ``folder`` and their verdicts with the book's; return 1 if something differs too much.
+
+    Raises
+    ------
+    RecordError : there are no records, or one is unsound.
+    ValueError : the book does not have the run of a record.
+    """
+    book, found = _book(), _all_in(folder)
+    failed = _print_comparisons(compare_with(read_all(book), found))
+    differing = [
+        f"{ours.claim.id}: {ours.verdict} in the book, {theirs.verdict} in {folder}"
+        for ours, theirs in zip(decisions(book), decisions(folder), strict=True)
+        if ours.verdict != theirs.verdict
+    ]
+    print("\n".join(differing or ["Every verdict is the same."]))
+    return failed or int(bool(differing))
+
+
+def _book(otherwise: str = "Run this in a checkout of the project.") -> Path:
+    """Return the folder of the book's records. An installed package has no book."""
+    if not RECORDS.parent.is_dir():
+        raise RecordError(f"The recorded runs come with the book, not with the installed package. {otherwise}")
+    return RECORDS
+
+
+def _all_in(folder: Path) -> list[Record]:
+    if found := read_all(folder):
+        return found
+    raise RecordError(f"There are no records in {folder}.")
+
+
+def _print_comparisons(comparisons: Iterable[Comparison]) -> int:
+    failed = 0
+    for comparison in comparisons:
+        print(comparison, flush=True)
+        failed = failed or int(not comparison.passes)
+    return failed
+
+
+def _errors_by_epoch(record: Record) -> str:
+    history, recipe = record.history, record.experiment.recipe
+    curves = {"training": history.train, "validation": history.validation}
+    epochs = range(recipe.measured_every, recipe.epochs + 1, recipe.measured_every)
+    measured = zip(epochs, *(curve.percent.tolist() for curve in curves.values()), strict=False)
+    lines = [
+        f"{record.experiment.name}: errors in percent after each epoch",
+        aligned(["epoch", *curves], ([epoch, *(f"{error:.2f}" for error in errors)] for epoch, *errors in measured)),
+    ]
+    if history.diverged:
+        return "\n".join([*lines, "The run diverged: its loss ceased to be finite in the next epoch."])
+    curves |= {"test": record.test} if record.test else {}
+    counts = [f"{curve.errors[-1]} of {curve.images} {name} images" for name, curve in curves.items()]
+    return "\n".join([*lines, f"Misclassified at the end: {', '.join(counts)}."])
+
+
+def aligned(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Lay a table out as text in aligned columns. None is left empty; floats have two decimals and a sign.
+
+    >>> print(aligned(["id", "effect"], [["C01", 1.279], ["Q1", None]]))
+    id   effect
+    ---  ------
+    C01  +1.28
+    Q1
+    """
+    lines = [list(headings), *([_cell(value) for value in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    lines.insert(1, ["-" * width for width in widths])
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:+z.2f}" if isinstance(value, float) else str(value)
