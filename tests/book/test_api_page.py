@@ -9,7 +9,7 @@ import pytest
 
 import labcode
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools" / "extensions"))
 
 import api
 
