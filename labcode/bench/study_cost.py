@@ -9,9 +9,10 @@ import heapq
 import json
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import BrokenExecutor
 from dataclasses import asdict, dataclass, replace
+from itertools import combinations, product
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -232,6 +233,44 @@ def last_end(durations: Iterable[float], workers: int) -> float:
     for seconds in sorted(durations, reverse=True):
         heapq.heapreplace(ends, ends[0] + seconds)
     return max(ends)
+
+
+def pair_seconds(
+    ablations: Iterable[Ablation], seconds: Mapping[Experiment, float], times_the_images: int = 10
+) -> tuple[dict[Experiment, float], int]:
+    """Estimate the runs that vary two factors at a time, on all images: every pair of levels of every two ablations.
+
+    A pair is taken to multiply the baseline's time by what its two levels multiply it by alone, and a run on
+    ``times_the_images`` to take that many times as long.
+
+    Parameters
+    ----------
+    ablations : the factors.
+    seconds : of every run of seed 0, on a tenth of the images.
+    times_the_images : how many times as many images.
+
+    Returns the seconds of every different run, and the number of pairs that no network can have, such as one stage with
+    dropout in two.
+
+    >>> from labcode.study.ablation import HIDDEN_UNITS, POOLING
+    >>> both = [HIDDEN_UNITS, POOLING]
+    >>> seconds = {run: 60.0 for ablation in both for run in ablation.experiments([0])}
+    >>> runs, impossible = pair_seconds(both, seconds)
+    >>> len(runs) == len(HIDDEN_UNITS.levels) * len(POOLING.levels), set(runs.values()), impossible
+    (True, {600.0}, 0)
+    """
+    baseline = Experiment(seed=0)
+    runs, impossible = {}, 0
+    for one, other in combinations(ablations, 2):
+        for (a, first), (b, second) in product(one.levels.items(), other.levels.items()):
+            try:
+                pair = baseline.vary(scale="full", **(first | second))
+            except ValueError:
+                impossible += 1
+                continue
+            alone = seconds[one.experiment(a, 0)] * seconds[other.experiment(b, 0)]
+            runs[pair] = times_the_images * alone / seconds[baseline]
+    return runs, impossible
 
 
 def main(workers: int, how: str, as_json: bool) -> None:

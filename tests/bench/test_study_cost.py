@@ -9,7 +9,7 @@ import pytest
 
 from labcode.__main__ import main
 from labcode.bench import study_cost as module
-from labcode.bench.study_cost import StudyCost, last_end, run_seconds, study_cost
+from labcode.bench.study_cost import StudyCost, last_end, pair_seconds, run_seconds, study_cost
 from labcode.study import Ablation, MissingRecordError
 from labcode.study.records import read
 from labcode.study.sweep import SweepError, run_missing
@@ -122,6 +122,20 @@ def test_an_unknown_method_is_refused(capsys):
         study_cost(STUDY, workers=1, how="guessed")
     assert main(["bench", "--suite", "guessed"]) == 1
     assert "how is 'guessed'" in capsys.readouterr().err
+
+
+def test_a_pair_of_levels_costs_the_product_of_its_levels():
+    stages = Ablation("stages", "0", (), "stages", {"1": {"stages": 1}, "2": {}})
+    dropout = Ablation("dropout", "0", (), "dropout", {"none": {}, "two": {"dropout": (0.5, 0.5, 0.5)}})
+    baseline = stages.experiment("2", 0)
+    seconds = {stages.experiment("1", 0): 5.0, baseline: 10.0, dropout.experiment("two", 0): 30.0}
+    runs, impossible = pair_seconds([stages, dropout], seconds, times_the_images=10)
+    assert impossible == 1  # one stage has no second one to drop out
+    assert runs == {
+        baseline.vary(scale="full", stages=1): 50.0,
+        baseline.vary(scale="full"): 100.0,
+        baseline.vary(scale="full", dropout=(0.5, 0.5, 0.5)): 300.0,
+    }
 
 
 def test_a_missing_record_is_named(tmp_path):

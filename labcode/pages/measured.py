@@ -1,0 +1,154 @@
+"""Recorded measurements of `labcode.bench`, as tables: steps of training, their parts, and the whole study."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from IPython.display import Markdown
+
+from labcode.pages.tables import table
+from labcode.study.records import RECORDS
+
+MEASUREMENTS = RECORDS.parent / "measurements"
+
+
+def measurement(name: str, folder: Path = MEASUREMENTS) -> dict[str, Any]:
+    """Return the recorded output of one ``python -m labcode bench``.
+
+    >>> measurement("memory")["baseline"]
+    697.1
+    """
+    return json.loads((folder / f"{name}.json").read_text("utf-8"))
+
+
+def convolution_table(measured: Mapping[str, Any]) -> Markdown:
+    """Return the milliseconds of both methods for a convolution, by number of images.
+
+    >>> print(convolution_table(measurement("convolutions")).data.splitlines()[2])
+    | 1        | 1.13          | 0.65           | 1.74                               |
+    """
+    return table(
+        ["images", "kernels, ms", "products, ms", "products, times as fast as kernels"],
+        [
+            [count, ms["kernels"], ms["products"], ms["kernels"] / ms["products"]]
+            for count, ms in measured["milliseconds"].items()
+        ],
+    )
+
+
+def study_table(measured: Mapping[str, Mapping[str, Any]]) -> Markdown:
+    """Return the cost of the whole study, one row per measurement: minutes, and the factors that save time.
+
+    >>> print(study_table({"a": measurement("suite-epyc-avx2")}).data.splitlines()[2])
+    | AMD EPYC, AVX2 | sampled  | 448               | 1.90           | 1.20      | 1.76    | 4.01        | 112               |
+    """
+    factors = ("engine", "sharing", "cores", "times")
+    headers = [
+        "processor",
+        "method",
+        "idiomatic (min)",
+        "hand-written",
+        "sharing",
+        "cores",
+        "all three",
+        "this book (min)",
+    ]
+    return table(
+        headers,
+        [
+            [
+                cost["machine"]["processor"],
+                cost["how"],
+                f"{cost['idiomatic_seconds'] / 60:.0f}",
+                *(cost[factor] for factor in factors),
+                f"{cost['seconds'] / 60:.0f}",
+            ]
+            for cost in measured.values()
+        ],
+    )
+
+
+class Bench:
+    """A recorded ``python -m labcode bench --json``: what one step of training costs on one machine.
+
+    Attributes
+    ----------
+    machine : processor, versions, date.
+    rows : by network, batch size and engine.
+    floors : milliseconds of matrix products alone, by network and batch size.
+
+    >>> Bench("bench").rows["final", 1, "hand"]["ms"] < 3
+    True
+    >>> Bench("bench_avx2")  # doctest: +ELLIPSIS
+    AMD EPYC, AVX2, one thread of 2 cores; Linux x86_64, Python ...; matrix products reach 94 GFLOP/s; 2026-11-25
+    """
+
+    def __init__(self, name: str):
+        measured = measurement(name)
+        self.machine: dict[str, Any] = measured["machine"]
+        self.rows = {(row["net"], row["batch"], row["engine"]): row for row in measured["rows"]}
+        self.floors = {(floor["net"], floor["batch"]): floor["ms"] for floor in measured["floor"]}
+        self.profiles: dict[str, list[dict[str, Any]]] = measured["profile"]
+
+    def __repr__(self) -> str:
+        versions = ", ".join(f"{package} {version}" for package, version in self.machine["versions"].items())
+        return (
+            f"{self.machine['processor']}, one thread of {self.machine['cores']} cores; {self.machine['system']}, Python "
+            f"{self.machine['python']}, {versions}; matrix products reach {self.machine['peak_gflops']:.0f} GFLOP/s; "
+            f"{self.machine['date']}"
+        )
+
+    def ratios(self, engine: str) -> dict[tuple[str, int], float]:
+        """Return how many times as fast as the idiomatic loop an engine is, by network and batch size."""
+        return {case: self.rows[*case, engine]["ratio_to_idiomatic"] for case in self.floors}
+
+    @property
+    def hand_leads(self) -> bool:
+        """Whether the hand-written pass is faster than every other engine, in every case."""
+        hand = self.ratios("hand")
+        return all(
+            row["ratio_to_idiomatic"] < hand[net, batch]
+            for (net, batch, engine), row in self.rows.items()
+            if engine != "hand"
+        )
+
+    def table(self, net: str) -> Markdown:
+        """Return all engines on one network, the fastest first, with the floor of each batch size."""
+        rows = []
+        for (name, batch), floor in self.floors.items():
+            if name == net:
+                case = [row for row in self.rows.values() if (row["net"], row["batch"]) == (net, batch)]
+                rows += [
+                    [batch, row["engine"], row["ms"], row["ratio_to_idiomatic"], f"{row['fraction_of_floor']:.0%}"]
+                    for row in sorted(case, key=lambda row: row["ms"])
+                ]
+                rows.append([batch, "*floor*", floor, "", "100%"])
+        return table(["batch", "engine", "ms per step", "times idiomatic", "speed of the floor"], rows)
+
+    def comparison(self) -> Markdown:
+        """Return the hand-written pass beside the idiomatic loop in every case."""
+        headers = ["network", "batch", "idiomatic, ms per step", "hand, ms per step", "times", "speed of the floor"]
+        rows = [
+            [*case, self.rows[*case, "idiomatic"]["ms"], hand["ms"], hand["ratio_to_idiomatic"]]
+            + [f"{hand['fraction_of_floor']:.0%}"]
+            for case in self.floors
+            for hand in [self.rows[*case, "hand"]]
+        ]
+        return table(headers, rows)
+
+    def profile(self, net: str) -> Markdown:
+        """Return the time of each part of a step with one image."""
+        return table(
+            ["part", "forward, ms", "backward, ms", "share of the step"],
+            [
+                [part["part"], f"{part['forward_ms']:.3f}", f"{part['backward_ms']:.3f}"]
+                + [f"{self.share(net, part['part']):.0%}"]
+                for part in self.profiles[net]
+            ],
+        )
+
+    def share(self, net: str, *parts: str) -> float:
+        """Return the share of a step with one image that ``parts`` take together."""
+        ms = {part["part"]: part["forward_ms"] + part["backward_ms"] for part in self.profiles[net]}
+        return sum(ms[part] for part in parts) / sum(ms.values())
