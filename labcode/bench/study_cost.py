@@ -252,7 +252,8 @@ def pair_seconds(
     Returns the seconds of every different run, and the number of pairs that no network can have, such as one stage with
     dropout in two.
 
-    >>> from labcode.study.ablation import HIDDEN_UNITS, POOLING
+    >>> from labcode.study.lab.hidden_units import HIDDEN_UNITS
+    >>> from labcode.study.lab.pooling import POOLING
     >>> both = [HIDDEN_UNITS, POOLING]
     >>> seconds = {run: 60.0 for ablation in both for run in ablation.experiments([0])}
     >>> runs, impossible = pair_seconds(both, seconds)

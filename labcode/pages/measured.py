@@ -26,7 +26,7 @@ def convolution_table(measured: Mapping[str, Any]) -> Markdown:
     """Return the milliseconds of both methods for a convolution, by number of images.
 
     >>> print(convolution_table(measurement("convolutions")).data.splitlines()[2])
-    | 1        | 1.13          | 0.65           | 1.74                               |
+    | 1        | 1.13          | 0.65           | 1.74                                 |
     """
     return table(
         ["images", "kernels, ms", "products, ms", "products, times as fast as kernels"],
@@ -40,8 +40,9 @@ def convolution_table(measured: Mapping[str, Any]) -> Markdown:
 def study_table(measured: Mapping[str, Mapping[str, Any]]) -> Markdown:
     """Return the cost of the whole study, one row per measurement: minutes, and the factors that save time.
 
-    >>> print(study_table({"a": measurement("suite-epyc-avx2")}).data.splitlines()[2])
-    | AMD EPYC, AVX2 | sampled  | 448               | 1.90           | 1.20      | 1.76    | 4.01        | 112               |
+    >>> row = study_table({"a": measurement("suite-epyc-avx2")}).data.splitlines()[2]
+    >>> [cell.strip() for cell in row.split("|")[3:-1]]
+    ['448', '1.90', '1.20', '1.76', '4.01', '112']
     """
     factors = ("engine", "sharing", "cores", "times")
     headers = [
@@ -94,8 +95,8 @@ class Bench:
     def __repr__(self) -> str:
         versions = ", ".join(f"{package} {version}" for package, version in self.machine["versions"].items())
         return (
-            f"{self.machine['processor']}, one thread of {self.machine['cores']} cores; {self.machine['system']}, Python "
-            f"{self.machine['python']}, {versions}; matrix products reach {self.machine['peak_gflops']:.0f} GFLOP/s; "
+            f"{self.machine['processor']}, one thread of {self.machine['cores']} cores; {self.machine['system']}, "
+            f"Python {self.machine['python']}, {versions}; matrix products reach {self.machine['peak_gflops']:.0f} GFLOP/s; "
             f"{self.machine['date']}"
         )
 
@@ -152,3 +153,10 @@ class Bench:
         """Return the share of a step with one image that ``parts`` take together."""
         ms = {part["part"]: part["forward_ms"] + part["backward_ms"] for part in self.profiles[net]}
         return sum(ms[part] for part in parts) / sum(ms.values())
+
+    def products(self, net: str) -> float:
+        """Return the share of a step with one image that layers with matrix products take: convolutional and linear."""
+        names = [part["part"] for part in self.profiles[net]]
+        return self.share(
+            net, *(name for name in names if name.endswith(("Convolution", "hidden layer", "output layer")))
+        )

@@ -71,8 +71,9 @@ def sections(package: Path, level: int = 2) -> list[str]:
     ['## `labcode.data`', '### `labcode.data.download`', '### `labcode.data.mnist`']
     """
     name = ".".join(package.relative_to(PACKAGE.parent).parts)
-    lines = [f"{'#' * level} `{name}`", "", *_automodule(name, ":no-members:")]
-    if names := handed_on(package):
+    names = handed_on(package)  # documented where they are defined, and there only
+    lines = [f"{'#' * level} `{name}`", "", *_automodule(name, *[":no-members:"] * bool(names))]
+    if names:
         links = ", ".join(f"{{py:obj}}`{short} <{full}>`" for short, full in sorted(names.items()))
         lines += [f"`from {name} import` any of {links}.", ""]
     for module in sorted(package.glob("*.py")):
