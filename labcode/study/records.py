@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -18,29 +17,10 @@ import jsonschema
 from labcode.machine import processor
 from labcode.study.experiment import Experiment, from_dict
 from labcode.training.history import ErrorCurve, History
+from labcode.training.numerics import NUMERICS
 
 RECORDS = Path(__file__).parents[2] / "book" / "records"
 """Where the book's records lie in a checkout of the project."""
-
-DECIDING_MODULES = (
-    "data/download",
-    "data/mnist",
-    "machine",
-    "network/backprop",
-    "network/config",
-    "network/convnet",
-    "network/layers",
-    "network/manual_layers",
-    "seeds",
-    "training/checkpoints",
-    "training/conjugate_gradient",
-    "training/engines",
-    "training/evaluation",
-    "training/history",
-    "training/loop",
-    "training/recipe",
-)
-"""The modules whose code a run's numbers can depend on: `labcode.training.loop` and all that it imports."""
 
 _CURVE = {
     "type": "object",
@@ -297,29 +277,18 @@ def _layout(value: object, depth: int = 0) -> str:
 
 
 def provenance(engine: str) -> dict[str, str]:
-    """Return what makes a record here and now: engine, code, versions, processor, day.
+    """Return what makes a record here and now: engine, version of the numerics, other versions, processor, day.
 
     >>> sorted(provenance("hand"))
-    ['code', 'engine', 'finished', 'labcode', 'numpy', 'processor', 'python', 'torch']
+    ['engine', 'finished', 'labcode', 'numerics', 'numpy', 'processor', 'python', 'torch']
     """
     return {
         "engine": engine,
         "labcode": version("labcode"),
-        "code": code_digest(),
+        "numerics": str(NUMERICS),
         "torch": version("torch"),
         "numpy": version("numpy"),
         "python": platform.python_version(),
         "processor": processor(),
         "finished": datetime.now(UTC).strftime("%Y-%m-%d"),
     }
-
-
-@cache
-def code_digest() -> str:
-    """Return the first 16 digits of the SHA-256 of the modules that decide a run's numbers.
-
-    >>> len(code_digest()), code_digest() == provenance("hand")["code"]
-    (16, True)
-    """
-    sources = b"".join(files("labcode").joinpath(f"{name}.py").read_bytes() for name in DECIDING_MODULES)
-    return hashlib.sha256(sources).hexdigest()[:16]

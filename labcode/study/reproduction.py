@@ -10,8 +10,11 @@ from labcode.study.measures import errors, settled
 from labcode.study.records import Record
 from labcode.study.statistics import SMALLEST_DIFFERENCE
 
-SAME_MACHINE = ("engine", "code", "torch", "numpy", "processor")
-"""What must agree in the provenance of two records before their counts must be equal."""
+SAME_MACHINE = ("engine", "numerics", "torch", "numpy", "processor")
+"""What must agree in the provenance of two records before their counts must be equal.
+
+Records of before the numerics had a version say none, and so never have to be equal.
+"""
 
 SPREADS = 3
 """How many standard deviations over seeds a run on another machine may differ by: another order of summation starts
@@ -26,7 +29,7 @@ class Comparison:
     ----------
     experiment : which.
     equal : whether every count agrees.
-    must_be_equal : whether both were made by the same code, versions and kind of processor.
+    must_be_equal : whether both were made by the same engine, numerics, versions and kind of processor.
     difference, tolerance : of the validation error over the last 3 epochs, in percentage points.
     """
 
@@ -75,7 +78,7 @@ def compare(recorded: Record, again: Record, siblings: Iterable[Record]) -> Comp
     return Comparison(
         recorded.experiment,
         equal=_counts(recorded) == _counts(again),
-        must_be_equal=all(recorded.provenance.get(k) == again.provenance.get(k) for k in SAME_MACHINE),
+        must_be_equal=all(recorded.provenance.get(k, k) == again.provenance.get(k) for k in SAME_MACHINE),
         difference=abs(_settled(recorded) - _settled(again)),
         tolerance=_tolerance(family),
     )

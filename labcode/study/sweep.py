@@ -18,8 +18,9 @@ from labcode.data import download as fetch
 from labcode.data.mnist import TENTH_FILE
 from labcode.network import weights
 from labcode.study.experiment import Experiment
-from labcode.study.records import RECORDS, Record, code_digest, path_of, read, save
+from labcode.study.records import RECORDS, Record, path_of, read, save
 from labcode.study.run import Run, run
+from labcode.training.numerics import NUMERICS
 
 UNFINISHED = ".unfinished"
 """Folder, within that of the records, where runs on this machine keep their checkpoints until they are recorded."""
@@ -132,19 +133,19 @@ def _keep(done: Run, folder: Path) -> None:
 
 
 def _checkpoint(experiment: Experiment, folder: Path) -> Path:
-    # What other code began is not gone on with: the record would claim all of it for this code.
-    return folder / f"{experiment.name}.{code_digest()}.safetensors"
+    # Never resume the checkpoint of another numerics version: the record would claim all of it for this one.
+    return folder / f"{experiment.name}.numerics-{NUMERICS}.safetensors"
 
 
 def fingerprint() -> dict[str, str]:
-    """Return what two machines must share to give the same results: code, versions, data.
+    """Return what two machines must share to give the same results: numerics, versions, data.
 
     >>> sorted(fingerprint())
-    ['code', 'data', 'labcode', 'torch']
+    ['data', 'labcode', 'numerics', 'torch']
     """
     return {
         "labcode": version("labcode"),
-        "code": code_digest(),
+        "numerics": str(NUMERICS),
         "torch": version("torch"),
         "data": hashlib.sha256(TENTH_FILE.read_bytes()).hexdigest()[:16],
     }

@@ -149,12 +149,13 @@ def test_a_cluster_that_gives_up_is_answered_with_a_sentence(strict_cluster, tmp
     assert not list((tmp_path / "records").iterdir())
 
 
-@pytest.mark.parametrize(("change", "named"), [("code", "code"), ("data", "data")])
-def test_a_worker_with_other_code_or_data_is_refused_by_name(cluster, tmp_path, change, named):
+@pytest.mark.parametrize(("change", "named"), [("numerics", "numerics"), ("data", "data")])
+def test_a_worker_with_other_numerics_or_data_is_refused_by_name(cluster, tmp_path, change, named):
     other = tmp_path / "other"
     shutil.copytree(Path(labcode.__file__).parent, other / "labcode")
-    changed = other / "labcode" / ("network/backprop.py" if change == "code" else "data/tenth.npz")
-    changed.write_bytes(changed.read_bytes() + b"\n# another version\n")
+    changed = other / "labcode" / ("training/numerics.py" if change == "numerics" else "data/tenth.npz")
+    edit = b"\nNUMERICS += 1\n" if change == "numerics" else b"\n# another version\n"
+    changed.write_bytes(changed.read_bytes() + edit)
     cluster.add_worker("stranger", PYTHONPATH=str(other))
     with pytest.raises(
         SweepError, match=rf"The worker tcp://127.0.0.1:\d+ would not give the same results: it has {named} "

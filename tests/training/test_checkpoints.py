@@ -17,7 +17,7 @@ from labcode.network import ConvNet, ConvNetConfig
 from labcode.seeds import stream
 from labcode.study import Experiment
 from labcode.study import run as runs
-from labcode.study.records import code_digest
+from labcode.training.numerics import NUMERICS
 from labcode.study.sweep import UNFINISHED, run_missing
 from labcode.training import CheckpointError, Recipe, checkpoints, minibatches, train
 
@@ -125,7 +125,7 @@ def test_a_training_broken_off_in_the_middle_of_writing_goes_on(mnist, tmp_path,
 def test_an_ended_training_is_not_trained_again(mnist, tmp_path, monkeypatch):
     path = tmp_path / "c.safetensors"
     first = run(mnist, path)
-    monkeypatch.setattr("labcode.training.minibatches", lambda *_: pytest.fail("it trained"))
+    monkeypatch.setattr("labcode.training.loop.minibatches", lambda *_: pytest.fail("it trained"))
     second = run(mnist, path)
     assert_same(first, second)
     with safe_open(path, framework="pt") as file:
@@ -196,11 +196,11 @@ def test_a_recorded_run_goes_on_from_its_checkpoint_and_then_clears_it(mnist, tm
             raise KeyboardInterrupt
         return minibatches(*arguments)
 
-    monkeypatch.setattr("labcode.training.minibatches", killed_in_the_last_epoch)
+    monkeypatch.setattr("labcode.training.loop.minibatches", killed_in_the_last_epoch)
     with pytest.raises(KeyboardInterrupt):
         list(run_missing([experiment], tmp_path, workers=1))
     assert [file.name for file in (tmp_path / UNFINISHED).iterdir()] == [
-        f"{experiment.name}.{code_digest()}.safetensors"
+        f"{experiment.name}.numerics-{NUMERICS}.safetensors"
     ]
     epochs = RECIPE.epochs + 1
     (record,) = run_missing([experiment], tmp_path, workers=1)
