@@ -1,4 +1,4 @@
-"""The ablations: what varies, what does not, that runs of a seed are paired, and that shared runs are one run."""
+"""Ablations: what varies and what does not, that runs of a seed are paired, and that shared runs are trained once."""
 
 import numpy as np
 import pytest
@@ -14,10 +14,10 @@ from labcode.study.lab.conclusion import EVERY_SETTING
 from labcode.study.lab.dropout import DROPOUT
 from labcode.study.lab.hidden_units import HIDDEN_UNITS
 from labcode.study.lab.learning_rate import LEARNING_RATES
-from labcode.study.measures import errors, settled
+from labcode.study.measures import settled_validation
 
 
-def test_the_labs_eight_in_its_words():
+def test_the_labs_eight_ablations_have_the_levels_of_its_report():
     levels = {ablation.section: list(ablation.levels) for ablation in THE_LABS}
     assert levels == {
         "2.4.1": ["16", "32", "64", "128"],
@@ -51,7 +51,7 @@ def test_only_the_factor_varies_and_the_baseline_is_among_the_levels(ablation):
     assert {experiment.vary(**baseline) for experiment in experiments} == {Experiment(5)}
 
 
-def test_every_level_and_seed_is_another_run():
+def test_every_level_and_seed_is_a_run_of_its_own():
     for ablation in ABLATIONS.values():
         assert len(set(ablation.experiments())) == len(ablation.seeds) * len(ablation.levels)
 
@@ -62,7 +62,7 @@ def test_shared_runs_are_trained_once():
     assert len(set(wanted)) == len(set(EVERY_SETTING.experiments(SEEDS))) == 8 * 20
 
 
-def test_the_labs_scale():
+def test_ablations_use_the_tenth_and_20_epochs():
     for experiment in EVERY_SETTING.experiments():
         assert experiment.scale == "tenth"
         assert experiment.recipe.epochs == 20
@@ -91,7 +91,7 @@ def test_conjugate_gradient_is_not_run_again_at_another_learning_rate():
     assert optimizers.experiment("SGD", 0, {"line_searches": 1}) == optimizers.experiment("SGD", 0)
 
 
-def test_equal_updates():
+def test_batch_sizes_are_compared_at_equal_updates():
     for label, level in EQUAL_UPDATES.levels.items():
         recipe = EQUAL_UPDATES.experiment(label, 0).recipe
         steps_an_epoch = -(-4_200 // recipe.batch_size)
@@ -101,7 +101,7 @@ def test_equal_updates():
         assert level is BATCH_SIZE.levels.get(label, level)
 
 
-def test_dropout_levels_say_where():
+def test_dropout_levels_name_where_values_are_dropped():
     assert [DROPOUT.experiment(label, 0).network.dropout for label in DROPOUT.levels] == [
         (),
         (0.5, 0, 0),
@@ -112,7 +112,7 @@ def test_dropout_levels_say_where():
 
 
 def test_runs_of_a_seed_share_the_initialization_stream():
-    """Of two widths, the first layer's first filters start from the same numbers, but for nothing else to match."""
+    """The first filters of the first layer start from the same numbers at every width; nothing else can match."""
     narrow, wide = (ConvNet(HIDDEN_UNITS.experiment(w, 3).network, stream(3, "initial weights")) for w in ("16", "32"))
     first, second = (net.stages[0].convolution.weight for net in (narrow, wide))
     assert torch.equal(first, second[:16])
@@ -121,10 +121,9 @@ def test_runs_of_a_seed_share_the_initialization_stream():
 def test_the_learning_rate_is_the_one_that_the_grid_chose():
     by_seed = LEARNING_RATES.records()
     means = {
-        label: np.mean([settled(errors(records[label], "validation")) for records in by_seed])
-        for label in LEARNING_RATES.levels
+        label: np.mean([settled_validation(records[label]) for records in by_seed]) for label in LEARNING_RATES.levels
     }
     chosen = min(means, key=means.get)
     assert float(chosen) == Experiment(0).recipe.learning_rate
-    assert chosen not in (*list(means)[:1], *list(means)[-1:])  # the lowest lies within the grid, not at its end
+    assert chosen not in (*list(means)[:1], *list(means)[-1:])  # the lowest is inside the grid, not at an end
     assert not set(LEARNING_RATES.seeds) & {*SEEDS, *FURTHER_SEEDS}

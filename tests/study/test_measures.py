@@ -1,4 +1,4 @@
-"""Measures of a record: a diverged run is counted as guessing, updates and costs are read off where they were met."""
+"""Measures of a record: a diverged run counts as guessing; errors at equal updates and at equal gradients."""
 
 import numpy as np
 import pytest
@@ -48,32 +48,32 @@ def test_measures_of_a_curve():
     assert epochs_to(curve, 1) == 9
 
 
-def test_variation_looks_at_the_last_ten_epochs_only():
+def test_variation_is_that_of_the_last_ten_epochs():
     steady = np.full(10, 3.0)
     assert variation(np.concatenate([[90, 60, 3], steady])) == 0
     assert variation(np.array([3.0, 3.5] * 8)) == pytest.approx(0.5)
 
 
-def test_after_a_divergence_the_run_guesses():
+def test_a_diverged_run_counts_as_guessing():
     stopped = record([180, 90], experiment=Experiment(0).vary(epochs=5), diverged=True)
     assert errors(stopped, "validation").tolist() == [10, 5, 90, 90, 90]
     seldom = Experiment(0).vary(epochs=10, measured_every=5)
     assert errors(record([180], experiment=seldom, diverged=True), "train").tolist() == [10, 90]
 
 
-def test_the_gap_is_validation_less_training_at_the_end():
+def test_the_gap_is_validation_minus_training_error_at_the_end():
     assert gap(record([1800, 90, 90, 90], train=[1800, 36, 36, 36])) == pytest.approx(3)
 
 
 @pytest.mark.parametrize(("batch_size", "epochs", "every"), [(1, 2, 1), (10, 20, 1), (30, 60, 3), (100, 200, 10)])
-def test_equal_updates_are_found_at_their_measurement(batch_size, epochs, every):
+def test_the_error_at_equal_updates_is_that_of_their_measurement(batch_size, epochs, every):
     experiment = Experiment(0).vary(batch_size=batch_size, epochs=epochs, measured_every=every)
     counts = [1_800] * (epochs // every - 1) + [18]
     assert at_updates(record(counts, experiment=experiment), 8_400) == 1
 
 
 @pytest.mark.parametrize("updates", [8_401, 4_200 * 3, 0])
-def test_updates_between_or_beyond_the_measurements_are_refused(updates):
+def test_updates_without_a_measurement_are_refused(updates):
     made = record([18, 18], experiment=Experiment(0).vary(epochs=2))
     with pytest.raises(
         ValueError, match=f"baseline.* has no measurement at {updates} updates|epochs=2.* {updates} updates"
@@ -81,19 +81,19 @@ def test_updates_between_or_beyond_the_measurements_are_refused(updates):
         at_updates(made, updates)
 
 
-def test_a_cost_between_two_measurements_is_interpolated():
+def test_the_error_between_two_measurements_is_interpolated():
     made = record([360, 180], gradients=[100, 300], seconds=[1.0, 2.0])
     assert at_gradients(made, 100) == pytest.approx(20)
     assert at_gradients(made, 200) == pytest.approx(15)
-    assert at_gradients(made, 500) == pytest.approx(10)  # nothing better was measured
+    assert at_gradients(made, 500) == pytest.approx(10)  # the last measurement
     assert at_gradients(made, 0) == 90
 
 
-def test_a_run_that_diverged_before_its_first_measurement_never_got_better_than_guessing():
+def test_a_run_that_diverged_before_its_first_measurement_counts_as_guessing():
     assert at_gradients(record([], experiment=Experiment(0), diverged=True), 50) == 90
 
 
-def test_after_a_divergence_more_gradients_are_worth_no_more_than_guessing():
+def test_gradients_after_a_divergence_count_as_guessing():
     stopped = record([360, 180], experiment=Experiment(0), diverged=True, gradients=[100, 300])
     assert at_gradients(stopped, 300) == pytest.approx(10)
     assert at_gradients(stopped, 301) == 90

@@ -1,4 +1,4 @@
-"""Intervals against SciPy, verdicts on data of known truth."""
+"""Intervals against SciPy's, and verdicts on data of known truth."""
 
 import numpy as np
 import pytest
@@ -22,13 +22,13 @@ from labcode.study.statistics import (
 
 
 @pytest.mark.parametrize("count", [2, 3, 8, 16])
-def test_the_interval_is_scipys(count):
+def test_the_interval_agrees_with_scipy(count):
     values = np.random.default_rng(count).normal(1, 2, count)
     expected = stats.ttest_1samp(values, 0).confidence_interval(0.95)
     assert t_interval(values) == pytest.approx((expected.low, expected.high))
 
 
-def test_equal_values_have_an_interval_of_no_width():
+def test_equal_values_have_an_interval_of_width_zero():
     assert t_interval(np.array([0.7, 0.7, 0.7])) == pytest.approx((0.7, 0.7))
 
 
@@ -54,21 +54,21 @@ def test_agreeing_seeds_are_counted():
 
 
 @pytest.mark.parametrize("contrasts", [[], [1.0]])
-def test_one_seed_decides_nothing(contrasts):
+def test_fewer_than_two_seeds_are_refused(contrasts):
     with pytest.raises(ValueError, match=f"There are {len(contrasts)} seeds; an interval takes at least 2"):
         decide(contrasts)
     with pytest.raises(ValueError, match="an interval takes at least 2"):
         t_interval(np.array(contrasts))
 
 
-def test_a_contrast_that_is_no_number_is_refused():
+def test_a_contrast_that_is_not_finite_is_refused():
     with pytest.raises(ValueError, match="each must be a finite number"):
         decide([1.0, float("nan")])
 
 
 @pytest.mark.parametrize("seeds", [3, 5, 8])
 def test_false_verdicts_stay_within_the_stated_rate(seeds):
-    """2 000 simulated studies each: at no true effect, `reproduced` comes at most 2.5% of the time; at an effect of
+    """2 000 simulated studies each: without a true effect, `reproduced` comes at most 2.5% of the time; at an effect of
     exactly the smallest difference that matters, `contradicted` does (a one-sided tail of a 95% interval)."""
     rng = np.random.default_rng(seeds)
     studies = rng.normal(0, 0.4, (2_000, seeds))
@@ -110,8 +110,8 @@ def test_equivalence(differences, verdict):
 
 @pytest.mark.parametrize("seeds", [3, 8, 16])
 def test_false_equivalence_stays_within_the_stated_rate(seeds):
-    """A true difference of exactly the margin is called comparable at most 2.5% of the time, no difference is called
-    a difference hardly ever."""
+    """A true difference of exactly the margin is called comparable at most 2.5% of the time; no difference is hardly
+    ever called one."""
     rng = np.random.default_rng(seeds)
     studies = rng.normal(0, 0.15, (2_000, seeds))
     assert np.mean([decide_equivalence(study).verdict == CONTRADICTED for study in studies]) <= 0.025
@@ -122,7 +122,7 @@ def test_false_equivalence_stays_within_the_stated_rate(seeds):
 
 @pytest.mark.parametrize("contrasts", [2, 4])
 def test_several_contrasts_need_no_correction(contrasts):
-    """Where one contrast truly has no effect, "all must hold" is reproduced no more often than one test errs, however
+    """If one contrast truly has no effect, "all must hold" is reproduced no more often than one test is wrong, however
     many contrasts there are and however large the others."""
     rng = np.random.default_rng(contrasts)
     effects = np.array([0.0] + [2.0] * (contrasts - 1))
@@ -154,20 +154,20 @@ def test_false_verdicts_on_reaching_a_figure_stay_within_the_stated_rate(seeds):
         assert 0 < np.mean([each == verdict for each in found]) <= 0.025 + 3 * np.sqrt(0.025 * 0.975 / 2_000)
 
 
-def test_a_small_difference_matters_where_the_lab_says_slightly():
+def test_any_difference_counts_if_the_smallest_is_zero():
     slight = [0.11, 0.10, 0.12]
     assert decide(slight).verdict == NOT_DISTINGUISHABLE
     assert decide(slight, smallest=0).verdict == REPRODUCED
     assert decide([-d for d in slight], smallest=0).verdict == CONTRADICTED
 
 
-def test_what_rounds_to_zero_has_no_sign_of_its_own():
+def test_what_rounds_to_zero_has_no_minus_sign():
     verdict = decide([-0.001, -0.003, -0.002])
     assert verdict.interval == "+0.00 (+0.00 to +0.00)"
     assert "-0.00" not in str(verdict)
 
 
-def test_the_unit_is_said():
+def test_the_unit_is_named():
     assert "+3.00 (+3.00 to +3.00) epochs" in str(decide([3, 3, 3], smallest=1, unit="epochs"))
 
 
@@ -175,7 +175,7 @@ R, N, C = REPRODUCED, NOT_DISTINGUISHABLE, CONTRADICTED
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "all_of_them", "as_in_parts"),
+    ("verdicts", "all_of_them", "as_parts"),
     [
         ([R, R], R, R),
         ([R, N], N, PARTLY),
@@ -186,10 +186,10 @@ R, N, C = REPRODUCED, NOT_DISTINGUISHABLE, CONTRADICTED
         ([R, N, C], C, PARTLY),
     ],
 )
-def test_verdicts_combine(verdicts, all_of_them, as_in_parts):
+def test_verdicts_combine(verdicts, all_of_them, as_parts):
     for order in (verdicts, verdicts[::-1]):
         assert all_hold(order) == all_of_them
-        assert in_parts(order) == as_in_parts
+        assert in_parts(order) == as_parts
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 8])
@@ -212,10 +212,10 @@ def test_power_without_an_effect_is_the_rate_of_false_verdicts():
     assert one_run == pytest.approx(stats.norm.sf(SMALLEST_DIFFERENCE / 0.4), abs=0.01)
 
 
-# On the edge of a rule, where an interval has no width
+# On the edge of a rule, with intervals of width zero
 
 
-def test_what_is_exactly_nothing_is_no_difference_however_small_a_one_would_count():
+def test_a_difference_of_exactly_zero_is_none():
     assert decide([0.0, 0.0], smallest=0).verdict == NOT_DISTINGUISHABLE
 
 
@@ -224,11 +224,11 @@ def test_a_difference_of_exactly_the_margin_is_neither_inside_nor_outside(differ
     assert decide_equivalence([difference] * 2, margin=0.2).verdict == NOT_DISTINGUISHABLE
 
 
-def test_what_lies_exactly_a_margin_below_is_neither_reached_nor_missed():
+def test_a_figure_missed_by_exactly_the_margin_is_neither_reached_nor_missed():
     assert decide_reached([-0.1, -0.1], margin=0.1).verdict == NOT_DISTINGUISHABLE
 
 
-def test_a_seed_on_the_edge_does_not_agree_by_itself():
+def test_a_seed_on_the_edge_does_not_agree():
     assert decide([0.0, 0.5, 1.0]).agreeing == 2
     assert decide_equivalence([0.2, 0.1, -0.1, 0.0, 0.5], margin=0.2).agreeing == 3
     assert decide_reached([-0.1, 0.0, -0.2, 0.3, 0.4], margin=0.1).agreeing == 3

@@ -7,15 +7,19 @@ CLAIMS or both.
 from collections.abc import Iterable
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import Any
 
 from labcode.study.ablation import Ablation
 from labcode.study.claim import AS_STATED, Claim
 from labcode.study.experiment import Experiment
 
-QUESTIONS = sorted(
-    (import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)),
-    key=lambda module: [int(number) for number in module.SECTION.split(".")],
-)
+
+def _order(question: Any) -> list[int]:
+    """As numbers, so that 2.4.10 comes after 2.4.2."""
+    return [int(number) for number in question.SECTION.split(".")]
+
+
+QUESTIONS = sorted((import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)), key=_order)
 """The modules, in the order of the lab's sections."""
 
 ABLATIONS: dict[str, Ablation] = {

@@ -14,7 +14,7 @@ from labcode.study.measures import (
     final_validation,
     validation_variation,
 )
-from labcode.study.statistics import decide, decide_equivalence
+from labcode.study.statistics import SMALLEST_DIFFERENCE, decide, decide_equivalence
 
 SECTION, PAGE = "2.4.5", "mnist/activations"
 
@@ -69,7 +69,7 @@ CLAIMS = (
                 "tanh and ReLU are comparable",
                 ACTIVATIONS,
                 best_validation,
-                "with tanh is within 0.2 percentage points of that with ReLU (equivalence).",
+                f"with tanh is within {SMALLEST_DIFFERENCE} percentage points of that with ReLU (equivalence).",
                 lower("tanh", ["relu"]),
                 decide_equivalence,
             ),
@@ -84,8 +84,9 @@ CLAIMS = (
                 "tanh is slightly lower",
                 ACTIVATIONS,
                 best_validation,
-                "is lower with tanh than with ReLU. The lab says slightly, so any difference counts whose interval "
-                "lies above 0: with the usual 0.2 points this part and the first could never both hold.",
+                'is lower with tanh than with ReLU. The lab says "slightly", so any difference counts whose interval '
+                f"lies above 0: with the usual {SMALLEST_DIFFERENCE} points this part and the first could never both "
+                "hold.",
                 lower("tanh", ["relu"]),
                 partial(decide, smallest=0),
             ),

@@ -1,4 +1,4 @@
-"""Do larger batches do worse, and is it for want of steps? (lab section 2.4.3, figure 3)"""
+"""Do larger batches do worse, and is it because they take fewer steps? (lab section 2.4.3, figure 3)"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -42,7 +42,7 @@ SCALED_RATES = Ablation(
 ABLATIONS = (BATCH_SIZE, EQUAL_UPDATES, SCALED_RATES)
 
 validation_at_equal_updates = Measure(
-    f"validation error after {UPDATES} updates", lambda record: at_updates(record, UPDATES)
+    f"validation error after {UPDATES:_} updates".replace("_", " "), lambda record: at_updates(record, UPDATES)
 )
 
 
@@ -65,8 +65,8 @@ RISES = (
     "log2(batch size)."
 )
 HALF_GONE = (
-    "rises or falls from batch size 1 to 100 by less than half as much as the "
-    f"{final_validation.words} rises at equal epochs and equal rates (both along the line fitted in log2(batch size))."
+    f"by less than half as much as the {final_validation.words} rises at equal epochs and equal learning rates "
+    "(both along the line fitted in log2(batch size))."
 )
 
 CLAIMS = (
@@ -97,14 +97,15 @@ CLAIMS = (
                 "it goes away at equal updates",
                 EQUAL_UPDATES,
                 validation_at_equal_updates,
-                HALF_GONE,
+                f"rises or falls from batch size 1 to 100 {HALF_GONE}",
                 _half_gone(["1", "10", "30, longer", "100, longer"]),
             ),
             Part(
                 "it goes away with a learning rate scaled to the batch",
                 SCALED_RATES,
                 final_validation,
-                f"with the learning rate multiplied by the batch size, at equal epochs, {HALF_GONE}",
+                "rises or falls from batch size 1 to 100, with the learning rate multiplied by the batch size and at "
+                f"equal epochs, {HALF_GONE}",
                 _half_gone(["1", "10, scaled", "30, scaled", "100, scaled"]),
             ),
         ),

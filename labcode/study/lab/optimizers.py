@@ -27,7 +27,7 @@ GRADIENTS = 84_000
 """Minibatch gradients that SGD takes in its 20 epochs of 4 200 images at batch size 1."""
 
 training_at_equal_gradients = Measure(
-    f"training error (dropout off) after {GRADIENTS} minibatch gradients, as many as SGD takes in all its epochs,",
+    "training error (dropout off) after as many minibatch gradients as SGD takes in all its epochs (84 000)",
     lambda record: at_gradients(record, GRADIENTS),
 )
 
