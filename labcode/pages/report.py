@@ -1,0 +1,216 @@
+"""Tables and lists over the whole study, for the ledger and the reproducibility report."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from statistics import median
+
+from IPython.display import Markdown
+
+from labcode.network.convnet import ConvNet
+from labcode.pages.sentences import Sentence, say
+from labcode.pages.tables import table
+from labcode.seeds import stream
+from labcode.study.ablation import BASELINE
+from labcode.study.claim import AS_STATED, PENDING, Decision
+from labcode.study.experiment import Experiment
+from labcode.study.lab import ABLATIONS, CLAIMS, THE_LABS, experiments
+from labcode.study.ledger import STATEMENTS, decisions, totals
+from labcode.study.measures import Measure
+from labcode.study.records import RECORDS, Record, path_of
+from labcode.study.reproduction import Comparison
+from labcode.study.statistics import Verdict
+
+EFFECT = "effect (95% interval)"
+
+
+def totals_sentence(folder: Path = RECORDS) -> Sentence:
+    """Return the number of claims with each verdict.
+
+    Raises
+    ------
+    labcode.study.records.RecordError : a record is unsound.
+
+    >>> totals_sentence(Path("empty"))
+    Of 17 claims: **17** pending.
+    """
+    found = ", ".join(f"**{count}** {verdict}" for verdict, count in totals(decisions(folder)).items())
+    return say("Of {count} claims: {found}.", count=len(CLAIMS), found=found)
+
+
+def statements_table() -> Markdown:
+    """Return the lab's questions and its statements of what was built, each with a link to its page.
+
+    >>> "| [Q1](/backprop/logistic) | 1.1 " in statements_table().data
+    True
+    """
+    return table(
+        ["id", "lab section", "the lab", "result"],
+        [[f"[{each.id}](/{each.page})", each.section, each.says, each.verdict] for each in STATEMENTS],
+    )
+
+
+def claims_table(folder: Path = RECORDS) -> Markdown:
+    """Return one row per claim: its verdict, the effect on which the verdict hangs, and its robustness.
+
+    Raises
+    ------
+    labcode.study.records.RecordError : a record is unsound.
+
+    >>> "pending" in claims_table(Path("empty")).data
+    True
+    """
+    return table(
+        ["id", "the lab", "verdict", EFFECT, "seeds", "robust"],
+        [
+            [_link(decision), decision.claim.sentence, f"**{decision.verdict}**"]
+            + ([_effect(decision.deciding), decision.deciding.seeds] if decision.outcomes else ["", ""])
+            + [decision.robustness]
+            for decision in decisions(folder)
+        ],
+    )
+
+
+def claims_list() -> Markdown:
+    """Return the lab's claims as a list.
+
+    >>> claims_list().data.splitlines()[0]
+    '- **C01** (lab section 2.4.1). More hidden units converge faster on the training set.'
+    """
+    return Markdown(
+        "\n".join(f"- **{each.id}** (lab section {each.section}). {each.sentence}" for each in CLAIMS.values())
+    )
+
+
+def results_table(folder: Path = RECORDS) -> Markdown:
+    """Return one row per part of a claim: its verdict and effect, and how many checks agree with the whole claim.
+
+    Raises
+    ------
+    labcode.study.records.RecordError : a record is unsound.
+
+    >>> "pending: 0 of 32 runs recorded" in results_table(Path("empty")).data
+    True
+    """
+    return table(
+        ["claim", "statement", "verdict", EFFECT, "seeds that alone agree", "checks that agree"],
+        [row for decision in decisions(folder) for row in _result_rows(decision, folder)],
+    )
+
+
+def _result_rows(decision: Decision, folder: Path) -> Iterable[list[str]]:
+    link, parts = _link(decision), decision.claim.parts
+    if not decision.outcomes:
+        runs = {run for part in parts for run in part.ablation.experiments()}
+        recorded = sum(path_of(run, folder).exists() for run in runs)
+        says = "; ".join(part.says for part in parts)
+        yield [link, says, f"pending: {recorded} of {len(runs)} runs recorded", "", "", ""]
+    found = [check.verdict for check in decision.checks.values()]
+    agree = f"{found.count(decision.verdict)} of {len(found)}"
+    agree += f", {found.count(PENDING)} pending" if PENDING in found else ""
+    for outcome in decision.outcomes:
+        weakest = min(outcome.verdicts.values(), key=lambda verdict: verdict.effect)
+        alone = f"{weakest.agreeing} of {weakest.seeds}"
+        yield [link, outcome.part.says, f"**{outcome.verdict}**", _effect(weakest), alone, agree]
+        link = agree = ""
+
+
+def _link(decision: Decision) -> str:
+    return f"[{decision.claim.id}](/{decision.claim.page})"
+
+
+def _effect(verdict: Verdict) -> str:
+    return f"{verdict.interval} {verdict.unit.removeprefix('percentage ')}"
+
+
+def networks_table(final: Experiment) -> Markdown:
+    """Return parameters and multiply-adds of the baseline, the final model, and all levels that change them.
+
+    >>> from labcode.study.lab.final_model import FINAL_RUNS
+    >>> final = FINAL_RUNS.experiment("final", seed=0)
+    >>> [cell.strip() for cell in networks_table(final).data.splitlines()[2].split("|")[1:-1]]
+    ['baseline', '310 346', '11.7']
+    """
+    networks = {"baseline": Experiment(0).network, "final model": final.network} | {
+        f"{ablation.factor} {label}": ablation.experiment(label, 0).network
+        for ablation in THE_LABS
+        for label, level in ablation.levels.items()
+        if level != BASELINE
+    }
+    rows: dict[tuple[int, int], list[str | int]] = {}
+    for name, network in networks.items():
+        net = ConvNet(network, stream(0, "initial weights"))
+        parameters = sum(weights.numel() for weights in net.parameters())
+        row: list[str | int] = [name, parameters, f"{network.multiply_adds / 1e6:.1f}"]
+        rows.setdefault((parameters, network.multiply_adds), row)
+    return table(["network", "parameters", "million multiply-adds per image"], rows.values())
+
+
+def settings_table(columns: Mapping[str, Experiment]) -> Markdown:
+    """Return the settings of experiments side by side, without those that no claim varies.
+
+    >>> print(settings_table({"baseline": Experiment(0)}).data.splitlines()[2])
+    | `width`         | 64         |
+    """
+    network = ("width", "stages", "filter", "pool", "pool_stride", "exponent", "activation", "normalize", "hidden")
+    recipe = ("optimizer", "learning_rate", "decay", "batch_size", "epochs", "choice")
+    names = [("network", name) for name in (*network, "dropout")] + [("recipe", name) for name in recipe]
+    return table(
+        ["setting", *columns],
+        [
+            [f"`{name}`", *(str(getattr(getattr(each, part), name) or "none") for each in columns.values())]
+            for part, name in names
+        ],
+    )
+
+
+def measures_list() -> Markdown:
+    """Return every number that a rule or a check reads off a run, in words, with the claims whose rules read it.
+
+    >>> measures_list().data.splitlines()[0]
+    '- the mean training error (dropout off) over the first 5 epochs (C01, C04, C07)'
+    """
+    readers: dict[Measure, dict[str, None]] = {}
+    for claim in CLAIMS.values():
+        for check in (AS_STATED, *claim.checks):
+            for part in claim.parts_by(check):
+                readers.setdefault(part.measure, {})[claim.id] = None
+    return Markdown(
+        "\n".join(f"- the {measure.words.rstrip(',')} ({', '.join(ids)})" for measure, ids in readers.items())
+    )
+
+
+def retrained_table(comparisons: Iterable[Comparison]) -> Markdown:
+    """Return, for each run that was trained a second time, the difference in its error and the one allowed.
+
+    >>> print(retrained_table([Comparison(Experiment(0), False, False, 0.1, 0.67)]).data.splitlines()[2])
+    | baseline    | 0.10                  | 0.67      |
+    """
+    return table(
+        ["seed 0 of", "difference (points)", "allowed"],
+        [
+            [
+                each.experiment.name.removesuffix("_seed=0"),
+                "every count is equal" if each.equal else each.difference,
+                each.tolerance,
+            ]
+            for each in comparisons
+        ],
+    )
+
+
+def runs_table(records: Iterable[Record]) -> Markdown:
+    """Return, for each ablation, its runs, those of its checks included, and their processor time.
+
+    >>> print(runs_table([]).data.splitlines()[0])
+    | `python -m labcode run ...`   | runs   | recorded   | median seconds   | hours of one core   |
+    """
+    seconds = {record.experiment: record.history.total_seconds for record in records}
+    rows = []
+    for name, ablation in ABLATIONS.items():
+        runs = {*ablation.experiments(), *experiments([name])}
+        done = [seconds[run] for run in runs if run in seconds]
+        rows.append(
+            [f"`{name}`", len(runs), len(done)]
+            + ([round(median(done)), f"{sum(done) / 3600:.1f}"] if done else ["", ""])
+        )
+    return table(["`python -m labcode run ...`", "runs", "recorded", "median seconds", "hours of one core"], rows)
