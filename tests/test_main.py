@@ -115,23 +115,31 @@ def test_run_trains_everything_that_decides_a_claim_by_default(tiny_book, monkey
     assert "3 runs: 0 were there, 3 trained" in capsys.readouterr().out
 
 
-def test_claims_prints_the_ledger(capsys):
+def test_claims_prints_the_ledger(monkeypatch, capsys):
     assert cli.main(["claims", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [row["id"] for row in rows] == LEDGER
     keys = ["id", "kind", "section", "says", "verdict", "page", "effect", "low", "high", "unit", "seeds", "robust"]
     assert all(list(row) == [*keys, "rule", "checks"] for row in rows)
+    monkeypatch.setattr(commands, "rows", lambda folder: rows)
     assert cli.main(["claims"]) == 0
     table = capsys.readouterr().out
     assert len(table.splitlines()) == len(rows) + 2
-    assert "-0.00" not in table  # what rounds to zero has no sign of its own
+    assert "-0.00" not in table  # what rounds to zero has no minus sign
+
+
+@pytest.fixture(scope="module")
+def thrice():
+    """Three seeds of one tiny run."""
+    return [run(Experiment(seed).vary(width=1, **SMALL), progress=False).record for seed in range(3)]
 
 
 @pytest.fixture
-def recorded_thrice(tiny_book, monkeypatch):
-    """Three seeds of one tiny run, recorded, as the book's records."""
-    folder = tiny_book / "records"
-    made = list(sweep.run_missing([Experiment(s).vary(width=1, **SMALL) for s in range(3)], folder, 1))
+def recorded_thrice(thrice, tiny_book, monkeypatch):
+    """The three of them recorded, as the book's records."""
+    folder, made = tiny_book / "records", thrice
+    for record in made:
+        records.save(record, folder)
     monkeypatch.setattr(commands, "RECORDS", folder)
     return folder, made
 

@@ -265,7 +265,7 @@ def pair_seconds(
     for one, other in combinations(ablations, 2):
         for (a, first), (b, second) in product(one.levels.items(), other.levels.items()):
             try:
-                pair = baseline.vary(scale="full", **(first | second))
+                pair = baseline.vary(scale="full", **{**first, **second})
             except ValueError:
                 impossible += 1
                 continue
