@@ -1,19 +1,19 @@
-"""Records: what one run measured and what made it, kept as a small text file, refused by name when unsound."""
+"""Records: what one run measured and what made it, as a small text file that is read strictly."""
 
 import hashlib
 import json
-import os
 import platform
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-import jsonschema
+import msgspec
+from msgspec import Meta
 
+from labcode.errors import LabcodeError
+from labcode.files import write_whole
 from labcode.machine import processor
 from labcode.study.experiment import Experiment, from_dict
 from labcode.training.history import ErrorCurve, History
@@ -21,54 +21,6 @@ from labcode.training.numerics import NUMERICS
 
 RECORDS = Path(__file__).parents[2] / "book" / "records"
 """Where the book's records lie in a checkout of the project."""
-
-_CURVE = {
-    "type": "object",
-    "required": ["errors", "images"],
-    "additionalProperties": False,
-    "properties": {
-        "errors": {"type": "array", "items": {"type": "integer", "minimum": 0}},
-        "images": {"type": "integer", "minimum": 1},
-    },
-}
-_DIGEST = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
-
-
-def _object(**properties: dict) -> dict:
-    return {
-        "type": "object",
-        "required": list(properties),
-        "additionalProperties": False,
-        "properties": properties,
-    }
-
-
-_AT_FULL_SCALE = {
-    "fitted": _CURVE,
-    "missed": {"type": "array", "items": {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2}},
-}
-
-SCHEMA = _object(
-    schema={"const": 1},
-    experiment={"type": "object"},  # checked by building it
-    configuration_sha256=_DIGEST,
-    measured=_object(
-        online=_CURVE,
-        train=_CURVE,
-        validation=_CURVE,
-        test={"anyOf": [_CURVE, {"type": "null"}]},
-        diverged={"type": "boolean"},
-        gradients={"type": "array", "items": {"type": "integer", "minimum": 1}},
-    ),
-    seconds=_object(
-        training={"type": "array", "items": {"type": "number", "minimum": 0}},
-        total={"type": "number", "minimum": 0},
-    ),
-    provenance={"type": "object", "minProperties": 1, "additionalProperties": {"type": "string", "minLength": 1}},
-    sha256=_DIGEST,
-)
-SCHEMA["properties"]["measured"]["properties"] |= _AT_FULL_SCALE
-"""What a record's file holds, as a JSON schema. ``sha256`` is of everything else in it."""
 
 
 @dataclass(frozen=True)
@@ -78,12 +30,12 @@ class Record:
     Attributes
     ----------
     experiment : what was run.
-    history : its curves; ``history.diverged`` marks a run whose loss ceased to be finite.
-    test : misclassified test images, once, at the end of the run. Nothing is chosen by it: a run that chooses
+    history : its curves; ``history.diverged`` marks a run whose loss stopped being finite.
+    test : misclassified test images, counted once, at the end of the run. Nothing is chosen by it: a run that chooses
         settings has none.
-    provenance : when, with which versions, on which processor.
-    fitted : at full scale, misclassified training images, all of them, at the end of the run, dropout off.
-    missed : at full scale, the misclassified test images: their places, and the digits that they were taken for.
+    provenance : engine, versions, processor, day.
+    fitted : at full scale, misclassified images of the whole training set at the end of the run, dropout off.
+    missed : at full scale, the misclassified test images: each one's place, and the digit it was taken for.
     """
 
     experiment: Experiment
@@ -94,7 +46,7 @@ class Record:
     missed: tuple[tuple[int, int], ...] | None = None
 
 
-class RecordError(RuntimeError):
+class RecordError(LabcodeError, RuntimeError):
     """A record is missing, damaged, or of another experiment than the one asked for."""
 
 
@@ -102,8 +54,57 @@ class MissingRecordError(RecordError):
     """There is no record of the experiment asked for: it was not run yet."""
 
 
+# --- what a file holds ------------------------------------------------------------------------------------------
+
+Count = Annotated[int, Meta(ge=0)]
+Seconds = Annotated[float, Meta(ge=0)]
+Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Part of a record's file: exactly these fields, each of its type."""
+
+
+class _Curve(_Strict):
+    errors: tuple[Count, ...]
+    images: Annotated[int, Meta(ge=1)]
+
+    def __post_init__(self) -> None:
+        if max(self.errors, default=0) > self.images:
+            raise ValueError(f"{max(self.errors)} errors of {self.images} images")
+
+
+class _Measured(_Strict):
+    online: _Curve
+    train: _Curve
+    validation: _Curve
+    test: _Curve | None
+    diverged: bool
+    gradients: tuple[Annotated[int, Meta(ge=1)], ...]
+    fitted: _Curve | None = None  # at full scale
+    missed: tuple[tuple[int, int], ...] | None = None
+
+
+class _Seconds(_Strict):
+    training: tuple[Seconds, ...]
+    total: Seconds
+
+
+class _File(_Strict):
+    schema: Literal[1]
+    experiment: dict[str, Any]  # checked by building it
+    configuration_sha256: Digest
+    measured: _Measured
+    seconds: _Seconds
+    provenance: Annotated[dict[str, Annotated[str, Meta(min_length=1)]], Meta(min_length=1)]
+    sha256: Digest  # of everything else
+
+
+# --- writing and reading ----------------------------------------------------------------------------------------
+
+
 def path_of(experiment: Experiment, folder: Path = RECORDS) -> Path:
-    """Return where the record of ``experiment`` lies, or would lie.
+    """Return the path that the record of ``experiment`` has, or would have.
 
     >>> path_of(Experiment(seed=3).vary(width=128)).name
     'width=128_seed=3.json'
@@ -116,7 +117,7 @@ def save(record: Record, folder: Path) -> Path:
 
     Raises
     ------
-    RecordError : the folder or the file cannot be written; what was there before is as it was.
+    RecordError : the folder or the file cannot be written; what was there before is unchanged.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -124,38 +125,30 @@ def save(record: Record, folder: Path) -> Path:
     'baseline_seed=0.json'
     """
     history, experiment = record.history, asdict(record.experiment)
-    content = {
+    measured = _Measured(
+        _curve(history.online),
+        _curve(history.train),
+        _curve(history.validation),
+        record.test and _curve(record.test),
+        history.diverged,
+        history.gradients,
+        record.fitted and _curve(record.fitted),
+        record.missed,
+    )
+    content: dict[str, Any] = {
         "schema": 1,
         "experiment": experiment,
         "configuration_sha256": _digest(experiment),
-        "measured": {
-            "online": asdict(history.online),
-            "train": asdict(history.train),
-            "validation": asdict(history.validation),
-            "test": record.test and asdict(record.test),
-            "diverged": history.diverged,
-            "gradients": history.gradients,
-            **({"fitted": asdict(record.fitted)} if record.fitted else {}),
-            **({"missed": record.missed} if record.missed is not None else {}),
-        },
+        "measured": msgspec.to_builtins(measured),
         "seconds": {"training": history.seconds, "total": history.total_seconds},
         "provenance": record.provenance,
     }
     content["sha256"] = _digest(content)
     path = path_of(record.experiment, folder)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with beside.open("w") as file:
-            file.write(_layout(content) + "\n")
-            file.flush()
-            os.fsync(file.fileno())  # or a power cut after the renaming could leave an empty record
-        os.replace(beside, path)
+        write_whole(path, _layout(content) + "\n")
     except OSError as error:
         raise RecordError(f"The record {path.name} cannot be written to {folder}: {error.strerror}.") from error
-    finally:
-        with suppress(OSError):
-            beside.unlink()
     return path
 
 
@@ -164,15 +157,15 @@ def read(experiment: Experiment, folder: Path = RECORDS) -> Record:
 
     Raises
     ------
-    MissingRecordError : there is none; the sentence says how to make it.
-    RecordError : with a sentence: the record is damaged, altered, or of another experiment.
+    MissingRecordError : there is none; the message says how to make it.
+    RecordError : the record is damaged, altered, or of another experiment.
 
     >>> read(Experiment(seed=0)).test
     ErrorCurve(errors=(126,), images=10000)
     """
     path = path_of(experiment, folder)
     try:
-        # Opened even where it is missing: a page that was executed without it is stale once it is there.
+        # Opened even where it is missing: a chapter that was executed without it is stale once it exists.
         record = _read_file(path)
     except FileNotFoundError:
         raise MissingRecordError(
@@ -192,7 +185,7 @@ def read_all(folder: Path = RECORDS) -> list[Record]:
 
     Raises
     ------
-    RecordError : one of them is damaged, altered, or not named after its experiment.
+    RecordError : a record is damaged, altered, or not named after its experiment.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -211,53 +204,61 @@ def read_all(folder: Path = RECORDS) -> list[Record]:
 
 def _read_file(path: Path) -> Record:
     try:
-        return _record(json.loads(path.read_text()), path.name)
-    except jsonschema.ValidationError as error:
-        place = "/".join(map(str, error.absolute_path)) or "its top level"
-        raise RecordError(
-            f"The record {path.name} is damaged ({place}: {error.message}); delete it and run it again."
-        ) from None
+        content = json.loads(path.read_text("utf-8"), object_pairs_hook=_distinct, parse_constant=_refuse)
+        file = msgspec.convert(content, _File)
+        if file.sha256 == _digest({key: value for key, value in content.items() if key != "sha256"}):
+            return _record(file)
+    except FileNotFoundError:
+        if path.is_symlink():
+            raise RecordError(f"The record {path.name} is a link to a file that does not exist.") from None
+        raise
+    except OSError as error:
+        raise RecordError(f"The record {path.name} cannot be read: {error.strerror}.") from error
     except (KeyError, TypeError, ValueError) as error:
         raise RecordError(f"The record {path.name} is damaged ({error}); delete it and run it again.") from error
+    raise RecordError(f"The record {path.name} was altered: its contents no longer match its SHA-256.")
 
 
-def _record(content: dict[str, Any], name: str) -> Record:
-    _validator().validate(content)
-    digest = content.pop("sha256")
-    if digest != _digest(content):
-        raise RecordError(f"The record {name} was altered: its contents no longer match its SHA-256.")
-    measured, seconds = content["measured"], content["seconds"]
+def _record(file: _File) -> Record:
+    measured = file.measured
     history = History(
-        **{part: _measured(measured[part]) for part in ("online", "train", "validation")},
-        diverged=measured["diverged"],
-        gradients=tuple(measured["gradients"]),
-        seconds=tuple(seconds["training"]),
-        total_seconds=seconds["total"],
+        _counts(measured.online),
+        _counts(measured.train),
+        _counts(measured.validation),
+        measured.diverged,
+        measured.gradients,
+        file.seconds.training,
+        file.seconds.total,
     )
     return Record(
-        from_dict(content["experiment"]),
+        from_dict(file.experiment),
         history,
-        _curve(measured["test"]),
-        content["provenance"],
-        _curve(measured.get("fitted")),
-        tuple(map(tuple, measured["missed"])) if "missed" in measured else None,
+        measured.test and _counts(measured.test),
+        file.provenance,
+        measured.fitted and _counts(measured.fitted),
+        measured.missed,
     )
 
 
-@cache
-def _validator() -> jsonschema.protocols.Validator:
-    return jsonschema.Draft202012Validator(SCHEMA)
+def _curve(curve: ErrorCurve) -> _Curve:
+    return _Curve(curve.errors, curve.images)
 
 
-def _curve(stored: dict | None) -> ErrorCurve | None:
-    return None if stored is None else _measured(stored)
+def _counts(curve: _Curve) -> ErrorCurve:
+    return ErrorCurve(curve.errors, curve.images)
 
 
-def _measured(stored: dict) -> ErrorCurve:
-    errors, images = tuple(stored["errors"]), stored["images"]
-    if max(errors, default=0) > images:
-        raise ValueError(f"{max(errors)} errors of {images} images")
-    return ErrorCurve(errors, images)
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Build a JSON object, in which Python would silently keep the last of two equal keys."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"{next(key for key in keys if keys.count(key) > 1)!r} stands in it twice")
+    return content
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON")
 
 
 def _digest(content: dict) -> str:
@@ -277,7 +278,7 @@ def _layout(value: object, depth: int = 0) -> str:
 
 
 def provenance(engine: str) -> dict[str, str]:
-    """Return what makes a record here and now: engine, version of the numerics, other versions, processor, day.
+    """Return what makes a record here and now: engine, numerics version, versions, processor, day.
 
     >>> sorted(provenance("hand"))
     ['engine', 'finished', 'labcode', 'numerics', 'numpy', 'processor', 'python', 'torch']

@@ -13,7 +13,7 @@ from labcode.study.statistics import SMALLEST_DIFFERENCE
 SAME_MACHINE = ("engine", "numerics", "torch", "numpy", "processor")
 """What must agree in the provenance of two records before their counts must be equal.
 
-Records of before the numerics had a version say none, and so never have to be equal.
+A record that is older than the numerics version counts as version 1: trained again, such records gave equal counts.
 """
 
 SPREADS = 3
@@ -78,7 +78,7 @@ def compare(recorded: Record, again: Record, siblings: Iterable[Record]) -> Comp
     return Comparison(
         recorded.experiment,
         equal=_counts(recorded) == _counts(again),
-        must_be_equal=all(recorded.provenance.get(k, k) == again.provenance.get(k) for k in SAME_MACHINE),
+        must_be_equal=all(_made_by(recorded, key) == _made_by(again, key) for key in SAME_MACHINE),
         difference=abs(_settled(recorded) - _settled(again)),
         tolerance=_tolerance(family),
     )
@@ -114,6 +114,10 @@ def compare_with(recorded: Iterable[Record], again: Iterable[Record]) -> Iterato
 
 def _settled(record: Record) -> float:
     return settled(errors(record, "validation"))
+
+
+def _made_by(record: Record, key: str) -> str | None:
+    return record.provenance.get(key, "1" if key == "numerics" else None)
 
 
 def _counts(record: Record) -> tuple:

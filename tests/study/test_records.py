@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from labcode.network import ConvNetConfig
-from labcode.study import RecordError
-from labcode.study.records import provenance, read, save
+from labcode.study import Experiment, RecordError
+from labcode.study.records import path_of, provenance, read, save
 
 
 def test_a_record_reads_back_as_it_was_written(tiny, record, stored):
@@ -119,12 +119,41 @@ def test_dropout_survives_the_file(tiny, record, tmp_path):
     assert read(experiment, tmp_path).experiment == experiment
 
 
-def test_the_schema_is_itself_a_schema():
-    import jsonschema
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ('"total": ', '"total": 1.0, "total": ', r"'total' stands in it twice"),
+        ('"diverged": false', '"diverged": false, "diverged": true', r"'diverged' stands in it twice"),
+        ('"total": ', '"total": NaN, "rest": ', "NaN is no number of JSON"),
+        ('"total": ', '"total": -Infinity, "rest": ', "-Infinity is no number of JSON"),
+        ('"total": ', '"total": -', r"Expected `float` >= 0.0 - at `\$.seconds.total`"),
+    ],
+)
+def test_what_python_reads_leniently_is_refused(tiny, stored, old, new, sentence):
+    stored.write_text(stored.read_text().replace(old, new))
+    with pytest.raises(RecordError, match=rf"{tiny.name}.json is damaged \({sentence}\)"):
+        read(tiny, stored.parent)
 
-    from labcode.study.records import SCHEMA
 
-    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+def test_a_folder_or_a_broken_link_with_a_records_name_is_a_sentence(tiny, stored):
+    stored.unlink()
+    stored.symlink_to("nowhere")
+    with pytest.raises(RecordError, match=f"{tiny.name}.json is a link to a file that does not exist"):
+        read(tiny, stored.parent)
+    stored.unlink()
+    stored.mkdir()
+    with pytest.raises(RecordError, match=f"{tiny.name}.json cannot be read: Is a directory"):
+        read(tiny, stored.parent)
+
+
+def test_the_books_own_first_record_holds_what_its_text_says():
+    path = path_of(Experiment(seed=0))
+    assert path.name == "baseline_seed=0.json"
+    content = json.loads(path.read_text())
+    record = read(Experiment(seed=0))
+    assert list(record.history.validation.errors) == content["measured"]["validation"]["errors"]
+    assert list(record.history.seconds) == content["seconds"]["training"]
+    assert record.test.errors == (126,)
 
 
 def test_provenance_names_the_engine():

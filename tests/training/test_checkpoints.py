@@ -17,9 +17,9 @@ from labcode.network import ConvNet, ConvNetConfig
 from labcode.seeds import stream
 from labcode.study import Experiment
 from labcode.study import run as runs
-from labcode.training.numerics import NUMERICS
 from labcode.study.sweep import UNFINISHED, run_missing
 from labcode.training import CheckpointError, Recipe, checkpoints, minibatches, train
+from labcode.training.numerics import NUMERICS
 
 NET = ConvNetConfig(width=2, hidden=4, dropout=(0.5, 0.25, 0.5))
 RECIPE = Recipe(learning_rate=0.01, batch_size=7, epochs=3)
