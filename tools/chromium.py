@@ -112,6 +112,11 @@ def visit(browser, url):
     return complaints, requests
 
 
+def outside(requests, address):
+    """Return the requested addresses that are not in the site at ``address``."""
+    return [url for url in requests if not url.startswith((address, "data:", "blob:"))]
+
+
 def screen(browser, width):
     """Set the window's width in pixels; below 600 it is a phone."""
     size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 600}

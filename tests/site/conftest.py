@@ -1,4 +1,4 @@
-"""What the checks of the built site share. `make test` builds the site, then runs them."""
+"""What the tests of the built site share. `make test` builds the site before it runs them."""
 
 from pathlib import Path
 
@@ -6,28 +6,27 @@ import chromium
 import pytest
 from bs4 import BeautifulSoup
 
-ROOT = Path(__file__).resolve().parents[2]
-HTML = ROOT / "_build" / "html"
+HTML = Path(__file__).resolve().parents[2] / "_build" / "html"
 
 
 @pytest.fixture(scope="session")
 def site():
     """The folder of the built site."""
     if not (HTML / "index.html").exists():
-        pytest.fail("There is no built site in _build/html to check: `make book` builds it.")
+        pytest.fail("There is no built site in _build/html: `make book` builds it.")
     return HTML
 
 
 @pytest.fixture(scope="session")
 def pages(site):
-    """Paths of all pages, relative to the site (the theme keeps templates in _static)."""
+    """Paths of all pages, relative to the site. (The theme's templates in _static are no pages.)"""
     paths = (path.relative_to(site) for path in site.rglob("*.html"))
     return sorted(path.as_posix() for path in paths if path.parts[0] != "_static")
 
 
 @pytest.fixture(scope="session")
 def chapters(pages):
-    """The pages that are made of a source, unlike the search and the page for a wrong address."""
+    """The pages that have a source: all but the search and the page for wrong addresses."""
     return [page for page in pages if page not in ("404.html", "search.html")]
 
 
@@ -53,6 +52,6 @@ def started(tmp_path_factory):
 
 @pytest.fixture
 def browser(started):
-    """The one browser, as each test finds it: what an earlier one asked of it is taken back."""
+    """The one browser of the session, reset after each test."""
     yield started
     chromium.restore(started)
