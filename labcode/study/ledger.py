@@ -138,12 +138,7 @@ def _row_of_statement(statement: Statement) -> dict[str, Any]:
 def _row_of_decision(decision: Decision) -> dict[str, Any]:
     claim = decision.claim
     row = _row(
-        id=claim.id,
-        kind="claim",
-        section=claim.section,
-        says=claim.sentence,
-        verdict=decision.verdict,
-        page=claim.page,
+        id=claim.id, kind="claim", section=claim.section, says=claim.sentence, verdict=decision.verdict, page=claim.page
     ) | {"rule": " ".join(part.rule for part in claim.parts)}
     if decision.verdict == PENDING:
         return row

@@ -6,14 +6,7 @@ from labcode.study.ablation import Ablation, one_setting
 from labcode.study.checks import FURTHER, LAST_THREE, OWN_RATES, RATES
 from labcode.study.claim import Claim, Part
 from labcode.study.contrasts import Records, higher, lower
-from labcode.study.measures import (
-    Measure,
-    best_validation,
-    epochs_to,
-    errors,
-    final_validation,
-    validation_variation,
-)
+from labcode.study.measures import Measure, best_validation, epochs_to, errors, final_validation, validation_variation
 from labcode.study.statistics import SMALLEST_DIFFERENCE, decide, decide_equivalence
 
 SECTION, PAGE = "2.4.5", "mnist/activations"

@@ -19,11 +19,7 @@ def _width(record: Record) -> int:
 
 FALLS = "falls as the width grows: the fall is taken from width 16 to width 128 along the line fitted in log2(width)."
 GAIN_WITH_WIDTH = Part(
-    "validation error falls with the width",
-    HIDDEN_UNITS,
-    best_validation,
-    FALLS,
-    falls("width 16 to 128", _width),
+    "validation error falls with the width", HIDDEN_UNITS, best_validation, FALLS, falls("width 16 to 128", _width)
 )
 
 CLAIMS = (
