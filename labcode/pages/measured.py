@@ -82,7 +82,9 @@ class Bench:
     >>> Bench("bench").rows["final", 1, "hand"]["ms"] < 3
     True
     >>> Bench("bench_avx2")  # doctest: +ELLIPSIS
-    AMD EPYC, AVX2, one thread of 2 cores; Linux x86_64, Python ...; matrix products reach 94 GFLOP/s; 2026-11-25
+    AMD EPYC, AVX2, one thread of 2 cores, 2026-11-25
+    Linux x86_64, Python ..., torch ...
+    matrix products at up to 94 GFLOP/s
     """
 
     def __init__(self, name: str):
@@ -95,9 +97,9 @@ class Bench:
     def __repr__(self) -> str:
         versions = ", ".join(f"{package} {version}" for package, version in self.machine["versions"].items())
         return (
-            f"{self.machine['processor']}, one thread of {self.machine['cores']} cores; {self.machine['system']}, "
-            f"Python {self.machine['python']}, {versions}; matrix products reach {self.machine['peak_gflops']:.0f} GFLOP/s; "
-            f"{self.machine['date']}"
+            f"{self.machine['processor']}, one thread of {self.machine['cores']} cores, {self.machine['date']}\n"
+            f"{self.machine['system']}, Python {self.machine['python']}, {versions}\n"
+            f"matrix products at up to {self.machine['peak_gflops']:.0f} GFLOP/s"
         )
 
     def ratios(self, engine: str) -> dict[tuple[str, int], float]:
@@ -125,11 +127,11 @@ class Bench:
                     for row in sorted(case, key=lambda row: row["ms"])
                 ]
                 rows.append([batch, "*floor*", floor, "", "100%"])
-        return table(["batch", "engine", "ms per step", "times idiomatic", "speed of the floor"], rows)
+        return table(["batch", "engine", "ms per step", "times idiomatic", "of the floor's speed"], rows)
 
     def comparison(self) -> Markdown:
         """Return the hand-written pass beside the idiomatic loop in every case."""
-        headers = ["network", "batch", "idiomatic, ms per step", "hand, ms per step", "times", "speed of the floor"]
+        headers = ["network", "batch", "idiomatic, ms per step", "hand, ms per step", "times", "of the floor's speed"]
         rows = [
             [*case, self.rows[*case, "idiomatic"]["ms"], hand["ms"], hand["ratio_to_idiomatic"]]
             + [f"{hand['fraction_of_floor']:.0%}"]
