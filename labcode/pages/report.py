@@ -8,7 +8,7 @@ from IPython.display import Markdown
 
 from labcode.network.convnet import ConvNet
 from labcode.pages.sentences import Sentence, say
-from labcode.pages.tables import table
+from labcode.pages.tables import Cell, table
 from labcode.seeds import stream
 from labcode.study.ablation import BASELINE
 from labcode.study.claim import AS_STATED, PENDING, Decision
@@ -59,15 +59,11 @@ def claims_table(folder: Path = RECORDS) -> Markdown:
     >>> "pending" in claims_table(Path("empty")).data
     True
     """
-    return table(
-        ["id", "the lab", "verdict", EFFECT, "seeds", "robust"],
-        [
-            [_link(decision), decision.claim.sentence, f"**{decision.verdict}**"]
-            + ([_effect(decision.deciding), decision.deciding.seeds] if decision.outcomes else ["", ""])
-            + [decision.robustness]
-            for decision in decisions(folder)
-        ],
-    )
+    rows: list[list[Cell]] = []
+    for decision in decisions(folder):
+        found: list[Cell] = [_effect(decision.deciding), decision.deciding.seeds] if decision.outcomes else ["", ""]
+        rows.append([_link(decision), decision.claim.sentence, f"**{decision.verdict}**", *found, decision.robustness])
+    return table(["id", "the lab", "verdict", EFFECT, "seeds", "robust"], rows)
 
 
 def claims_list() -> Markdown:
@@ -136,11 +132,11 @@ def networks_table(final: Experiment) -> Markdown:
         for label, level in ablation.levels.items()
         if level != BASELINE
     }
-    rows: dict[tuple[int, int], list[str | int]] = {}
+    rows: dict[tuple[int, int], list[Cell]] = {}
     for name, network in networks.items():
         net = ConvNet(network, stream(0, "initial weights"))
         parameters = sum(weights.numel() for weights in net.parameters())
-        row: list[str | int] = [name, parameters, f"{network.multiply_adds / 1e6:.1f}"]
+        row: list[Cell] = [name, parameters, f"{network.multiply_adds / 1e6:.1f}"]
         rows.setdefault((parameters, network.multiply_adds), row)
     return table(["network", "parameters", "million multiply-adds per image"], rows.values())
 
@@ -205,12 +201,10 @@ def runs_table(records: Iterable[Record]) -> Markdown:
     | `python -m labcode run ...`   | runs   | recorded   | median seconds   | hours of one core   |
     """
     seconds = {record.experiment: record.history.total_seconds for record in records}
-    rows = []
+    rows: list[list[Cell]] = []
     for name, ablation in ABLATIONS.items():
         runs = {*ablation.experiments(), *experiments([name])}
         done = [seconds[run] for run in runs if run in seconds]
-        rows.append(
-            [f"`{name}`", len(runs), len(done)]
-            + ([round(median(done)), f"{sum(done) / 3600:.1f}"] if done else ["", ""])
-        )
+        cost: list[Cell] = [round(median(done)), f"{sum(done) / 3600:.1f}"] if done else ["", ""]
+        rows.append([f"`{name}`", len(runs), len(done), *cost])
     return table(["`python -m labcode run ...`", "runs", "recorded", "median seconds", "hours of one core"], rows)
