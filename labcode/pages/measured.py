@@ -7,7 +7,7 @@ from typing import Any
 
 from IPython.display import Markdown
 
-from labcode.pages.tables import table
+from labcode.pages.tables import Cell, table
 from labcode.study.records import RECORDS
 
 MEASUREMENTS = RECORDS.parent / "measurements"
@@ -132,24 +132,20 @@ class Bench:
     def comparison(self) -> Markdown:
         """Return the hand-written pass beside the idiomatic loop in every case."""
         headers = ["network", "batch", "idiomatic, ms per step", "hand, ms per step", "times", "of the floor's speed"]
-        rows = [
-            [*case, self.rows[*case, "idiomatic"]["ms"], hand["ms"], hand["ratio_to_idiomatic"]]
-            + [f"{hand['fraction_of_floor']:.0%}"]
-            for case in self.floors
-            for hand in [self.rows[*case, "hand"]]
-        ]
+        rows: list[list[Cell]] = []
+        for case in self.floors:
+            idiomatic, hand = self.rows[*case, "idiomatic"], self.rows[*case, "hand"]
+            floor = f"{hand['fraction_of_floor']:.0%}"
+            rows.append([*case, idiomatic["ms"], hand["ms"], hand["ratio_to_idiomatic"], floor])
         return table(headers, rows)
 
     def profile(self, net: str) -> Markdown:
         """Return the time of each part of a step with one image."""
-        return table(
-            ["part", "forward, ms", "backward, ms", "share of the step"],
-            [
-                [part["part"], f"{part['forward_ms']:.3f}", f"{part['backward_ms']:.3f}"]
-                + [f"{self.share(net, part['part']):.0%}"]
-                for part in self.profiles[net]
-            ],
-        )
+        rows = []
+        for part in self.profiles[net]:
+            ms = [f"{part[way]:.3f}" for way in ("forward_ms", "backward_ms")]
+            rows.append([part["part"], *ms, f"{self.share(net, part['part']):.0%}"])
+        return table(["part", "forward, ms", "backward, ms", "share of the step"], rows)
 
     def share(self, net: str, *parts: str) -> float:
         """Return the share of a step with one image that ``parts`` take together."""
