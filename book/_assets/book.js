@@ -1,12 +1,12 @@
-/* What the theme's scripts leave open. */
+/* Additions to the theme's scripts. */
 "use strict";
 
-// The search shows a few lines of each page that it finds, which it must fetch; a page opened from a file cannot.
+// To show a few lines of each page that it finds, the search would have to fetch it; pages opened from a disk cannot.
 if (location.protocol === "file:") {
   DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
 }
 
-// What is folded on the screen is unfolded on paper, and folded again afterwards.
+// Unfold everything for printing, and fold it again afterwards.
 (function () {
   let opened = [];
   addEventListener("beforeprint", function () {
@@ -19,14 +19,14 @@ if (location.protocol === "file:") {
   });
 })();
 
-// The theme lets the keyboard reach code that scrolls, as measured when the page loads: measure again what was
-// folded then. The theme listens to the window's size.
+// When a page loads, the theme lets the keyboard reach code that scrolls. Make it measure again what was folded then:
+// it listens to changes of the window's size.
 document.addEventListener("toggle", function () { dispatchEvent(new Event("resize")); }, true);
 document.addEventListener("click", function (event) {
   if (event.target.closest(".toggle-button, .toggle")) { dispatchEvent(new Event("resize")); }
 });
 
-// The same for figures and tables that are wider than a phone. What the keyboard reaches needs a name: a figure has one.
+// The same for figures and tables wider than the screen. Whatever the keyboard reaches needs a name; figures have one.
 function letTheKeyboardReach(box) {
   if (box.scrollWidth > box.clientWidth) { box.tabIndex = 0; } else { box.removeAttribute("tabindex"); }
 }

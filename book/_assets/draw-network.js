@@ -1,22 +1,22 @@
 "use strict";
 
-/* The book's final network in the reader's browser: the forward pass of the chapter "Build the network", step by
-   step, in plain loops. Maps lie in memory as they do there: map after map, each row after row.
+/* The final network in the reader's browser: the forward pass of the chapter "Build the network" in plain loops. Feature
+   maps are stored as there, (C, H, W) in row-major order.
 
-   Three scripts make the page: this one computes, draw-pen.js turns strokes into an image as MNIST's, and draw.js
-   is what the reader sees and touches. All that they share hangs on this one object. */
+   The page has three scripts: this one computes, draw-pen.js turns strokes into an image like MNIST's, and draw.js is
+   the user interface. They share this one object. */
 const drawDigit = {};
 
-/* One function holds all the arithmetic, so that its text can be handed to a worker (see startWorker below).
+/* All arithmetic is in one function, so that its text can be given to a worker (see startWorker below).
 
-   model     mean and deviation of the training pixels, as labcode.data.mnist takes them
-   weights   by name, as in labcode.network.convnet: "stages.0.convolution.weight", ..., "output.bias"
+   model     mean and deviation of the training pixels, as in labcode.data
+   weights   by name, as in labcode.network.ConvNet: "stages.0.convolution.weight", ..., "output.bias"
 
-   The sizes that are fixed here are those of the final model; tools/extensions/draw.py refuses weights of any other. */
+   The sizes here are those of the final model; tools/extensions/draw.py refuses weights of any other. */
 drawDigit.makeNetwork = function makeNetwork(model, weights) {
   const IMAGE = 28, PADDING = 2, FILTER = 5, POOL = 3, STRIDE = 2, WINDOW = 7;
 
-  /* 28 x 28 bytes become 32 x 32 numbers: a border of background, then mean 0 and deviation 1. */
+  /* Turn 28 x 28 bytes into 32 x 32 numbers: pad with background, then normalize to mean 0 and deviation 1. */
   function prepare(bytes) {
     const side = IMAGE + 2 * PADDING, pixels = new Float32Array(side * side);
     for (let y = 0; y < IMAGE; y++) {
@@ -27,8 +27,8 @@ drawDigit.makeNetwork = function makeNetwork(model, weights) {
     return pixels.map((value) => (value - model.mean) / model.deviation);
   }
 
-  /* Nine tenths of the work is done here. A row of five weights stays at hand while it slides over a map: one
-     reading of a sum and one writing for five multiplications. One weight at a time takes twice as long. */
+  /* Nine tenths of the time is spent here. A row of five weights slides over a map, so that a sum is read and written
+     once per five multiplications. One weight at a time takes twice as long. */
   function convolution(maps, side, weight, bias) {
     const inputs = maps.length / (side * side), outputs = bias.length, size = side - FILTER + 1;
     const sums = new Float32Array(outputs * size * size);
@@ -54,7 +54,7 @@ drawDigit.makeNetwork = function makeNetwork(model, weights) {
     return values.map(Math.tanh);
   }
 
-  /* Each window of 3 by 3 becomes its length: the root of the sum of squares (Lp pooling with P = 2). */
+  /* Lp pooling with P = 2: each window of 3 by 3 gives the root of its sum of squares. */
   function pooling(maps, side) {
     const count = maps.length / (side * side), size = Math.floor((side - POOL) / STRIDE) + 1;
     const pooled = new Float32Array(count * size * size);
@@ -75,8 +75,8 @@ drawDigit.makeNetwork = function makeNetwork(model, weights) {
     return pooled;
   }
 
-  /* Subtractive normalization: from every map the same local mean is taken away, the mean over all maps and over a
-     Gaussian window, of which at the border only the part inside counts. */
+  /* Subtractive normalization: subtract from every map the local mean over all maps and a Gaussian window; at the border
+     only the part of the window inside the image counts. */
   function normalization(maps, side) {
     const count = maps.length / (side * side), area = side * side, half = (WINDOW - 1) / 2;
     const meanMap = new Float64Array(area), result = new Float32Array(maps.length);
@@ -119,7 +119,7 @@ drawDigit.makeNetwork = function makeNetwork(model, weights) {
     return logits.map((logit) => logit - largest - Math.log(sum));
   }
 
-  /* The whole network. Returns ten logits, ten log-probabilities, and what each step left: its maps and their side. */
+  /* The whole network. Return ten logits, ten log-probabilities, and for each step its maps and their side length. */
   function forward(bytes) {
     const steps = [];
     let maps = prepare(bytes), side = IMAGE + 2 * PADDING;
@@ -143,14 +143,14 @@ drawDigit.makeNetwork = function makeNetwork(model, weights) {
   return { forward };
 };
 
-/* The weights come as text, in pieces: scripts that call drawDigit.receive. A page opened from a disk may run
+/* The weights come as text in pieces, as scripts that call drawDigit.receive: a page opened from a disk may run the
    scripts beside it, but not read files. */
 drawDigit.pieces = [];
 drawDigit.receive = function receive(number, text) {
   drawDigit.pieces[number] = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 };
 
-/* Whole numbers of 16 bits, one after the other; each tensor has a scale of its own. */
+/* 16-bit integers in sequence, with one scale per tensor. */
 drawDigit.unpackWeights = function unpackWeights(model) {
   const bytes = new Uint8Array(drawDigit.pieces.reduce((total, piece) => total + piece.length, 0));
   drawDigit.pieces.reduce((start, piece) => (bytes.set(piece, start), start + piece.length), 0);
@@ -165,8 +165,8 @@ drawDigit.unpackWeights = function unpackWeights(model) {
   return weights;
 };
 
-/* A forward pass takes longer than a picture on the screen stands still, so it runs beside the page, in a worker,
-   and the pen stays smooth. The worker is made of the text of makeNetwork: from a disk, no script can be fetched. */
+/* A forward pass takes longer than a frame, so it runs in a worker and the pen stays smooth. The worker is made from the
+   text of makeNetwork, because a page opened from a disk cannot fetch scripts. */
 drawDigit.startWorker = function startWorker(model, weights) {
   function work(makeNetwork) {
     let network;

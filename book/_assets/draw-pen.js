@@ -1,11 +1,11 @@
 "use strict";
 
-/* From strokes to an image as MNIST's. The same as labcode/pages/drawing.py, number for number. */
+/* Turn strokes into an image like MNIST's, with exactly the numbers of labcode/pages/drawing.py. */
 
-drawDigit.SIDE = 280; // of the drawing, in pixels: ten for one of MNIST's
+drawDigit.SIDE = 280; // side of the drawing in pixels: ten per pixel of MNIST
 drawDigit.IMAGE = 28;
 
-/* Ink along the straight line between two points, 0 to 255, soft over one pixel at the edge of the pen. */
+/* Add ink, 0 to 255, along the line between two points, with a soft edge of one pixel. */
 drawDigit.addInk = function addInk(ink, [x0, y0], [x1, y1]) {
   const SIDE = drawDigit.SIDE, PEN = 12, reach = PEN + 1;
   const dx = x1 - x0, dy = y1 - y0, length2 = dx * dx + dy * dy || 1;
@@ -15,7 +15,7 @@ drawDigit.addInk = function addInk(ink, [x0, y0], [x1, y1]) {
   for (let row = top; row < bottom; row++) {
     for (let column = left; column < right; column++) {
       const x = column + 0.5 - x0, y = row + 0.5 - y0;
-      const share = clip((x * dx + y * dy) / length2, 0, 1); // of the way, where the line comes nearest
+      const share = clip((x * dx + y * dy) / length2, 0, 1); // where on the line, from 0 to 1, the nearest point is
       const distance = Math.hypot(x - share * dx, y - share * dy);
       const value = Math.floor(255 * clip(PEN + 0.5 - distance, 0, 1) + 0.5);
       ink[row * SIDE + column] = Math.max(ink[row * SIDE + column], value);
@@ -23,7 +23,7 @@ drawDigit.addInk = function addInk(ink, [x0, y0], [x1, y1]) {
   }
 };
 
-/* The smallest upright box with all the ink, or null where there is none. */
+/* Return the bounding box of the ink, or null if there is none. */
 drawDigit.inkBox = function inkBox(ink) {
   const SIDE = drawDigit.SIDE;
   let top = SIDE, bottom = 0, left = SIDE, right = 0;
@@ -40,15 +40,15 @@ drawDigit.inkBox = function inkBox(ink) {
   return bottom ? { top, left, height: bottom - top, width: right - left } : null;
 };
 
-/* The drawing as MNIST's makers would have stored it, 28 x 28 bytes: fitted into 20 by 20 with its proportions kept,
-   each cell the mean of the pixels under it; then moved so that its centre of mass, rounded, is at (14, 14). */
+/* Return the drawing as MNIST stores digits, 28 x 28 bytes: scaled to fit 20 by 20 with its proportions kept, each cell
+   the mean of the pixels under it; then moved so that its rounded center of mass is at (14, 14). */
 drawDigit.place = function place(ink) {
   const SIDE = drawDigit.SIDE, IMAGE = drawDigit.IMAGE, BOX = 20, CENTRE = 14;
   const image = new Uint8Array(IMAGE * IMAGE), found = drawDigit.inkBox(ink);
   if (!found) {
     return image;
   }
-  // In twentieths of a pixel, so that all is whole numbers: a cell is `longer` wide, a pixel BOX.
+  // In twentieths of a pixel, to compute with integers: a cell is `longer` wide, a pixel BOX.
   const longer = Math.max(found.height, found.width), box = new Uint8Array(BOX * BOX);
   let mass = 0, rows = 0, columns = 0;
   for (let i = 0; i < BOX; i++) {
@@ -71,7 +71,7 @@ drawDigit.place = function place(ink) {
   }
   return image;
 
-  /* A cell's edges may cut through pixels: each counts as far as it lies inside. */
+  /* A cell's edges may cut through pixels: each pixel counts by the part inside the cell. */
   function sumOfCell(top, left) {
     let sum = 0;
     const bottom = Math.min(top + longer, found.height * BOX), right = Math.min(left + longer, found.width * BOX);
@@ -85,13 +85,13 @@ drawDigit.place = function place(ink) {
     return sum;
   }
 
-  /* The nearest whole number to a quotient; a half goes upwards. */
+  /* Divide and round to the nearest integer, halves up. */
   function rounded(dividend, divisor) {
     return Math.floor((2 * dividend + divisor) / (2 * divisor));
   }
 };
 
-/* A test digit as a drawing: each of its pixels becomes a square of ten by ten. */
+/* Return a test digit as a drawing: each pixel becomes a square of ten by ten. */
 drawDigit.enlarge = function enlarge(image) {
   const SIDE = drawDigit.SIDE, IMAGE = drawDigit.IMAGE, times = SIDE / IMAGE;
   return Uint8Array.from({ length: SIDE * SIDE }, (_, place) => {

@@ -1,9 +1,9 @@
 "use strict";
 
-/* The page: pen, probabilities, feature maps and gallery. What they show is computed in draw-network.js. */
+/* The drawing page: pen, probabilities, feature maps and gallery. draw-network.js computes what they show. */
 drawDigit.page = (function () {
   const { SIDE, IMAGE } = drawDigit;
-  const CELL = SIDE / IMAGE; // a step of the keyboard's pen
+  const CELL = SIDE / IMAGE; // one step of the pen by keyboard
   const COLUMNS = 16; // of the feature maps
   const REST = 600; // milliseconds without a change before a result is announced
   const folder = new URL("draw-weights/", document.currentScript.src);
@@ -44,7 +44,7 @@ drawDigit.page = (function () {
     });
     paper.addEventListener("pointermove", (event) => {
       if (event.isPrimary && last && !cursor) {
-        // A quick hand makes several moves a picture; the browser keeps them together.
+        // A quick hand makes several moves per frame; the browser delivers them together.
         const moves = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
         (moves.length ? moves : [event]).forEach((move) => drawTo(placeOf(move)));
       }
@@ -56,10 +56,10 @@ drawDigit.page = (function () {
     }
   }
 
-  // The pen: keyboard. Arrows move it by one of MNIST's pixels; the space bar puts it down and lifts it.
+  // The pen: keyboard. Arrows move it by one pixel of MNIST; the space bar lowers and lifts it.
 
   const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-  let cursor = null; // column and row, once a key has moved the pen
+  let cursor = null; // column and row, while the pen is moved by keyboard
 
   function listenToKeys() {
     paper.addEventListener("keydown", (event) => {
@@ -67,7 +67,7 @@ drawDigit.page = (function () {
       if ((!arrow && event.key !== " ") || event.ctrlKey || event.altKey || event.metaKey) {
         return;
       }
-      event.preventDefault(); // the page does not scroll
+      event.preventDefault(); // do not scroll the page
       if (!cursor) {
         cursor = [IMAGE / 2, IMAGE / 2];
         last = null;
@@ -92,7 +92,7 @@ drawDigit.page = (function () {
     });
   }
 
-  // The paper: painted at most once a picture of the screen
+  // The paper: painted at most once per frame
 
   let painting = false;
 
@@ -127,7 +127,7 @@ drawDigit.page = (function () {
     }
   }
 
-  // Questions to the network: one at a time, and always about the latest drawing
+  // Questions to the network: one at a time, always about the latest drawing
 
   let worker = null, changed = false, busy = false, loading = false, image = null, answer = null;
 
@@ -167,7 +167,7 @@ drawDigit.page = (function () {
     }
   }
 
-  // The weights: loaded when something is drawn for the first time
+  // The weights: loaded at the first stroke
 
   function loadScript(name) {
     return new Promise((loaded, failed) => {
@@ -231,7 +231,7 @@ drawDigit.page = (function () {
   function announceSoon() {
     clearTimeout(rest);
     rest = setTimeout(() => {
-      if (!worker || !(changed || busy)) { // else an answer is on its way, and is announced in its turn
+      if (!worker || !(changed || busy)) { // otherwise an answer is on its way, and will be announced
         status.textContent = `${whereThePenIs()}${whatTheNetworkSays()}`;
       }
     }, REST);
@@ -275,7 +275,7 @@ drawDigit.page = (function () {
     canvas.getContext("2d").putImageData(picture, 0, 0);
   }
 
-  // The gallery: each digit becomes a button that puts it on the paper
+  // The gallery: each digit becomes a button that copies it to the paper
 
   function makeButtons() {
     document.querySelectorAll(".digit-gallery li").forEach((item) => {
@@ -287,7 +287,7 @@ drawDigit.page = (function () {
         ink = drawDigit.enlarge(pixelsOf(button.querySelector("img")));
         last = null;
         inkChanged();
-        paper.focus({ preventScroll: true }); // to add to it by keyboard, too
+        paper.focus({ preventScroll: true }); // so that the keyboard can draw on it
         paper.scrollIntoView({ block: "center" });
       });
     });
