@@ -1,4 +1,4 @@
-"""What one training step costs on this machine: our engines, an idiomatic PyTorch loop, and the floor of both.
+"""What one training step costs on this machine: our engines, an idiomatic PyTorch loop, and matrix products alone.
 
 Printed by ``python -m labcode bench``. ``tools/peers.py`` measures loops of other frameworks beside them.
 """

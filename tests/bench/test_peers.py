@@ -1,9 +1,9 @@
 """tools/peers.py: other frameworks train the same network by the same steps. Skips those that are not installed."""
 
 import sys
-from pathlib import Path
 
 import numpy as np
+import peers
 import pytest
 import torch
 
@@ -12,10 +12,6 @@ from labcode.data import Images
 from labcode.network import ConvNet, ConvNetConfig, SubtractiveNorm2d
 from labcode.seeds import stream
 from labcode.training import AutogradSteps
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
-
-import peers
 
 
 @pytest.mark.parametrize("name", ["jax", "tensorflow"])

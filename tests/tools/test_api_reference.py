@@ -2,16 +2,12 @@
 
 import importlib
 import json
-import sys
 from pathlib import Path
 
+import api
 import pytest
 
 import labcode
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools" / "extensions"))
-
-import api
 
 PAGE = Path(__file__).resolve().parents[2] / "book" / "appendix" / "api.md"
 PACKAGE = Path(labcode.__file__).parent
