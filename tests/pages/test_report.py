@@ -1,0 +1,61 @@
+"""The tables of the whole study say what is decided, and what is missing."""
+
+import shutil
+
+import pytest
+
+from labcode.pages.measured import Bench, measurement
+from labcode.pages.report import claims_table, measures_list, results_table, runs_table, totals_sentence
+from labcode.study import CLAIMS
+from labcode.study.lab import ABLATIONS
+from labcode.study.lab.hidden_units import HIDDEN_UNITS
+from labcode.study.records import path_of, read_all
+
+
+@pytest.fixture(scope="module")
+def widths_only(tmp_path_factory):
+    """A folder with the runs of one ablation as stated, without those of its checks."""
+    folder = tmp_path_factory.mktemp("records")
+    for experiment in HIDDEN_UNITS.experiments():
+        shutil.copy(path_of(experiment), folder)
+    return folder
+
+
+def row(table, start):
+    (line,) = (line for line in table.data.splitlines() if line.startswith(f"| {start}"))
+    return [cell.strip() for cell in line.split("|")[1:-1]]
+
+
+def test_a_check_without_its_runs_is_pending(widths_only):
+    assert row(results_table(widths_only), "[C01]")[-1] == "0 of 2, 2 pending"  # at two other learning rates
+
+
+def test_a_claim_without_its_runs_says_how_many_are_recorded(widths_only):
+    assert row(results_table(widths_only), "[C03]")[2] == "pending: 8 of 24 runs recorded"  # the baseline's
+
+
+def test_totals_and_claims_agree(widths_only):
+    verdicts = [row(claims_table(widths_only), f"[{claim}]")[2].strip("*") for claim in CLAIMS]
+    for verdict in set(verdicts):
+        assert f"**{verdicts.count(verdict)}** {verdict}" in totals_sentence(widths_only).text
+
+
+def test_every_claim_reads_a_measure_that_is_listed():
+    listed = measures_list().data
+    assert all(claim in listed for claim in CLAIMS)
+
+
+def test_runs_are_counted_for_every_ablation(widths_only):
+    table = runs_table(read_all(widths_only))
+    assert row(table, "`hidden_units`")[1:3] == ["56", "32"]
+    assert all(f"| `{name}`" in table.data for name in ABLATIONS)
+
+
+def test_the_parts_of_a_step_add_up_to_it():
+    bench = Bench("bench")
+    parts = [part["part"] for part in measurement("bench")["profile"]["final"]]
+    assert bench.share("final", *parts) == pytest.approx(1)
+    assert 0 < bench.products("final") < 1
+    assert len(bench.table("final").data.splitlines()) == 2 + 3 * (6 + 1)  # six engines and the floor, three sizes
+    assert len(bench.comparison().data.splitlines()) == 2 + 6
+    assert len(bench.profile("final").data.splitlines()) == 2 + len(parts)
