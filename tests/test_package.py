@@ -1,5 +1,6 @@
 """The installable package: what the wheel holds, and that it trains in a folder that knows nothing of the project."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -14,19 +15,29 @@ SOMEBODY_ELSES_NOTEBOOK = """
 import sys
 from pathlib import Path
 
+installed, *absent = sys.argv[1:]
+sys.path.insert(0, installed)
+sys.modules |= dict.fromkeys(absent)  # importing them raises ImportError
+
 import labcode
-from labcode.network import ConvNet, ConvNetConfig
+from sympy import cos, sin, symbols
 from labcode.data import load
+from labcode.derivation import Partial, Step, derive, judge
+from labcode.network import ConvNet, ConvNetConfig, weights
 from labcode.seeds import stream
 from labcode.training import Recipe, train
 
-assert Path(labcode.__file__).is_relative_to(sys.argv[1]), labcode.__file__
+assert Path(labcode.__file__).is_relative_to(installed), labcode.__file__
+x = symbols("x", real=True)
+print(derive("double", sin(2 * x), Step(2 * sin(x) * cos(x), "addition theorem")))
+judge(2 * sin(x) * cos(x), Partial(sin(x) ** 2, x))
 images = load("tenth", seed=0)
 assert (len(images.train), len(images.validation)) == (4200, 1800)
 net = ConvNet(ConvNetConfig(width=2, hidden=8), stream(0, "initial weights"))
 history = train(net, images.first(200, 100), Recipe(epochs=1), seed=0, progress=False)
-print(len(history.validation.errors), history.diverged)
+print(len(history.validation.errors), history.diverged, weights.load().net.config.width)
 """
+BROUGHT_BY_THE_BOOK = ("IPython", "matplotlib", "PIL", "tabulate", "torchvision", "jsonschema", "distributed")
 
 
 def pip(*arguments, folder):
@@ -52,22 +63,43 @@ def test_wheel_is_small_and_holds_every_file_of_the_package(wheel):
     here = [path for path in (ROOT / "labcode").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     expected = {path.relative_to(ROOT).as_posix() for path in here}
     assert {
-        "labcode/data/tenth.npz",
-        "labcode/pages/stepper.js",
-        "labcode/pages/stepper.css",
-        "labcode/py.typed",
-    } <= expected
+        f"labcode/{name}" for name in ("data/tenth.npz", "pages/stepper.js", "pages/stepper.css", "py.typed")
+    } < expected
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert packed == expected
 
 
-def test_wheel_trains_far_from_the_project(wheel, tmp_path):
-    installed, elsewhere = tmp_path / "installed", tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    pip("install", str(wheel), "--target", str(installed), folder=elsewhere)
-    # What it needs comes from this environment; labcode itself from the wheel alone.
-    code = f"import sys; sys.path.insert(0, {str(installed)!r})\n{SOMEBODY_ELSES_NOTEBOOK}"
-    command = [sys.executable, "-c", code, str(installed)]
-    done = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=False)
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("installed")
+    pip("install", str(wheel), "--target", str(folder), folder=folder)
+    return folder
+
+
+def python(*arguments, folder, **environment):
+    """Run Python where nothing but the wheel and what it depends on can be found."""
+    command = [sys.executable, *arguments]
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | environment
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_wheel_derives_judges_and_trains_without_what_only_the_book_needs(installed, tmp_path):
+    done = python("-c", SOMEBODY_ELSES_NOTEBOOK, str(installed), *BROUGHT_BY_THE_BOOK, folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "1 False\n"
+    first, *_, judged, trained = done.stdout.splitlines()
+    assert first.startswith("double: 1 step, each proved")
+    assert judged == "Right: 2*sin(x)*cos(x), proved."
+    assert trained == "1 False 128"
+
+
+@pytest.mark.parametrize("command", ["claims", "verify", "run hidden_units", "compare ."])
+def test_a_command_that_needs_the_book_says_so_outside_of_it(installed, tmp_path, command):
+    before = sorted(installed.rglob("*"))
+    done = python(
+        "-m", "labcode", *command.split(), folder=tmp_path, PYTHONPATH=str(installed), PYTHONDONTWRITEBYTECODE="1"
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    (sentence,) = done.stderr.splitlines()
+    assert sentence.endswith(".")
+    assert sorted(installed.rglob("*")) == before

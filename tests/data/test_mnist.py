@@ -43,6 +43,48 @@ def test_the_recipe_gives_the_embedded_bytes():
         np.testing.assert_array_equal(found.labels, expected.labels)
 
 
+@pytest.fixture
+def verified(tmp_path, monkeypatch):
+    """Four small files in MNIST's format, taken for the published ones; return their folder and what is in them."""
+    random = np.random.default_rng(0)
+    held = {
+        "train": (random.integers(0, 256, (7, 28, 28), np.uint8), random.integers(0, 10, 7, np.uint8)),
+        "t10k": (random.integers(0, 256, (3, 28, 28), np.uint8), random.integers(0, 10, 3, np.uint8)),
+    }
+    folder = fetch.files_folder(tmp_path)
+    folder.mkdir(parents=True)
+    for part, arrays in held.items():
+        for name, array in zip(("images-idx3", "labels-idx1"), arrays, strict=True):
+            header = np.array([0x0800 + array.ndim, *array.shape], ">u4").tobytes()
+            (folder / f"{part}-{name}-ubyte").write_bytes(header + array.tobytes())
+    digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+    monkeypatch.setattr(fetch, "FILES", digests)
+    return tmp_path, held
+
+
+def test_the_verified_files_are_read_as_torchvision_reads_them(verified):
+    from torchvision.datasets import MNIST
+
+    root, held = verified
+    for part, train, (pixels, labels) in zip(data.read_full(root), (True, False), held.values(), strict=True):
+        theirs = MNIST(root, train=train)
+        np.testing.assert_array_equal(part.pixels, pixels)
+        np.testing.assert_array_equal(part.pixels, theirs.data)
+        np.testing.assert_array_equal(part.labels, labels)
+        np.testing.assert_array_equal(part.labels, theirs.targets)
+
+
+def test_what_an_older_torchvision_left_beside_them_is_not_read(verified):
+    root, held = verified
+    processed = root / "MNIST" / "processed"
+    processed.mkdir()
+    zeros = (torch.zeros(7, 28, 28, dtype=torch.uint8), torch.zeros(7, dtype=torch.int64))
+    for name in ("training.pt", "test.pt"):
+        torch.save(zeros, processed / name)
+    training, _ = data.read_full(root)
+    np.testing.assert_array_equal(training.pixels, held["train"][0])
+
+
 def test_all_classes_are_in_the_tenth_about_equally():
     training, _ = data.read_tenth()
     counts = np.bincount(training.labels, minlength=10)
