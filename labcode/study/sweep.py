@@ -1,4 +1,4 @@
-"""A sweep: many runs side by side, on this machine's cores or on a cluster's, each kept as soon as it is finished."""
+"""A sweep: many runs side by side, on this machine's cores or on a cluster's, each recorded as soon as it ends."""
 
 import hashlib
 import socket
@@ -14,8 +14,9 @@ import joblib
 from safetensors import SafetensorError
 from tqdm import tqdm
 
-from labcode.data import download as fetch
+from labcode.data.download import cache_root, require
 from labcode.data.mnist import TENTH_FILE
+from labcode.errors import LabcodeError
 from labcode.network import weights
 from labcode.study.experiment import Experiment
 from labcode.study.records import RECORDS, Record, path_of, read, save
@@ -23,29 +24,27 @@ from labcode.study.run import Run, run
 from labcode.training.numerics import NUMERICS
 
 UNFINISHED = ".unfinished"
-"""Folder, within that of the records, where runs on this machine keep their checkpoints until they are recorded."""
+"""Folder below the records' folder where runs on this machine keep their checkpoints until they are recorded."""
 
 WEIGHTS = ".weights"
-"""Folder, within that of the records, where the trained networks of runs at full scale are kept."""
+"""Folder below the records' folder where the trained networks of runs at full scale are kept."""
 
-
-KILLED = "A worker was killed, perhaps for want of memory."
-GOES_ON = "Finished runs are kept, and the same command goes on where this one stopped."
+KILLED = "A worker was killed, possibly out of memory."
+RESUMES = "Finished runs are kept; the same command resumes."
 
 SideBySide = Callable[[Callable[[Experiment], Run], Iterable[Experiment]], Iterator[Run]]
 
 
-class SweepError(RuntimeError):
-    """Workers cannot be used: they died, the cluster does not answer, or a worker would not give the same results."""
+class SweepError(LabcodeError, RuntimeError):
+    """Workers died, the cluster does not answer, or a worker would not give the same results."""
 
 
 def missing(experiments: Iterable[Experiment], folder: Path = RECORDS) -> list[Experiment]:
-    """Return those experiments that ``folder`` has no record of, each once, longest first.
+    """Return the experiments of which ``folder`` has no record, each once, longest first.
 
     Raises
     ------
-    labcode.study.records.RecordError : a record that is there is unsound. It is not replaced unasked: somebody's hours may be
-        in it.
+    labcode.study.RecordError : an existing record is unsound. It is not replaced: it may have taken hours.
 
     >>> wanted = [Experiment(seed=0), Experiment(seed=0).vary(width=128)]
     >>> [experiment.name for experiment in missing(wanted, Path("empty"))], missing(wanted)
@@ -57,51 +56,50 @@ def missing(experiments: Iterable[Experiment], folder: Path = RECORDS) -> list[E
             read(experiment, folder)
         else:
             absent.append(experiment)
-    # Longest first: the last runs to finish are then short, and no core waits long for another.
+    # Longest first: the last runs to end are then short, and no core waits long for another.
     return sorted(absent, key=lambda e: -e.multiply_adds)
 
 
 def run_missing(
     experiments: Iterable[Experiment], folder: Path, workers: int, cluster: str | None = None
 ) -> Iterator[Record]:
-    """Train what ``folder`` lacks and yield each record once it is written there.
+    """Train the experiments of which ``folder`` has no record; yield each record once it is written there.
 
-    A run is one thread's work. Here, ``workers`` processes run side by side, and each keeps a checkpoint whenever it
-    has measured its errors: whatever is killed, finished runs are kept, and unfinished ones go on the next time. On a
-    cluster, a run whose worker died starts again on another; workers need nothing but the package, and for runs at
-    full scale the full MNIST set, and the records come back here.
+    Each run is the work of one thread. On this machine, ``workers`` processes run side by side, and each saves a
+    checkpoint whenever it has measured its errors, so that a killed sweep loses no finished run and resumes the others.
+    On a cluster, a run whose worker died starts again on another one. Its workers need the package alone and, for runs
+    at full scale, the full MNIST set; the records are written here.
 
-    The bar counts multiply-adds, so that its estimate of the time left is fair to long runs.
+    The progress bar counts multiply-adds, so that its estimate of the time left is fair to long runs.
 
     Parameters
     ----------
-    experiments : what is wanted; each is run once, and only if ``folder`` has no record of it.
+    experiments : each is run once, and only if ``folder`` has no record of it.
     folder : of the records.
     workers : processes on this machine.
-    cluster : address of a Dask scheduler, such as ``tcp://10.0.0.1:8786``; its workers are then used in place of this
-        machine's.
+    cluster : address of a Dask scheduler, such as ``tcp://10.0.0.1:8786``, whose workers replace this machine's.
 
     Raises
     ------
-    labcode.study.records.RecordError : a record that is there is unsound.
-    labcode.data.download.MnistUnavailableError : a run needs the full set, and it was not fetched. Nothing was trained then.
-    OSError : the folder cannot be made, or takes no file. Nothing was trained then.
-    labcode.network.weights.WeightsError : a trained network cannot be written. What was finished by then is kept.
-    SweepError : a worker on this machine died, or cannot write its checkpoint; or the cluster does not answer or gave
-        a run up, or a worker of it has other code or other data. What was finished by then is kept.
+    labcode.study.RecordError : an existing record is unsound.
+    labcode.data.MnistUnavailableError : a run needs the full set, which was not downloaded. Nothing was trained.
+    OSError : the folder cannot be made, or takes no file. Nothing was trained.
+    labcode.network.WeightsError : a trained network cannot be written. Finished runs are kept.
+    SweepError : a worker on this machine died or cannot write its checkpoint; the cluster does not answer or abandoned
+        a run; a worker of it has other code or other data. Finished runs are kept.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = save(read(Experiment(seed=0)), Path(folder))
-    ...     list(run_missing([Experiment(seed=0)], Path(folder), workers=1))  # what is recorded is not trained again
+    ...     list(run_missing([Experiment(seed=0)], Path(folder), workers=1))  # already recorded
     []
     """
     todo = missing(experiments, folder)
     if any(experiment.scale == "full" for experiment in todo):
-        fetch.require(fetch.cache_root())
+        require(cache_root())
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder):
-        pass  # a place that cannot be written to is found out before any training
+        pass  # a folder that takes no file is refused before any training
     checkpoints = None if cluster else folder / UNFINISHED
     expected = fingerprint()
     with (
@@ -115,16 +113,16 @@ def run_missing(
 
 
 def _work(experiment: Experiment, checkpoints: Path | None, expected: dict[str, str]) -> Run:
-    """Run ``experiment`` in a worker, wherever that is."""
+    """Run ``experiment`` in a worker, on this machine or another."""
     _require_same(expected, fingerprint(), f"A worker on {socket.gethostname()}")
     try:
         return run(experiment, progress=False, checkpoint=checkpoints and _checkpoint(experiment, checkpoints))
     except SafetensorError as error:
-        raise SweepError(f"The checkpoint of {experiment.name} cannot be written: {error}. {GOES_ON}") from error
+        raise SweepError(f"The checkpoint of {experiment.name} cannot be written: {error}. {RESUMES}") from error
 
 
 def _keep(done: Run, folder: Path) -> None:
-    """Write the record, and at full scale the network before it; then the checkpoint has had its day."""
+    """Write the record, and at full scale the network before it; then delete the checkpoint."""
     experiment = done.record.experiment
     if experiment.scale == "full":
         weights.save(folder / WEIGHTS / f"{experiment.name}.safetensors", done.trained)
@@ -138,7 +136,7 @@ def _checkpoint(experiment: Experiment, folder: Path) -> Path:
 
 
 def fingerprint() -> dict[str, str]:
-    """Return what two machines must share to give the same results: numerics, versions, data.
+    """Return what two machines must share to give the same counts: numerics, versions, data.
 
     >>> sorted(fingerprint())
     ['data', 'labcode', 'numerics', 'torch']
@@ -159,18 +157,20 @@ def _require_same(expected: dict[str, str], found: dict[str, str], who: str) -> 
 
 @contextmanager
 def _processes(workers: int) -> Iterator[SideBySide]:
-    """Yield what runs a function on each experiment in processes here, and yields the results as they come."""
+    """Yield a function that runs another on each experiment in processes here and yields results as they come."""
 
     def side_by_side(function: Callable[[Experiment], Run], experiments: Iterable[Experiment]) -> Iterator[Run]:
         parallel = joblib.Parallel(n_jobs=workers, pre_dispatch=workers, return_as="generator_unordered")
         try:
             yield from parallel(joblib.delayed(function)(experiment) for experiment in experiments)
         except BrokenExecutor as error:
-            raise SweepError(f"{KILLED} {GOES_ON}") from error
+            raise SweepError(f"{KILLED} {RESUMES}") from error
 
     yield side_by_side
 
 
+# joblib's own Dask backend would make these two one function. It was tried: when the only worker or the scheduler dies,
+# its generator waits forever, where Dask's futures raise.
 @contextmanager
 def _cluster(address: str) -> Iterator[SideBySide]:
     """Yield the same for the workers of a cluster."""
@@ -182,9 +182,9 @@ def _cluster(address: str) -> Iterator[SideBySide]:
                 for future in as_completed(client.map(function, list(experiments), pure=False)):
                     yield future.result()
             except KilledWorker as error:
-                raise SweepError(f"The cluster gave a run up, since its workers died of it. {GOES_ON}") from error
+                raise SweepError(f"The cluster abandoned a run because its workers died. {RESUMES}") from error
             except CancelledError as error:
-                raise SweepError(f"The scheduler at {address} does not answer any more. {GOES_ON}") from error
+                raise SweepError(f"The scheduler at {address} no longer answers. {RESUMES}") from error
 
         yield side_by_side
 
@@ -209,8 +209,8 @@ def _connect(address: str) -> Iterator:
             )
         try:
             fingerprints = client.run(fingerprint)
-        except Exception as error:  # of whatever kind: Dask hands on what happened on the worker as text
-            raise SweepError(f"A worker cannot say what it has ({error}); it needs this package.") from error
+        except Exception as error:  # Dask passes on whatever happened on the worker
+            raise SweepError(f"A worker cannot report its versions ({error}); it needs this package.") from error
         for worker, found in fingerprints.items():
             _require_same(fingerprint(), found, f"The worker {worker}")
         yield client

@@ -164,5 +164,5 @@ def test_a_worker_killed_while_sampling_is_reported(records, monkeypatch):
         return work
 
     monkeypatch.setattr(module.joblib, "Parallel", parallel)
-    with pytest.raises(SweepError, match="A worker was killed, perhaps for want of memory"):
+    with pytest.raises(SweepError, match="A worker was killed, possibly out of memory"):
         study_cost(STUDY, workers=2, folder=records)

@@ -127,7 +127,7 @@ def test_a_worker_killed_in_the_middle_loses_nothing_and_the_records_are_those_o
 
 @pytest.mark.parametrize(
     ("victim", "sentence"),
-    [("worker", "The cluster gave a run up, since its workers died of it"), ("scheduler", "The scheduler at tcp://")],
+    [("worker", "The cluster abandoned a run because its workers died"), ("scheduler", "The scheduler at tcp://")],
 )
 def test_a_cluster_that_gives_up_is_answered_with_a_sentence(strict_cluster, tmp_path, victim, sentence):
     worker = strict_cluster.add_worker("only")
@@ -142,7 +142,7 @@ def test_a_cluster_that_gives_up_is_answered_with_a_sentence(strict_cluster, tmp
     killer.start()
     with (
         dask.config.set({"distributed.comm.timeouts.connect": "2s"}),  # how long to wait for a scheduler to come back
-        pytest.raises(SweepError, match=rf"{sentence}.* the same command goes on where this one stopped"),
+        pytest.raises(SweepError, match=rf"{sentence}.* the same command resumes"),
     ):
         list(run_missing([endless], tmp_path / "records", workers=1, cluster=strict_cluster.address))
     killer.join()
@@ -171,7 +171,7 @@ def test_a_worker_whose_package_is_too_old_to_be_asked_is_refused(cluster, tmp_p
     sweep.write_text(sweep.read_text().replace("fingerprint", "footprint"))
     cluster.add_worker("stranger", PYTHONPATH=str(other))
     with pytest.raises(
-        SweepError, match=r"A worker cannot say what it has \(.*'fingerprint'.*\); it needs this package"
+        SweepError, match=r"A worker cannot report its versions \(.*'fingerprint'.*\); it needs this package"
     ):
         list(run_missing(WANTED, tmp_path / "records", workers=1, cluster=cluster.address))
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from labcode.data import download as fetch
 from labcode.data import load
 from labcode.network import weights
 from labcode.study import run as runs
@@ -42,7 +41,7 @@ def test_a_run_at_full_scale_tells_what_it_missed_and_keeps_its_network(tiny, te
     """The full set is not on every machine: a tenth of it stands in, which the run cannot know."""
     full = replace(tiny, scale="full")
     monkeypatch.setattr(runs, "load", lambda scale, seed: load("tenth", seed))
-    monkeypatch.setattr(fetch, "require", lambda root: None)
+    monkeypatch.setattr(sweep, "require", lambda root: None)
     runs._load.cache_clear()
     (record,) = run_missing([full], tmp_path, workers=1)
     runs._load.cache_clear()

@@ -72,7 +72,7 @@ def test_a_killed_command_started_again_trains_only_what_is_missing(tmp_path):
 
 
 def test_without_the_full_set_nothing_is_trained_but_a_sentence_given(tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr(fetch, "cache_root", lambda: tmp_path / "empty")
+    monkeypatch.setattr(sweep, "cache_root", lambda: tmp_path / "empty")
     monkeypatch.setattr(sweep, "run", lambda *_, **__: pytest.fail("it trained"))
     with pytest.raises(fetch.MnistUnavailableError, match="python -m labcode fetch"):
         list(run_missing([tiny, replace(tiny, scale="full")], tmp_path, workers=1))
