@@ -1,4 +1,4 @@
-"""Claims at a glance: on the landing page all of them, on a chapter those that it decides."""
+"""Claim cards: all claims on the landing page, and on each chapter those that it decides."""
 
 import pytest
 from chromium import visit
@@ -7,7 +7,7 @@ from labcode.study import CLAIMS
 from labcode.study.claim import PENDING
 from labcode.study.statistics import VERDICTS
 
-# What a reader sees before the word of each verdict on the page.
+# The word of each verdict on the page, and the sign before it.
 SIGNS = """
 return [...document.querySelectorAll('.claim-card .verdict')].map(
   e => [e.textContent, getComputedStyle(e, '::before').content.split('/')[0].trim()]);
@@ -20,14 +20,14 @@ def claims():
 
 
 def cards(soup):
-    """Of each card on a page: the claim's id and its verdict, in words."""
+    """The verdict on each card of a page, by the claim's id."""
     return {
         card.select_one(".sd-card-title").get_text().split()[0]: card.select_one(".verdict").get_text()
         for card in soup.select("article .claim-card")
     }
 
 
-def test_landing_page_shows_every_claim_and_its_totals(soups, claims):
+def test_landing_page_shows_every_claim_and_the_totals(soups, claims):
     found = cards(soups["index.html"])
     assert list(found) == [claim.id for claim in claims]
     assert set(found.values()) <= {*VERDICTS, PENDING}
@@ -44,7 +44,7 @@ def test_chapter_shows_the_claims_that_it_decides(soups, claims):
             assert cards(soups[f"{claim.page}.html"]).get(claim.id) == everywhere[claim.id], claim.page
 
 
-def test_verdict_is_told_by_a_sign_of_its_own_beside_the_color(browser, address):
+def test_each_verdict_has_a_sign_of_its_own_besides_its_color(browser, address):
     visit(browser, address + "index.html")
     signs = {verdict: sign for verdict, sign in browser.execute_script(SIGNS)}
     assert all(len(sign.strip('"')) == 1 for sign in signs.values())

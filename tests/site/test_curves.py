@@ -1,4 +1,4 @@
-"""The numbers to download beneath an ablation's figure are those that its alternative text tells."""
+"""The file to download below an ablation's figure has the numbers of its alternative text."""
 
 import csv
 import re
@@ -13,7 +13,7 @@ ENDS = re.compile(r"(training|validation) from ([\d.]+)% to ([\d.]+)%")
 
 @pytest.fixture(scope="module")
 def figures(site, soups):
-    """Page, alternative text and linked file of every figure of learning curves."""
+    """Page, alternative text and linked file of each figure with learning curves."""
     found = []
     for page, soup in soups.items():
         for figure in soup.select("article figure"):
@@ -25,7 +25,7 @@ def figures(site, soups):
 
 
 def first_and_last(path):
-    """Mean over the seeds at the first and at the last measurement of each level, by label and part."""
+    """Means over the seeds at the first and the last measurement, by label and part."""
     errors = defaultdict(lambda: defaultdict(list))
     with path.open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
@@ -35,7 +35,7 @@ def first_and_last(path):
     return {key: (mean(by_epoch[min(by_epoch)]), mean(by_epoch[max(by_epoch)])) for key, by_epoch in errors.items()}
 
 
-def test_figures_and_files_say_the_same(figures):
+def test_figures_and_files_have_the_same_numbers(figures):
     assert figures
     for page, alt, path in figures:
         inside = first_and_last(path)

@@ -1,4 +1,4 @@
-"""The page on which the reader draws: its numbers against labcode's, its pen, its keyboard, its manners."""
+"""The drawing page: its numbers compared with labcode's, its pen, keyboard, announcements and loading."""
 
 import json
 from urllib.parse import urlsplit
@@ -16,7 +16,7 @@ from labcode.network.weights import load
 from labcode.pages.drawing import draw, place
 
 PAGE = "mnist/draw.html"
-PATIENCE = 60  # seconds, for machines that have other work to do
+PATIENCE = 60  # seconds, for busy machines
 
 LOAD_NETWORK = """
 const done = arguments[0], folder = new URL("draw-weights/", document.querySelector('script[src*="draw.js"]').src);
@@ -58,7 +58,7 @@ def element(page, name):
 
 
 def corner(page):
-    """Scroll to the paper; return where on the screen its upper left corner is, and how large its pixels are."""
+    """Scroll to the paper; return the position of its upper left corner on the screen, and its scale."""
     return page.execute_script(
         """const paper = arguments[0];
         paper.scrollIntoView({block: "center", behavior: "instant"});
@@ -69,7 +69,7 @@ def corner(page):
 
 
 def stroke(page, points):
-    """Draw with the mouse, through the points, in pixels of the paper."""
+    """Draw with the mouse through the points, given in pixels of the paper."""
     left, top, scale = corner(page)
     kinds = ["mousePressed"] + ["mouseMoved"] * (len(points) - 1) + ["mouseReleased"]
     for kind, (x, y) in zip(kinds, [*points, points[-1]], strict=True):
@@ -78,14 +78,14 @@ def stroke(page, points):
 
 
 def status(page, beginning):
-    """Wait for an announcement that begins so, and return it."""
+    """Wait for an announcement that begins with ``beginning``, and return it."""
     region = element(page, "status")
     WebDriverWait(page, PATIENCE).until(lambda _: region.text.startswith(beginning))
     return region.text
 
 
 def seen(page):
-    """The 28 x 28 bytes that the page shows as what the network sees."""
+    """The 28 x 28 bytes that the page shows as the network's input."""
     colors = page.execute_script(
         "const c = document.querySelector('.draw-seen');"
         "return Array.from(c.getContext('2d').getImageData(0, 0, 28, 28).data)"
@@ -194,7 +194,7 @@ def test_the_keyboard_draws(page, final):
     paper = element(page, "paper")
     element(page, "clear").send_keys(Keys.SHIFT + Keys.TAB)
     assert page.switch_to.active_element == paper
-    paper.send_keys(Keys.ARROW_UP)  # shows where the pen is: in the middle
+    paper.send_keys(Keys.ARROW_UP)  # shows the pen, in the middle
     assert status(page, "Pen up, column 15, row 15.")
     paper.send_keys(Keys.ARROW_UP * 8)
     paper.send_keys(Keys.SPACE)
@@ -204,7 +204,7 @@ def test_the_keyboard_draws(page, final):
     assert "The network reads 1, " in said
     image = seen(page)
     np.testing.assert_array_equal(image, place(draw([[(145, 65), (145, 215)]])))
-    paper.send_keys(Keys.ARROW_RIGHT * 3)  # the pen is up: no ink
+    paper.send_keys(Keys.ARROW_RIGHT * 3)  # with the pen up: no ink
     status(page, "Pen up, column 18, row 22. ")
     np.testing.assert_array_equal(seen(page), image)
     assert_shares(page, final, image)
@@ -217,7 +217,7 @@ window.setTimeout = (act, delay, ...more) => real(act, String(act).includes("wha
 """
 
 
-def test_the_gallery_gives_its_digits_to_the_paper_as_they_are(page, final):
+def test_the_gallery_copies_its_digits_to_the_paper(page, final):
     buttons = page.find_elements(By.CSS_SELECTOR, ".digit-gallery button")
     assert len(buttons) >= 20
     page.execute_script(ANNOUNCE_AT_ONCE)
@@ -235,7 +235,7 @@ def test_the_gallery_gives_its_digits_to_the_paper_as_they_are(page, final):
         assert abs(float(shares(page)[int(digit)].rstrip("%")) - float(share.rstrip("%"))) < 0.15, number
 
 
-def test_clear_gives_an_empty_paper(page):
+def test_clear_empties_the_paper(page):
     stroke(page, [(150, 50), (130, 220)])
     status(page, "The network reads ")
     element(page, "clear").click()
@@ -244,7 +244,7 @@ def test_clear_gives_an_empty_paper(page):
     assert set(shares(page)) == {"–"}
 
 
-# Time stands still for the page's announcements: the test itself says when the pen has rested.
+# Stop the clock of the page's announcements: the test decides when the pen has rested.
 HOLD_TIME = """
 window.waiting = new Map();
 const real = window.setTimeout, forget = window.clearTimeout;
@@ -258,7 +258,7 @@ window.clearTimeout = timer => waiting.delete(timer) || forget(timer);
 """
 
 
-def test_results_are_announced_once_the_pen_rests(page):
+def test_results_are_announced_when_the_pen_rests(page):
     region = element(page, "status")
     assert (region.get_attribute("role"), region.text) == ("status", "")
     stroke(page, [(100, 50), (100, 220)])
@@ -266,7 +266,7 @@ def test_results_are_announced_once_the_pen_rests(page):
     page.execute_script(HOLD_TIME)
     stroke(page, [(200, 50), (180, 90), (190, 150), (200, 220)])
     WebDriverWait(page, PATIENCE).until(lambda _: shares(page) != before)
-    assert region.text == announced  # nothing new is said yet
+    assert region.text == announced  # no new announcement yet
     delays = page.execute_script("return [...waiting.values()].map(timer => timer.delay)")
     assert len(delays) == 1
     assert 400 <= delays[0] <= 1000  # milliseconds
@@ -276,7 +276,7 @@ def test_results_are_announced_once_the_pen_rests(page):
     assert region.text.startswith("The network reads ")
 
 
-def test_weights_are_loaded_at_the_first_use_and_nothing_from_outside(browser, address):
+def test_weights_are_loaded_at_the_first_use_and_from_the_site_alone(browser, address):
     complaints, requests = visit(browser, address + PAGE)
     assert not complaints
     assert any("draw.js" in url for url in requests)
@@ -309,7 +309,7 @@ def test_progress_is_shown_while_the_weights_load(page):
     assert reports[-1][:2] == [True, 8]
 
 
-def test_weights_that_do_not_come_are_said_to_be_missing(page):
+def test_missing_weights_are_reported(page):
     page.execute_cdp_cmd("Network.enable", {})
     page.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*draw-weights/*-5.js"]})
     stroke(page, [(150, 50), (130, 220)])
@@ -331,7 +331,7 @@ def test_the_page_works_from_a_file(browser, site):
     assert status(browser, "The network reads 0, ")
 
 
-def test_without_script_there_is_a_sentence_and_the_answers(browser, address):
+def test_without_scripts_a_sentence_and_the_answers_are_shown(browser, address):
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     browser.get(address + PAGE)
     assert element(browser, "unable").is_displayed()
@@ -341,7 +341,7 @@ def test_without_script_there_is_a_sentence_and_the_answers(browser, address):
     assert all(answer.is_displayed() for answer in answers)
 
 
-def test_a_browser_without_workers_gets_the_sentence(browser, address):
+def test_a_browser_without_workers_shows_the_sentence(browser, address):
     hide = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": "delete window.Worker"})
     try:
         browser.get(address + PAGE)
@@ -372,7 +372,7 @@ def test_a_finger_draws_on_a_phone_and_does_not_scroll_the_page(browser, address
     assert browser.execute_script("return scrollY") == before[0]
 
 
-def test_focus_is_visible_and_motion_stops_where_it_is_not_wanted(page):
+def test_focus_is_visible_and_motion_stops_on_request(page):
     for name in ("paper", "clear"):
         target = element(page, name)
         page.execute_script("arguments[0].focus()", element(page, "clear" if name == "paper" else "paper"))

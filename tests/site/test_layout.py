@@ -1,4 +1,4 @@
-"""The looks stay as they were: parts of a few pages at their places (`python tools/layout.py` renews them)."""
+"""The layout stays as it was: the positions of parts of a few pages (`python tools/layout.py` writes new ones)."""
 
 import json
 
@@ -8,7 +8,7 @@ PIXELS = {"left": 4, "width": 8, "letters": 0.5}
 
 
 def moved(found, kept):
-    """What stands elsewhere than it did, is of another size, or came or went."""
+    """The parts that are new, missing, or of another position or size."""
     return {
         f"{page}: {part}"
         for page in found.keys() | kept.keys()
@@ -19,7 +19,7 @@ def moved(found, kept):
     }
 
 
-def test_parts_of_the_pages_stand_where_they_stood(browser, address):
+def test_parts_of_the_pages_keep_their_positions(browser, address):
     kept = json.loads(LAYOUT.read_text(encoding="utf-8"))
     found = measure(browser, address)
     assert moved(found, kept) == set()

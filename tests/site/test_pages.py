@@ -1,4 +1,4 @@
-"""The built pages as files: nothing is loaded from outside, and every link leads somewhere."""
+"""The built pages as files: they load nothing from other hosts, and every link has a target."""
 
 import posixpath
 import re
@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from bs4 import BeautifulSoup
 
-# Elements whose address the browser fetches by itself, unlike that of a link, which a reader clicks.
+# Elements whose address the browser fetches without a click.
 LOADING = {
     "script": ("src",),
     "img": ("src", "srcset"),
@@ -22,7 +22,7 @@ LOADING = {
     "image": ("href", "xlink:href"),
     "use": ("href", "xlink:href"),
 }
-# What a <link> may point at without anything being fetched.
+# Kinds of <link> that fetch nothing.
 LINKS_NOT_LOADED = {"index", "search", "next", "prev", "canonical", "license", "author", "alternate"}
 IN_STYLE = re.compile(r"""url\(\s*["']?([^"')]+)|@import\s+["']([^"']+)""")
 
@@ -32,7 +32,7 @@ def addresses_in_style(css):
 
 
 def loaded_by(soup):
-    """Every address that a browser fetches to show the page."""
+    """All addresses that a browser fetches to show the page."""
     for name, attributes in LOADING.items():
         for element in soup.find_all(name):
             for attribute in attributes:
@@ -56,7 +56,7 @@ def is_outside(address):
 
 
 def target(page, address):
-    """The file within the site that an address on a page means, and the place within that file."""
+    """The file within the site that an address on a page refers to, and the fragment within it."""
     parts = urlsplit(address)
     path = posixpath.normpath(posixpath.join(posixpath.dirname(page), unquote(parts.path)))
     return (path if parts.path else page), unquote(parts.fragment)
@@ -73,8 +73,8 @@ def target(page, address):
         ("<style>@import 'https://a.example/b.css';</style>", "https://a.example/b.css"),
     ],
 )
-def test_address_outside_is_noticed(html, address):
-    """The next tests could not fail if these were missed."""
+def test_addresses_of_other_hosts_are_found(html, address):
+    """Otherwise the next tests could not fail."""
     found = [found for found in loaded_by(BeautifulSoup(html, "html.parser")) if is_outside(found)]
     assert found == [address]
 
@@ -98,7 +98,7 @@ def test_styles_load_nothing_from_outside(site):
     assert not outside
 
 
-def test_everything_that_pages_load_is_there(site, soups):
+def test_everything_that_pages_load_exists(site, soups):
     missing = {
         f"{page}: {address}"
         for page, soup in soups.items()
@@ -109,7 +109,7 @@ def test_everything_that_pages_load_is_there(site, soups):
     assert not missing
 
 
-def test_links_within_the_book_lead_somewhere(site, soups):
+def test_links_within_the_book_have_targets(site, soups):
     places = {
         page: {element[key] for key in ("id", "name") for element in soup.find_all(**{"attrs": {key: True}})}
         for page, soup in soups.items()
@@ -129,7 +129,7 @@ def test_links_within_the_book_lead_somewhere(site, soups):
 
 
 def test_every_picture_has_alternative_text(soups):
-    """Text, or outside of the article an empty one, which marks a picture as decoration."""
+    """An empty text marks decoration, which is allowed only outside of the article."""
     bare = {
         f"{page}: {image.get('src')}"
         for page, soup in soups.items()
@@ -140,7 +140,7 @@ def test_every_picture_has_alternative_text(soups):
 
 
 def test_no_picture_is_described_by_its_file_name(soups):
-    """Sphinx writes a picture's path where its author wrote no text."""
+    """Sphinx uses a picture's path if its author wrote no text."""
     named = {
         f"{page}: {image['alt']}"
         for page, soup in soups.items()
@@ -169,7 +169,7 @@ def test_every_figure_has_a_caption(soups):
     assert not bare
 
 
-def test_every_page_describes_itself_in_its_own_words(soups, chapters):
+def test_every_page_has_a_description_of_its_own(soups, chapters):
     descriptions = {page: soups[page].select("meta[name=description]") for page in chapters}
     assert [page for page, tags in descriptions.items() if len(tags) != 1] == []
     texts = [tags[0]["content"] for tags in descriptions.values()]
@@ -178,7 +178,7 @@ def test_every_page_describes_itself_in_its_own_words(soups, chapters):
     assert len({soup.title.get_text() for soup in soups.values()}) == len(soups)
 
 
-def test_every_page_has_an_icon_and_is_downloaded_as_notebook_and_as_script(site, soups, chapters):
+def test_every_page_has_an_icon_and_downloads_as_notebook_and_as_script(site, soups, chapters):
     for page in chapters:
         assert soups[page].select_one("link[rel=icon]"), page
         for button in ("source", "script"):
@@ -189,6 +189,6 @@ def test_every_page_has_an_icon_and_is_downloaded_as_notebook_and_as_script(site
                 compile((site / file).read_text(encoding="utf-8"), file, "exec")
 
 
-def test_wrong_address_leads_to_the_first_page_and_to_the_search(soups):
+def test_page_for_wrong_addresses_links_to_the_first_page_and_the_search(soups):
     links = {link["href"] for link in soups["404.html"].select("article a[href]")}
     assert {"index.html", "search.html"} <= links

@@ -1,4 +1,4 @@
-"""The book on paper: figures and folded solutions are there, and links lead within it."""
+"""The printed book has the figures and the folded solutions, and its links lead within it."""
 
 import io
 
@@ -12,7 +12,7 @@ def squeeze(text):
     return "".join(text.split())
 
 
-def test_solutions_are_printed_open_and_links_stay_in_the_book(browser, address, soups):
+def test_solutions_are_printed_and_links_stay_in_the_book(browser, address, soups):
     inside = soups[PAGE].select("details p:not(summary p), .dropdown p")
     folded = [paragraph.get_text() for paragraph in inside if not paragraph.select(".math, code, a")]
     assert folded

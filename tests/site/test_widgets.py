@@ -1,4 +1,4 @@
-"""What a reader moves, opens and downloads on the built pages: by keyboard, without script, from the disk."""
+"""Widgets, quizzes and downloads on the built pages: by keyboard, without scripts, and from the disk."""
 
 import io
 import json
@@ -17,7 +17,7 @@ from labcode.pages.playground import SoftmaxPlayground
 SOFTMAX = "backprop/softmax.html"
 STEPPERS = ("backprop/max_min.html", "backprop/network_layers.html")
 
-# Sets the sliders as a mouse would, and tells the page.
+# Set the sliders and notify the page, as a mouse would.
 SLIDE = """
 for (const [id, value] of Object.entries(arguments[0])) {
   const slider = document.getElementById(id);
@@ -57,7 +57,7 @@ def assert_softmax_shows(browser, beta, inputs):
     assert [number(share) / 100 for share in shown["shares"]] == pytest.approx(right.tolist(), abs=1e-4)
     assert [number(text) for text, _ in shown["cells"]] == pytest.approx(jacobian, abs=1e-4)
     assert shown["bars"] == pytest.approx(right.tolist(), abs=0.01)
-    # The sign is in the text, not in the color alone.
+    # The text has the sign, not only the color.
     for (text, color), entry in zip(shown["cells"], jacobian, strict=True):
         if abs(entry) > 1e-4:
             assert text[0] == ("−" if entry < 0 else "+")
@@ -82,7 +82,7 @@ return status.textContent;
 """
 
 
-def test_softmax_moves_by_keyboard_and_says_so_once_it_rests(browser, address):
+def test_softmax_moves_by_keyboard_and_announces_itself_when_it_rests(browser, address):
     browser.get(address + SOFTMAX)
     steps = [0, 13, 57, 80, 38]  # of a tenth, up from -4
     for slider, count in zip(sliders(browser), steps, strict=True):
@@ -91,7 +91,7 @@ def test_softmax_moves_by_keyboard_and_says_so_once_it_rests(browser, address):
     assert_softmax_shows(browser, -4.0, inputs)
     status = browser.find_element(By.CSS_SELECTOR, ".softmax-playground [role=status]")
     WebDriverWait(browser, 5).until(lambda _: status.text == SoftmaxPlayground(inputs, -4.0).summary)
-    # Silent while it moves: asked within the page, where no time passes.
+    # Silent while it moves: read within the page, where no time passes.
     said = browser.execute_script(MOVE, sliders(browser)[0], status)
     assert said.startswith("β is -4")
     sliders(browser)[0].send_keys(Keys.ARROW_RIGHT * 39)
@@ -106,7 +106,7 @@ def test_every_slider_has_a_name_and_shows_focus(browser, address):
         browser.get(address + page)
         for control in find(browser, "article :is(.softmax-playground, .stepper) :is(input, button)"):
             assert control.accessible_name
-            control.send_keys(Keys.SHIFT)  # a key makes the focus one of the keyboard
+            control.send_keys(Keys.SHIFT)  # so that the browser shows the focus
             assert control.value_of_css_property("outline-style") != "none", control.accessible_name
 
 
@@ -121,7 +121,7 @@ return {
 """
 
 
-def test_steps_come_to_light_one_by_one_by_keyboard(browser, address):
+def test_steps_appear_one_by_one_by_keyboard(browser, address):
     for page in STEPPERS:
         browser.get(address + page)
         for stepper in find(browser, ".stepper"):
@@ -131,7 +131,7 @@ def test_steps_come_to_light_one_by_one_by_keyboard(browser, address):
             last = len(told) - 1
 
             def assert_at(step, stepper=stepper, told=told, last=last):
-                # As many errors stand in the drawing as sentences have told of.
+                # The drawing shows as many errors as the sentences so far.
                 backwards = sum(sentence.startswith("Backward:") for sentence in told[: step + 1])
                 assert browser.execute_script(STATE, stepper) == {
                     "status": f"Step {step} of {last}. {told[step]}",
@@ -158,8 +158,8 @@ def test_steps_come_to_light_one_by_one_by_keyboard(browser, address):
                 assert_at(step)
 
 
-def test_the_graph_ends_with_the_gradient_that_the_framework_has(browser, address):
-    """Read off the page: the inputs from the first sentence, the errors from the drawing."""
+def test_the_graph_ends_with_the_gradient_of_the_framework(browser, address):
+    """The inputs are read from the first sentence, the errors from the drawing."""
     browser.get(address + STEPPERS[0])
     titles, legal = [], []
     for stepper in find(browser, ".stepper"):
@@ -219,7 +219,7 @@ def test_widgets_work_from_the_disk(browser, site):
         for stepper in find(browser, ".stepper"):
             find(stepper, ".stepper-controls button")[1].send_keys(Keys.ENTER)
             assert browser.execute_script(STATE, stepper)["status"].startswith("Step 1 ")
-    browser.get_log("browser")  # the complaints of a page from the disk are its own
+    browser.get_log("browser")  # errors here do not concern the next test
 
 
 def test_the_student_edition_can_be_downloaded_and_has_blanks(browser, address, site):
