@@ -24,31 +24,41 @@ settings.register_profile("search", deadline=None, print_blob=True)
 
 # Files that take long, in seconds of one processor. They start first, so that no core idles at the end.
 SECONDS = {
-    "tests/study/test_faults.py": 88,
-    "tests/site/test_access.py": 60,
-    "tests/study/test_cluster.py": 53,
-    "tests/tools/test_student_edition.py": 50,
-    "tests/site/test_browser.py": 50,
+    "tests/site/test_access.py": 80,
+    "tests/study/test_faults.py": 73,
+    "tests/site/test_browser.py": 65,
+    "tests/tools/test_student_edition.py": 52,
     "tests/book/test_contributing.py": 50,
-    "tests/site/test_draw.py": 30,
-    "tests/tools/test_chapters_tool.py": 22,
-    "tests/test_main.py": 22,
-    "tests/training/test_checkpoints.py": 15,
-    "tests/site/test_widgets.py": 15,
+    "tests/study/test_cluster.py": 38,
+    "tests/site/test_draw.py": 35,
+    "tests/site/test_first_visit.py": 20,
+    "tests/site/test_widgets.py": 20,
+    "tests/tools/test_chapters_tool.py": 20,
+    "book/mnist/training.ipynb": 18,
+    "book/mnist/draw.ipynb": 18,
+    "tests/training/test_checkpoints.py": 14,
     "tests/test_types.py": 14,
+    "tests/test_main.py": 13,
     "book/appendix/report.ipynb": 13,
     "book/mnist/batch_size.ipynb": 13,
-    "tests/bench/test_study_cost.py": 13,
+    "book/mnist/conclusion.ipynb": 13,
+    "tests/bench/test_study_cost.py": 12,
     "book/mnist/activations.ipynb": 12,
+    "book/mnist/stages.ipynb": 11,
     "book/backprop/softmax.ipynb": 11,
+    "book/mnist/optimizers.ipynb": 11,
+    "tests/site/test_print.py": 10,
     "tests/training/test_loop.py": 10,
     "book/appendix/own_notebook.ipynb": 10,
     "tests/study/test_statistics.py": 9,
-    "tests/study/test_claims.py": 8,
     "tests/study/test_sweep.py": 8,
+    "tests/study/test_reproduction.py": 5,
+    "tests/study/test_claims.py": 5,
+    "tests/training/test_numerics.py": 5,
+    "tests/derivation/test_wrong_derivations.py": 4,
+    "tests/test_package.py": 4,
+    "tests/bench/test_memory.py": 4,
 }
-# `--quick` leaves out files that take at least as many seconds.
-QUICK = 5
 
 
 def pytest_addoption(parser):
@@ -70,7 +80,7 @@ def pytest_collection_modifyitems(config, items):
     items.sort(key=seconds, reverse=True)
     kept = items
     if config.option.quick:
-        kept = [item for item in kept if seconds(item) < QUICK]
+        kept = [item for item in kept if not seconds(item)]
     if config.option.search:
         kept = [item for item in kept if item.get_closest_marker("hypothesis")]
         workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))

@@ -108,7 +108,7 @@ def measured(record) -> tuple:
 def test_a_worker_killed_in_the_middle_loses_nothing_and_the_records_are_those_of_this_machine(cluster, tmp_path):
     victim, _ = cluster.add_worker("first"), cluster.add_worker("second")
     here, there = tmp_path / "here", tmp_path / "there"
-    longer = [*WANTED, SMALL.vary(epochs=60)]
+    longer = [*WANTED, SMALL.vary(epochs=20)]
 
     def kill_while_the_longest_runs():
         wait_for(lambda: len(list(there.glob("*.json"))) >= 1)
