@@ -1,11 +1,11 @@
-"""What several files of tests share: one run that takes a second, its record, and the record's file."""
+"""Fixtures for several test files: a run that takes a second, its record, and the record's file."""
 
 import os
 import pickle
 
 import pytest
 
-# The checks of the built site, in a folder below, need no PyTorch: so it is imported where it is used.
+# The tests of the built site, in a folder below, need no PyTorch, so each fixture imports what it needs.
 
 
 @pytest.fixture(scope="session")
@@ -47,5 +47,5 @@ def malicious(request, tmp_path):
     else:
         torch.save({"weights/output.bias": Trap()}, file)
         torch.load(file, weights_only=False)
-    folder.rmdir()  # it was there: the trap works
+    folder.rmdir()  # fails unless unpickling made it
     return file, folder
