@@ -1,5 +1,7 @@
 """Random streams: repeatable, independent of one another, and of no global state."""
 
+import numpy as np
+import pytest
 import torch
 
 from labcode.seeds import stream
@@ -20,3 +22,13 @@ def test_the_global_generator_is_left_alone():
     before = torch.get_rng_state()
     torch.rand(3, generator=stream(0, "x"))
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_numpys_whole_number_gives_the_same_stream():
+    assert torch.equal(torch.rand(3, generator=stream(np.int64(7), "x")), torch.rand(3, generator=stream(7, "x")))
+
+
+@pytest.mark.parametrize("seed", [True, 0.0, None, "0"])
+def test_what_is_no_whole_number_is_refused(seed):
+    with pytest.raises(ValueError, match=r"seed is .*; it must be a whole number"):
+        stream(seed, "x")

@@ -59,7 +59,10 @@ def _convolve(kind: type[Convolution], config: ConvNetConfig, count: int) -> Ste
     while True:
         for number, (layer, x, g, target) in enumerate(layers):
             layer.forward(x)
-            layer.backward(g, target, 1.0, wanted=number > 0)
+            if number:
+                layer.backward(g, target, 1.0)
+            else:  # images do not change
+                layer.add_gradient(g, target, 1.0)
         yield 0.0
 
 

@@ -34,8 +34,11 @@ def profile(config: ConvNetConfig, images: Images, steps: int) -> list[dict[str,
     layers = engine.hand.pass_for(1).named_layers
     spent: dict[tuple[str, str], float] = defaultdict(float)
     for name, layer in layers.items():
-        for way in ("forward", "backward"):
-            setattr(layer, way, _timed(getattr(layer, way), spent, (name, way)))
+        # The backward pass of a layer with weights has two parts; the first layer takes only the second.
+        parts = ("at_input", "add_gradient") if hasattr(layer, "add_gradient") else ("backward",)
+        for part in ("forward", *parts):
+            way = "forward" if part == "forward" else "backward"
+            setattr(layer, part, _timed(getattr(layer, part), spent, (name, way)))
     orders, masks = stream(0, "order of images"), stream(0, "dropout")
     begun, taken = 0.0, 0
     while taken < WARM_UP + steps:

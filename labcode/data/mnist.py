@@ -1,7 +1,7 @@
 """MNIST as the lab used it: the embedded tenth, the full set, and their splits (lab section 2.1).
 
-The package ships 6 000 training images, drawn from the 60 000, and the 10 000 test images: enough for every ablation.
-The full set is fetched on request (`labcode.data.fetch`).
+The package ships 6 000 of the 60 000 training images and the 10 000 test images, which is enough for every ablation.
+The full set is downloaded on request (`labcode.data.fetch`).
 """
 
 from dataclasses import dataclass, replace
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from labcode.checks import one_of
 from labcode.data.download import cache_root, files_folder, require
 from labcode.seeds import stream
 
@@ -33,7 +34,7 @@ class RawImages:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, indices) -> "RawImages":
+    def __getitem__(self, indices: slice | np.ndarray) -> "RawImages":
         return RawImages(self.pixels[indices], self.labels[indices])
 
 
@@ -47,17 +48,17 @@ class Images:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, indices) -> "Images":
+    def __getitem__(self, indices: slice | torch.Tensor) -> "Images":
         """Select images by a slice or by a tensor of indices."""
         return Images(self.pixels[indices], self.labels[indices])
 
 
 @dataclass(frozen=True, eq=False)
 class Mnist:
-    """One split of MNIST: what trains, what validates, what tests.
+    """One split of MNIST: the training, validation and test images.
 
-    ``mean`` and ``deviation`` are those of the training part's pixels (0..255, padding included); all three parts
-    were normalized by them, so nothing about validation or test images reaches the training.
+    ``mean`` and ``deviation`` are those of the training images' pixels (0..255, padding included). All three parts are
+    normalized by them, so that training knows nothing of the validation and test images.
     """
 
     train: Images
@@ -67,7 +68,7 @@ class Mnist:
     deviation: float
 
     def first(self, training: int, validation: int) -> "Mnist":
-        """Return the same split with only its first ``training`` and ``validation`` images, for a run in seconds.
+        """Return the same split with only its first ``training`` and ``validation`` images, for a run of seconds.
 
         >>> len(load("tenth", seed=0).first(300, 100).train)
         300
@@ -121,7 +122,7 @@ def _read_idx(path: Path) -> np.ndarray:
 def draw_tenth(training: RawImages) -> RawImages:
     """Draw the lab's tenth from the full training set: the first 6 000 places of a seeded permutation.
 
-    This is the recipe that made the embedded file (``tools/make_tenth.py`` runs it).
+    This made the embedded file (``tools/make_tenth.py``).
     """
     order = torch.randperm(len(training), generator=stream(TENTH_SEED, "tenth"))
     return training[order[:TENTH_SIZE].numpy()]
@@ -146,30 +147,30 @@ def load(scale: str, seed: int, dtype: torch.dtype = torch.float32) -> Mnist:
     ----------
     scale : ``"tenth"`` (4 200 training, 1 800 validation images) or ``"full"`` (42 000 and 18 000); both with the
         10 000 test images.
-    seed : decides which images train and which validate.
+    seed : of the split into training and validation images.
+    dtype : of the pixels.
 
     Raises
     ------
     ValueError : unknown scale.
-    labcode.data.MnistUnavailableError : the full set is asked for and is not in the cache folder.
+    labcode.data.MnistUnavailableError : the full set is not in the cache folder.
 
     >>> mnist = load("tenth", seed=0)
     >>> len(mnist.train), len(mnist.validation), len(mnist.test), tuple(mnist.train.pixels.shape[1:])
     (4200, 1800, 10000, (1, 32, 32))
     """
-    if scale not in SCALES:
-        raise ValueError(f"Unknown data scale {scale!r}; accepted are {' and '.join(map(repr, SCALES))}.")
+    one_of("scale", scale, SCALES)
     training, test = read_tenth() if scale == "tenth" else read_full()
     train_places, validation_places = split_indices(len(training), seed)
-    train, validation, test = (
-        Images(_pad(part.pixels, dtype), torch.from_numpy(part.labels).long())
-        for part in (training[train_places.numpy()], training[validation_places.numpy()], test)
+    parts = (training[train_places.numpy()], training[validation_places.numpy()], test)
+    train, validation, tests = (
+        Images(_pad(part.pixels, dtype), torch.from_numpy(part.labels).long()) for part in parts
     )
-    # Summed in double precision, whatever the dtype asked for: float32 sums of 4 million pixels drift.
+    # Summed in double precision: float32 sums of 4 million pixels drift.
     deviation, mean = torch.std_mean(train.pixels.double(), correction=0)
-    for part in (train, validation, test):
-        part.pixels.sub_(mean).div_(deviation)
-    return Mnist(train, validation, test, mean.item(), deviation.item())
+    for images in (train, validation, tests):
+        images.pixels.sub_(mean).div_(deviation)
+    return Mnist(train, validation, tests, mean.item(), deviation.item())
 
 
 def _pad(pixels: np.ndarray, dtype: torch.dtype) -> torch.Tensor:

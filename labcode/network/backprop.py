@@ -1,10 +1,11 @@
 """Backpropagation by hand: the network's gradient assembled from Part I's formulas, layer by layer.
 
-It computes what autograd computes (which the tests hold it to), faster: see ``python -m labcode bench``.
+It computes the same gradient as autograd, faster (``python -m labcode bench``); the tests compare the two.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -25,14 +26,15 @@ from labcode.network.manual_layers import (
 )
 
 CHUNK = 16
+"""Images per pass: a larger minibatch is split, so that its maps stay in the processor's cache."""
 
 
 def kernels_from() -> float:
-    """From how many images on the framework's kernels for convolutions beat its matrix products on this processor.
+    """Return the number of images from which PyTorch's convolution kernels beat its matrix products on this processor.
 
-    The kernels are written for vectors of 512 bits. The products are those of Intel's library, which serves Intel's own
-    processors best. There the kernels win where there are many images, whose windows, copied side by side, leave the
-    fast part of the memory. (Measured: appendix "What a training step costs".)
+    The kernels are written for vectors of 512 bits. The products come from Intel's library, which is fastest on Intel's
+    processors; there the kernels win once the copied windows of many images no longer fit the cache. (Measured in the
+    appendix "What a training step costs".)
 
     >>> kernels_from() in (1, 5, math.inf)
     True
@@ -45,12 +47,39 @@ def kernels_from() -> float:
 KERNELS_FROM = kernels_from()
 
 Masks = Sequence[Tensor | None] | None
+"""One dropout mask for each stage and one for the classifier; None where nothing is dropped."""
+
+Matrices = Sequence[tuple[Tensor, Tensor]]
+"""A (weight, bias) pair for each layer, in the layout of `parameter_matrices`."""
+
+
+class Layer(Protocol):
+    """A layer without parameters: ``forward`` keeps what ``backward`` needs."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the output."""
+
+    def backward(self, g: Tensor) -> Tensor:
+        """Return the gradient at the input, given that at the output."""
+
+
+Part = Layer | Convolution | Linear | Dropout | LogSoftmaxNLL
+
+
+class _Stage(NamedTuple):
+    convolution: Convolution
+    layers: list[Layer]  # activation, pooling, normalization
+    dropout: Dropout
+
+    @property
+    def parts(self) -> list[Part]:
+        return [self.convolution, *self.layers, self.dropout]
 
 
 class HandPass:
     """Forward and backward pass of ``net`` for ``count`` images at a time.
 
-    Every parameter is seen as a matrix that shares its memory (`parameter_matrices`).
+    It sees each parameter as a matrix that shares its memory (`parameter_matrices`).
 
     Raises
     ------
@@ -63,17 +92,17 @@ class HandPass:
         activation = ACTIVATIONS[config.activation]
         kind = Convolution if count >= KERNELS_FROM else UnfoldedConvolution
         self.count, self.net = count, net
-        self.stages = []
+        self.stages: list[_Stage] = []
         for shape, (weight, bias) in zip(config.shapes, matrices, strict=False):
             maps = weight.new_empty(count * shape.convolved**2, config.width)
             convolution = kind(weight, bias, count, shape.input, config.filter, config.padding)
-            stage = [convolution, activation(maps)]
+            layers: list[Layer] = [activation(maps)]
             if shape.convolved > 1:
-                stage.append(LpPooling(maps, count, shape.convolved, config.pool, config.pool_stride, config.exponent))
+                layers.append(LpPooling(maps, count, shape.convolved, config.pool, config.pool_stride, config.exponent))
                 maps = maps.new_empty(count * shape.pooled**2, config.width)
             if config.normalize:
-                stage.append(SubtractiveNormalization(maps, count, shape.pooled, NORM_SIZE))
-            self.stages.append((*stage, Dropout(maps)))
+                layers.append(SubtractiveNormalization(maps, count, shape.pooled, NORM_SIZE))
+            self.stages.append(_Stage(convolution, layers, Dropout(maps)))
         self.hidden = Linear(*matrices[-2], count)
         self.hidden_activation = activation(self.hidden.output)
         self.hidden_dropout = Dropout(self.hidden.output)
@@ -85,18 +114,18 @@ class HandPass:
         self.features_gradient = torch.empty_like(maps)
 
     @property
-    def named_layers(self) -> dict[str, object]:
-        """The layers, by name, from the images on.
+    def named_layers(self) -> dict[str, Part]:
+        """The layers by name, in the order of the forward pass.
 
         >>> from labcode.network.config import ConvNetConfig
         >>> net = ConvNet(ConvNetConfig(width=2, stages=1), torch.Generator().manual_seed(0))
         >>> list(HandPass(net, count=1).named_layers)[:3]
         ['stage 1, Convolution', 'stage 1, Tanh', 'stage 1, LpPooling']
         """
-        stages = {
+        stages: dict[str, Part] = {
             f"stage {number}, {type(layer).__name__.removeprefix('Unfolded')}": layer
             for number, stage in enumerate(self.stages, 1)
-            for layer in stage
+            for layer in stage.parts
         }
         return stages | {
             "hidden layer": self.hidden,
@@ -110,20 +139,21 @@ class HandPass:
         """Return log-probabilities (N, 10) of images (N, 1, 32, 32), with dropout where masks are given."""
         *stage_masks, hidden_mask = masks or [None] * (len(self.stages) + 1)
         x = pixels
-        for (*layers, dropout), mask in zip(self.stages, stage_masks, strict=True):
+        for (convolution, layers, dropout), mask in zip(self.stages, stage_masks, strict=True):
+            x = convolution.forward(x)
             for layer in layers:
                 x = layer.forward(x)
             x = dropout.forward(x, None if mask is None else mask.permute(0, 2, 3, 1).reshape(x.shape))
-        # The classifier's weights know their inputs in the order (channel, row, column).
+        # The classifier's weights expect their inputs in the order (channel, row, column).
         self.features.view(self.count, -1, self.last_maps[1]).copy_(x.view(self.last_maps).transpose(1, 2))
         x = self.hidden_activation.forward(self.hidden.forward(self.features))
         x = self.hidden_dropout.forward(x, hidden_mask)
         return self.loss.forward(self.classifier.forward(x))
 
-    def backward(self, labels: Tensor, targets: Sequence[tuple[Tensor, Tensor]], scale: float) -> None:
+    def backward(self, labels: Tensor, targets: Matrices, scale: float) -> None:
         """Add ``scale`` times the gradient of the summed loss to ``targets``, in the layout of `parameter_matrices`.
 
-        Zeros and 1 give the gradient itself; the weights and minus the learning rate, a step of SGD in place.
+        Zeros and 1 give the gradient; the weights and minus the learning rate give a step of SGD in place.
         """
         *stage_targets, hidden_target, classifier_target = targets
         g = self.classifier.backward(self.loss.backward(labels), classifier_target, scale)
@@ -131,42 +161,47 @@ class HandPass:
         g = self.hidden.backward(g, hidden_target, scale)
         self.features_gradient.view(self.last_maps).copy_(g.view(self.count, -1, self.last_maps[1]).transpose(1, 2))
         g = self.features_gradient
-        for (convolution, *layers), target in zip(reversed(self.stages), reversed(stage_targets), strict=True):
-            for layer in reversed(layers):
+        for stage, target in zip(reversed(self.stages), reversed(stage_targets), strict=True):
+            g = stage.dropout.backward(g)
+            for layer in reversed(stage.layers):
                 g = layer.backward(g)
-            g = convolution.backward(g, target, scale, wanted=convolution is not self.stages[0][0])
+            if stage is self.stages[0]:
+                stage.convolution.add_gradient(g, target, scale)
+            else:
+                g = stage.convolution.backward(g, target, scale)
 
 
 def require_known(net: ConvNet) -> None:
-    """Raise a `ValueError` unless ``net`` is what its configuration describes, which is what is computed here.
+    """Raise a `ValueError` unless ``net`` is as its configuration describes it, since the pass goes by that.
 
-    >>> from labcode.network.config import ConvNetConfig
+    >>> from labcode.network import ConvNetConfig
     >>> net = ConvNet(ConvNetConfig(width=2), torch.Generator())
     >>> net.activation = torch.relu
     >>> require_known(net)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    ValueError: The hand-written pass does not know this network: activation is relu in place of tanh. ...
+    ValueError: activation is relu in place of tanh: the hand-written pass does not know this network. ...
     """
     if not isinstance(net, ConvNet):
-        raise ValueError(f"The hand-written pass takes a ConvNet, and this is a {type(net).__name__}.")
+        raise ValueError(f"{type(net).__name__} is not a ConvNet, which the hand-written pass takes.")
     if changed := net.alterations():
         raise ValueError(
-            f"The hand-written pass does not know this network: {'; '.join(changed)}. PyTorch's autograd does: "
-            'engine="autograd".'
+            f"{'; '.join(changed)}: the hand-written pass does not know this network. PyTorch's autograd does "
+            '(engine="autograd").'
         )
 
 
 def parameter_matrices(net: ConvNet, tensors: Sequence[Tensor] | None = None) -> list[tuple[Tensor, Tensor]]:
-    """Return the network's (weight, bias) pairs, from the images on, as matrices that share the parameters' memory.
+    """Return the network's (weight, bias) pairs, in forward order, as matrices that share the parameters' memory.
 
-    A filter bank (outputs, channels, H, W) moves, once, to channels-last memory, in which the matrix
-    (outputs, H W channels) is a view of it; its shape and values stay as they are.
+    A filter bank (outputs, channels, H, W) is moved to channels-last memory, where the matrix (outputs, H W channels)
+    is a view of it; its shape and values do not change.
 
     Parameters
     ----------
-    net : its parameters are the tensors shown, unless others are given.
-    tensors : one for each parameter, of its shape and in its memory order, such as ``torch.zeros_like`` of it.
+    net : whose parameters are seen as matrices.
+    tensors : other tensors to see likewise, one per parameter, of its shape and memory order, such as
+        ``torch.zeros_like`` of it.
     """
     for stage in net.stages:
         stage.convolution.to(memory_format=torch.channels_last)
@@ -178,8 +213,8 @@ def parameter_matrices(net: ConvNet, tensors: Sequence[Tensor] | None = None) ->
 class HandProp:
     """The hand-written pass of ``net`` for minibatches of any size.
 
-    A large minibatch is taken in chunks, whose gradients add up: their maps then stay in the processor's cache, and
-    memory does not grow with the minibatch.
+    A large minibatch is split into chunks whose gradients add up: their maps stay in the processor's cache, and memory
+    does not grow with the minibatch.
 
     Attributes
     ----------
@@ -189,7 +224,7 @@ class HandProp:
     ------
     ValueError : ``net`` is not the network that its configuration describes (`require_known`).
 
-    >>> from labcode.network.config import ConvNetConfig
+    >>> from labcode.network import ConvNetConfig
     >>> from labcode.seeds import stream
     >>> net = ConvNet(ConvNetConfig(width=2), stream(0, "initial weights"))
     >>> digits = Images(torch.randn(3, 1, 32, 32, generator=stream(0, "digits")), torch.tensor([7, 1, 4]))
@@ -213,24 +248,23 @@ class HandProp:
         return torch.cat([self.pass_for(len(chunk)).forward(chunk) for chunk in pixels.split(CHUNK)])
 
     @torch.no_grad()
-    def add_gradient(
-        self, batch: Images, masks: Masks, targets: Sequence[tuple[Tensor, Tensor]], scale: float
-    ) -> tuple[float, int]:
+    def add_gradient(self, batch: Images, masks: Masks, targets: Matrices, scale: float) -> tuple[float, int]:
         """Add ``scale`` times the gradient of the minibatch's mean loss to ``targets``.
 
-        Returns the mean loss and the count of misclassified images. A loss that is not finite stops there: what its
-        gradient would do to the targets could not be undone.
+        Returns the mean loss and the number of misclassified images. It stops at a loss that is not finite, whose
+        gradient would destroy the targets.
 
         Parameters
         ----------
         batch : pixels (N, 1, 32, 32) and labels (N,).
         masks : dropout masks, as `ConvNet.draw_masks` draws them.
-        targets : in the layout of `parameter_matrices`. The network's own weights, for a step in place, only when
+        targets : in the layout of `parameter_matrices`. They may be the network's own weights, for a step in place, if
             the minibatch is one chunk: the next chunk would see them moved.
         scale : 1 for the gradient, minus the learning rate for a step of SGD.
         """
         total, errors = 0.0, 0
-        for chunk, chunk_masks in _chunks(batch, masks):
+        for start in range(0, len(batch), CHUNK):
+            chunk, chunk_masks = take(batch, masks, slice(start, start + CHUNK))
             hand = self.pass_for(len(chunk))
             outputs = hand.forward(chunk.pixels, chunk_masks)
             total -= outputs.gather(1, chunk.labels.view(-1, 1)).sum().item()
@@ -247,10 +281,8 @@ class HandProp:
         return self.passes[count]
 
 
-def _chunks(batch: Images, masks: Masks) -> Iterator[tuple[Images, Masks]]:
-    if len(batch) <= CHUNK:
-        yield batch, masks
-        return
-    for start in range(0, len(batch), CHUNK):
-        part = slice(start, start + CHUNK)
-        yield batch[part], masks and [mask if mask is None else mask[part] for mask in masks]
+def take(batch: Images, masks: Masks, places: slice) -> tuple[Images, Masks]:
+    """Return some images of a minibatch with their dropout masks; all of them without a copy."""
+    if places.start == 0 and places.stop >= len(batch):
+        return batch, masks
+    return batch[places], masks and [mask if mask is None else mask[places] for mask in masks]

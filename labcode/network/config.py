@@ -1,16 +1,16 @@
-"""Which network: its sizes, its parts, and whether it can exist (lab section 2.2)."""
+"""The configuration of a network: sizes, parts, and whether it can be built (lab section 2.2)."""
 
 from dataclasses import dataclass
 from itertools import pairwise
 
-import torch
+from labcode.checks import one_of, real_number, whole_number
+from labcode.network.manual_layers import ACTIVATIONS
 
 IMAGE_SIZE = 32
 CLASSES = 10
 NORM_SIZE = 7
 LARGEST = {"stages": 100, "pool_stride": 1_000}
 MOST_NUMBERS = 100_000_000  # a typing error in a size should not fill the memory; the final model takes 3 million
-ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid}
 
 
 @dataclass(frozen=True)
@@ -24,27 +24,27 @@ class StageShape:
 
 @dataclass(frozen=True)
 class ConvNetConfig:
-    """One network, said in full. The defaults are the baseline that every ablation departs from.
+    """Complete specification of a network. The defaults are the baseline, from which every ablation departs.
 
-    A network that cannot exist is refused here, before any training, with the sizes of its maps stage by stage.
+    A network that cannot be built is refused here, before any training, with the sizes of its maps stage by stage.
 
     Attributes
     ----------
     width : feature maps in each convolution (the lab's "hidden units").
     stages : convolution stages.
     filter : side of the square filters, in pixels.
-    padding : zeros put around every map before its convolution, in pixels; the lab's tutorial has none.
+    padding : zeros around every map before its convolution, in pixels; the lab's tutorial has none.
     pool, pool_stride : side and stride of the square pooling windows, in pixels.
     exponent : P of the Lp pooling.
     activation : ``"tanh"``, ``"relu"`` or ``"sigmoid"``.
     normalize : whether subtractive normalization (window 7) ends each stage.
     hidden : nodes in the classifier's hidden layer.
-    dropout : probability of dropping a value, one for the output of each stage, in order, and one for the
-        classifier's hidden layer; ``()`` for no dropout at all.
+    dropout : probability of dropping a value: one for the output of each stage, in order, then one for the
+        classifier's hidden layer; ``()`` for no dropout.
 
     Raises
     ------
-    ValueError : with a sentence that names the value and what would be accepted.
+    ValueError : the message names the value and what is accepted.
 
     >>> [shape.pooled for shape in ConvNetConfig().shapes]
     [14, 5]
@@ -66,50 +66,35 @@ class ConvNetConfig:
     hidden: int = 128
     dropout: tuple[float, ...] = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("width", "stages", "filter", "pool", "pool_stride", "hidden"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"{name} is {value!r}; it must be a whole number of at least 1.")
-        for name, largest in LARGEST.items():
-            if (value := getattr(self, name)) > largest:
-                raise ValueError(f"{name} is {value}; it can be {largest} at most.")
-        if type(self.padding) is not int or not 0 <= self.padding < self.filter:
-            raise ValueError(
-                f"padding is {self.padding!r}; with filter {self.filter} it must be a whole number from 0 to "
-                f"{self.filter - 1}."
-            )
-        if (
-            isinstance(self.exponent, bool)
-            or not isinstance(self.exponent, int | float)
-            or not 1 <= self.exponent < float("inf")
-        ):
-            raise ValueError(f"exponent is {self.exponent!r}; it must be a finite number, 1 or more.")
-        if self.activation not in tuple(ACTIVATIONS):
-            accepted = ", ".join(map(repr, ACTIVATIONS))
-            raise ValueError(f"Unknown activation {self.activation!r}; accepted are {accepted}.")
+            self._set(name, whole_number(name, getattr(self, name), at_least=1, at_most=LARGEST.get(name)))
+        self._set("padding", whole_number("padding", self.padding, at_least=0, at_most=self.filter - 1))
+        self._set("exponent", real_number("exponent", self.exponent, at_least=1))
+        one_of("activation", self.activation, ACTIVATIONS)
         if not isinstance(self.normalize, bool):
             raise ValueError(f"normalize is {self.normalize!r}; it must be True or False.")
         self._check_dropout()
         self._check_size()
 
-    def _check_dropout(self):
-        if not isinstance(self.dropout, tuple | list) or not all(isinstance(r, int | float) for r in self.dropout):
+    def _set(self, name: str, value: object) -> None:
+        """Store a checked value: NumPy's numbers as Python's."""
+        object.__setattr__(self, name, value)
+
+    def _check_dropout(self) -> None:
+        if not isinstance(self.dropout, tuple | list):
             raise ValueError(f"dropout is {self.dropout!r}; it takes numbers, such as (0.5, 0.5, 0.5), or () for none.")
-        rates = tuple(self.dropout)
+        rates = tuple(real_number("dropout", rate, at_least=0, below=1) for rate in self.dropout)
         if rates and len(rates) != self.stages + 1:
             raise ValueError(
                 f"dropout is {rates}; with {self.stages} stages it takes {self.stages + 1} probabilities (each stage, "
                 "then the classifier), or () for none."
             )
-        for rate in rates:
-            if not 0 <= rate < 1:
-                raise ValueError(f"A dropout of {rate} was asked for; it must be at least 0 and below 1.")
         # One spelling for one network: no dropout anywhere is the empty tuple.
-        object.__setattr__(self, "dropout", rates if any(rates) else ())
+        self._set("dropout", rates if any(rates) else ())
 
-    def _check_size(self):
-        """Refuse what no memory holds; on the way, what cannot be built."""
+    def _check_size(self) -> None:
+        """Refuse a network that memory cannot hold, or (by asking for its shapes) that cannot be built."""
         maps = 16 * self.width * sum(shape.convolved**2 for shape in self.shapes)
         weights = self.width * self.filter**2 * (1 + (self.stages - 1) * self.width) + self.features * self.hidden
         if weights + maps > MOST_NUMBERS:
@@ -121,7 +106,7 @@ class ConvNetConfig:
 
     @property
     def shapes(self) -> tuple[StageShape, ...]:
-        """The sizes of the maps, stage by stage. A 1x1 map is not pooled: there is nothing left to pool."""
+        """The sizes of the maps, stage by stage. A 1x1 map is not pooled."""
         shapes: list[StageShape] = []
         size = IMAGE_SIZE
         for stage in range(1, self.stages + 1):
@@ -145,7 +130,7 @@ class ConvNetConfig:
 
     @property
     def features(self) -> int:
-        """Values that enter the classifier: the last stage's maps, flattened."""
+        """Number of values that enter the classifier: the last stage's maps, flattened."""
         return self.width * self.shapes[-1].pooled ** 2
 
     @property

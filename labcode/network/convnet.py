@@ -1,17 +1,17 @@
 """The lab's network: stages of convolution, pooling and normalization, then a 2-layer classifier (lab section 2.2).
 
-`ConvNetConfig` says which network; `ConvNet` is it.
+`ConvNetConfig` specifies the network that `ConvNet` builds.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from labcode.network.config import ACTIVATIONS, CLASSES, NORM_SIZE, ConvNetConfig, StageShape
+from labcode.network.config import CLASSES, NORM_SIZE, ConvNetConfig, StageShape
 from labcode.network.layers import LpPool2d, SubtractiveNorm2d, dropout_mask
+from labcode.network.manual_layers import ACTIVATIONS
 
 
 class Stage(nn.Module):
@@ -20,7 +20,7 @@ class Stage(nn.Module):
     def __init__(self, config: ConvNetConfig, channels: int, shape: StageShape):
         super().__init__()
         self.convolution = nn.utils.skip_init(nn.Conv2d, channels, config.width, config.filter, padding=config.padding)
-        self.activation = ACTIVATIONS[config.activation]
+        self.activation = ACTIVATIONS[config.activation].function
         pooled = shape.convolved > 1
         self.pooling = LpPool2d(config.exponent, config.pool, config.pool_stride) if pooled else nn.Identity()
         self.normalization = SubtractiveNorm2d(NORM_SIZE) if config.normalize else nn.Identity()
@@ -32,19 +32,20 @@ class Stage(nn.Module):
 class ConvNet(nn.Module):
     """The network that ``config`` describes.
 
-    Images (N, 1, 32, 32) in, log-probabilities (N, 10) out. Dropout is explicit: it acts when masks are passed, and
-    only then, so that a gradient can be computed twice for the same masks.
+    Images (N, 1, 32, 32) in, log-probabilities (N, 10) out. Dropout acts only when masks are passed, so that a gradient
+    can be computed twice with the same masks.
 
     Parameters
     ----------
     config : which network.
-    generator : draws the initial weights and biases, uniform in +-1/sqrt(fan_in), layer by layer from the input on.
+    generator : draws the initial weights and biases, uniform in +-1/sqrt(fan_in), layer by layer from the input.
     dtype : of the weights, ``torch.float32`` or ``torch.float64``.
 
     Raises
     ------
     ValueError : another dtype.
 
+    >>> from labcode.network import FINAL_MODEL
     >>> net = ConvNet(FINAL_MODEL, torch.Generator().manual_seed(0))
     >>> sum(p.numel() for p in net.parameters())
     940170
@@ -66,7 +67,7 @@ class ConvNet(nn.Module):
         self.stages = nn.ModuleList(Stage(config, c, shape) for c, shape in zip(channels, config.shapes, strict=True))
         self.hidden = nn.utils.skip_init(nn.Linear, config.features, config.hidden)
         self.output = nn.utils.skip_init(nn.Linear, config.hidden, CLASSES)
-        self.activation = ACTIVATIONS[config.activation]
+        self.activation = ACTIVATIONS[config.activation].function
         self.to(dtype)
         self._draw_weights(generator)
 
@@ -88,9 +89,9 @@ class ConvNet(nn.Module):
         return F.log_softmax(self.output(x), dim=1)
 
     def alterations(self) -> list[str]:
-        """Say what in the finished network was replaced, and so is not what ``config`` describes; usually nothing.
+        """Return the parts of the network that are not as ``config`` describes them, in words; usually none.
 
-        Whoever computes by the configuration, as the hand-written pass does, would compute something else.
+        The hand-written pass and a file of weights go by the configuration, and so refuse such a network.
 
         >>> net = ConvNet(ConvNetConfig(width=2), torch.Generator())
         >>> net.alterations()
@@ -103,8 +104,9 @@ class ConvNet(nn.Module):
         stages.1.activation is softplus in place of tanh
         """
         described, found = _parts(ConvNet(self.config, torch.Generator())), _parts(self)
+        absent, nothing = (None, "absent"), (None, "nothing")
         return [
-            f"{place or 'the network'} is {found.get(place, 'absent')} in place of {described.get(place, 'nothing')}"
+            f"{place} is {found.get(place, absent)[1]} in place of {described.get(place, nothing)[1]}"
             for place in described | found
             if found.get(place) != described.get(place)
         ]
@@ -112,8 +114,8 @@ class ConvNet(nn.Module):
     def draw_masks(self, count: int, generator: torch.Generator) -> list[Tensor | None] | None:
         """Draw dropout masks for ``count`` images: one for each stage and one for the classifier.
 
-        Returns None for a network without dropout, and None in a place that drops nothing. In memory the masks of maps
-        lie channels last, as the hand-written pass keeps its maps.
+        Returns None for a network without dropout, and None in a place that drops nothing. The masks of maps are
+        channels last in memory, as are the maps of the hand-written pass.
         """
         config = self.config
         if not config.dropout:
@@ -127,34 +129,16 @@ class ConvNet(nn.Module):
         return [mask if mask is None or mask.dim() == 2 else mask.permute(0, 3, 1, 2) for mask in masks]
 
 
-@dataclass(frozen=True)
-class _Part:
-    """What a place in a network is: a function, or a module of some class with its settings.
-
-    Attributes
-    ----------
-    kind : the function, or the module's class.
-    settings : as the module prints them.
-    meddled : whether hooks or a ``forward`` of its own change what the module computes, or its gradient.
-    """
-
-    kind: object
-    settings: str = ""
-    meddled: bool = False
-
-    def __str__(self) -> str:
-        name = getattr(self.kind, "__name__", repr(self.kind))
-        settings = f"({self.settings})" if self.settings else ""
-        return f"{name}{settings}{' with hooks or a forward of its own' if self.meddled else ''}"
-
-
-def _parts(net: nn.Module) -> dict[str, _Part]:
-    """Return what computes in ``net``, by its place."""
-    parts = {}
+def _parts(net: nn.Module) -> dict[str, tuple[object, str]]:
+    """Return what computes at each place in ``net``: a module's class or a function, and how it is named."""
+    parts: dict[str, tuple[object, str]] = {}
     for place, module in net.named_modules():
-        parts[place] = _Part(type(module), module.extra_repr(), _has_hooks(module) or "forward" in vars(module))
+        changed = " with hooks or a forward of its own" if _has_hooks(module) or "forward" in vars(module) else ""
+        settings = f"({module.extra_repr()})" if module.extra_repr() else ""
+        parts[place or "the network"] = type(module), f"{type(module).__name__}{settings}{changed}"
         if "activation" in vars(module):  # a function; a module in its place is listed by itself
-            parts[f"{place}.activation".lstrip(".")] = _Part(module.activation)
+            name = getattr(module.activation, "__name__", repr(module.activation))
+            parts[f"{place}.activation".lstrip(".")] = module.activation, name
     return parts
 
 

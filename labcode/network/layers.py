@@ -1,4 +1,4 @@
-"""The layers that today's framework lacks or defines otherwise: Lp pooling, subtractive normalization, dropout masks.
+"""Layers that PyTorch lacks or defines differently: Lp pooling, subtractive normalization, dropout masks.
 
 Semantics follow Torch7's ``nn`` package, which the lab used; see the assumptions page for what the lab leaves open.
 """
@@ -10,11 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from labcode.checks import real_number, whole_number
+
 
 class LpPool2d(nn.Module):
     r"""Lp pooling: each window becomes its Lp norm, :math:`(\sum_w |x_w|^P)^{1/P}`.
 
-    A plain sum over the window, without weights, and a last partial window is left out. Where the output is 0, the
+    The sum has no weights, and a last partial window is left out. Where the output is 0, the
     gradient is taken as 0, as Torch7 does. (Sermanet, Chintala and LeCun, ICPR 2012, weight the window
     with a Gaussian; Torch7's tutorial does not.)
 
@@ -31,11 +33,12 @@ class LpPool2d(nn.Module):
 
     def __init__(self, exponent: float, size: int, stride: int):
         super().__init__()
-        self.exponent, self.size, self.stride = exponent, size, stride
+        self.exponent = real_number("exponent", exponent, at_least=1)
+        self.size, self.stride = (whole_number(*named, at_least=1) for named in (("size", size), ("stride", stride)))
 
     def forward(self, x: Tensor) -> Tensor:
         power_sum = F.avg_pool2d(x.abs() ** self.exponent, self.size, self.stride, divisor_override=1)
-        # The root's slope at 0 is infinite, and infinity times 0 is not a number: keep 0 out of the root altogether.
+        # The root's slope at 0 is infinite, and infinity times 0 is not a number: keep 0 out of the root.
         silent = power_sum == 0
         return (power_sum.masked_fill(silent, 1.0) ** (1 / self.exponent)).masked_fill(silent, 0.0)
 
@@ -76,16 +79,18 @@ class SubtractiveNorm2d(nn.Module):
     True
     """
 
+    window: Tensor
+
     def __init__(self, size: int):
         super().__init__()
-        if size % 2 == 0:
-            raise ValueError(f"The normalization window has size {size}; it must be odd.")
-        # Fixed, not learned, and made anew with every network: not part of its saved weights.
+        if whole_number("size", size, at_least=1) % 2 == 0:
+            raise ValueError(f"size is {size}; a normalization window must have an odd size.")
+        # Fixed, so it is not part of the saved weights.
         self.register_buffer("window", gaussian_window(size)[None, None], persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         window, border = self.window.to(x.dtype), self.window.shape[-1] // 2
-        # Averaging over the channels first leaves one map to filter instead of C.
+        # Averaging over the channels first leaves one map to filter in place of C.
         local_sum = F.conv2d(x.mean(dim=1, keepdim=True), window, padding=border)
         mass_inside = F.conv2d(x.new_ones(1, 1, *x.shape[2:]), window, padding=border)
         return x - local_sum / mass_inside
@@ -97,22 +102,25 @@ class SubtractiveNorm2d(nn.Module):
 def dropout_mask(shape: tuple[int, ...], rate: float, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
     """Draw a dropout mask: 0 with probability ``rate``, else 1 / (1 - rate), so that the mean stays 1.
 
-    Multiply by it in training; leave it out in testing (Srivastava and others, JMLR 2014). At the lab's rate of one
-    half, each value takes one random bit: the draw would otherwise cost as much as a layer.
+    Multiply by it in training; leave it out in testing (Srivastava et al., JMLR 2014). At the lab's rate of one half,
+    each value takes one random bit: otherwise the draw would cost as much as a layer. The user's default dtype and
+    device play no part.
 
     >>> mask = dropout_mask((1, 4, 2, 2), 0.5, torch.Generator().manual_seed(0), torch.float32)
     >>> sorted(mask.unique().tolist())
     [0.0, 2.0]
     """
     if rate != 0.5:
-        return (torch.rand(shape, generator=generator) >= rate).to(dtype) / (1 - rate)
+        return (torch.rand(shape, generator=generator, dtype=torch.float32, device="cpu") >= rate).to(dtype) / (
+            1 - rate
+        )
     count = math.prod(shape)
-    words = torch.empty(-(-count // 64), dtype=torch.int64).random_(-(2**63), None, generator=generator)
+    words = torch.empty(-(-count // 64), dtype=torch.int64, device="cpu").random_(-(2**63), None, generator=generator)
     return torch.embedding(_coins(dtype), words.view(torch.uint8).int()).flatten()[:count].view(shape)
 
 
 @cache
 def _coins(dtype: torch.dtype) -> Tensor:
-    """Return what each byte says about eight values: (256, 8), 2 where its bit is set, else 0."""
-    bits = torch.arange(256)[:, None] >> torch.arange(8) & 1
+    """Return the mask that each byte stands for: (256, 8), 2 where its bit is set, else 0."""
+    bits = torch.arange(256, device="cpu")[:, None] >> torch.arange(8, device="cpu") & 1
     return 2 * bits.to(dtype)

@@ -1,13 +1,14 @@
 """Each layer's forward and backward pass, written out from the formulas of Part I (chapters 4 and 5).
 
-No autograd here: a layer keeps what its derivative needs, and ``backward`` turns the gradient at its output into the
-gradient at its input. E is the loss summed over the minibatch throughout.
+There is no autograd here: a layer keeps what its derivative needs, and ``backward`` turns the gradient at its output
+into the gradient at its input. E is the loss summed over the minibatch.
 
-Maps lie channels last, one pixel a row: N images of height H, width W and C channels are a matrix (N H W, C). A layer
-is made for N images and mostly writes into the same memory at every step: at one image a step, asking for memory
+Maps are channels last, one row per pixel: N images of height H, width W and C channels are a matrix (N H W, C). A layer
+is made for N images and mostly writes into the same memory at every step: at one image per step, allocating memory
 costs as much as a small layer's arithmetic.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import torch
@@ -15,10 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from labcode.network.layers import gaussian_window
+from labcode.network.row_sums import pixel_copies, pixel_windows, window_pixels
 
 
 class Linear:
-    r"""A linear layer, :math:`Y = X W^T + b`, one image a row.
+    r"""A linear layer, :math:`Y = X W^T + b`, one row per image.
 
     .. math:: \frac{\partial E}{\partial X} = G W, \qquad \frac{\partial E}{\partial W} = G^T X, \qquad
               \frac{\partial E}{\partial b} = \sum_n G_n, \qquad G = \frac{\partial E}{\partial Y}
@@ -47,18 +49,18 @@ class Linear:
     def backward(self, g: Tensor, target: tuple[Tensor, Tensor], scale: float) -> Tensor:
         """Add ``scale`` times the gradient to ``target`` (a weight and a bias); return the gradient at the input.
 
-        The gradient at the input comes first: the target may be this layer's own weights.
+        The gradient at the input is computed first, since the target may be this layer's own weights.
         """
         at_input = self.at_input(g)
         self.add_gradient(g, target, scale)
         return at_input
 
     def at_input(self, g: Tensor) -> Tensor:
-        """Return the gradient at the input, the first of the three."""
+        """Return the gradient at the input."""
         return torch.mm(g, self.weight, out=self.gradient)
 
     def add_gradient(self, g: Tensor, target: tuple[Tensor, Tensor], scale: float) -> None:
-        """Add ``scale`` times the other two to ``target``, a weight and a bias."""
+        """Add ``scale`` times the gradients of weight and bias to ``target``."""
         weight, bias = target
         weight.addmm_(g.t(), self.input, alpha=scale)
         bias.addmv_(g.t(), self.ones, alpha=scale)
@@ -71,9 +73,8 @@ class Convolution:
               \frac{\partial E}{\partial W_{o,q,c}} = \sum_u g_{u,o}\, x_{u+q,c}, \qquad
               \frac{\partial E}{\partial b_o} = \sum_u g_{u,o}, \qquad g = \frac{\partial E}{\partial y}
 
-    All three are convolutions themselves: the first is the transposed one, by the same weights; the second slides the
-    gradient over the input. The framework has a kernel for each, faster here than the product :math:`G^T X` of
-    `Linear` over windows copied side by side.
+    All three are convolutions: the first is the transposed one with the same weights; the second slides the gradient
+    over the input. The framework has a kernel for each.
 
     Shapes: x (N H W, C), W (outputs, size size C) in the order (row, column, channel), y and g (N H' W', outputs) with
     H' = H + 2 padding - size + 1, likewise W'.
@@ -92,18 +93,25 @@ class Convolution:
         self.input = _maps(x, self.input_shape)
         return _rows(F.conv2d(self.input, self.filters, self.bias, padding=self.padding))
 
-    def backward(self, g: Tensor, target: tuple[Tensor, Tensor], scale: float, wanted: bool = True) -> Tensor | None:
-        """As `Linear.backward`; the gradient at the images is not ``wanted``, since nobody changes them."""
-        maps = _maps(g, self.output_shape)
-        at_input = _rows(F.conv_transpose2d(maps, self.filters, padding=self.padding)) if wanted else None
-        weight, bias = target
-        self._as_filters(weight).add_(self._weight_gradient(maps), alpha=scale)
-        bias.addmv_(g.t(), self.ones, alpha=scale)
+    def backward(self, g: Tensor, target: tuple[Tensor, Tensor], scale: float) -> Tensor:
+        """As `Linear.backward`. At the first layer, `add_gradient` is enough: images do not change."""
+        at_input = self.at_input(g)
+        self.add_gradient(g, target, scale)
         return at_input
 
+    def at_input(self, g: Tensor) -> Tensor:
+        """Return the gradient at the input."""
+        return _rows(F.conv_transpose2d(_maps(g, self.output_shape), self.filters, padding=self.padding))
+
+    def add_gradient(self, g: Tensor, target: tuple[Tensor, Tensor], scale: float) -> None:
+        """Add ``scale`` times the gradients of weight and bias to ``target``."""
+        weight, bias = target
+        self._as_filters(weight).add_(self._weight_gradient(_maps(g, self.output_shape)), alpha=scale)
+        bias.addmv_(g.t(), self.ones, alpha=scale)
+
     def _weight_gradient(self, g: Tensor) -> Tensor:
-        """Return the second sum, in the shape of the filters; the kernel's other two results are not asked for."""
-        ones, zeros = [1, 1], [0, 0]  # stride and dilation; padding of the output, which a plain convolution has not
+        """Return the gradient of the weights, in the shape of the filters; the kernel skips its other two results."""
+        ones, zeros = [1, 1], [0, 0]  # stride and dilation; output padding, which a plain convolution does not have
         return torch.ops.aten.convolution_backward(
             g, self.input, self.filters, None, ones, self.padding, ones, False, zeros, 1, [False, True, False]
         )[1]
@@ -114,9 +122,9 @@ class Convolution:
 
 
 class UnfoldedConvolution(Convolution):
-    r"""The same convolution as the matrix products of `Linear`, one row of X being the window that an output sees.
+    r"""The same convolution as the matrix products of `Linear`; each row of X is the window that one output sees.
 
-    The gradient at the windows is :math:`G W`; a pixel's is the sum over the places that it was copied to.
+    The gradient at the windows is :math:`G W`; that at a pixel is the sum over the places it was copied to.
 
     >>> arguments = torch.ones(1, 4), torch.zeros(1), 1, 2, 2, 0  # a filter of ones, as large as its map
     >>> x, g = torch.arange(4.0).view(4, 1), torch.ones(1, 1)
@@ -144,32 +152,37 @@ class UnfoldedConvolution(Convolution):
         self.padded[:, self.inside, self.inside] = x.view(self.input_shape)
         return self.products.forward(self.windows.copy_(self.views).view(len(self.ones), -1))
 
-    def backward(self, g: Tensor, target: tuple[Tensor, Tensor], scale: float, wanted: bool = True) -> Tensor | None:
-        at_input = self._fold(self.products.at_input(g)) if wanted else None
-        self.products.add_gradient(g, target, scale)
-        return at_input
-
-    def _fold(self, at_windows: Tensor) -> Tensor:
+    def at_input(self, g: Tensor) -> Tensor:
         channels = self.input_shape[-1]
-        at_padded = self.copies_of_pixel.of(at_windows.view(-1, channels)).view_as(self.padded)
+        at_windows = self.products.at_input(g).view(-1, channels)
+        at_padded = self.copies_of_pixel.of(at_windows).view_as(self.padded)
         return at_padded[:, self.inside, self.inside].reshape(-1, channels)
+
+    def add_gradient(self, g: Tensor, target: tuple[Tensor, Tensor], scale: float) -> None:
+        self.products.add_gradient(g, target, scale)
 
 
 def _maps(rows: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Return pixels as rows as the framework's maps (N, C, H, W), which share their memory."""
+    """Return pixels in rows as the framework's maps (N, C, H, W), which share their memory."""
     return rows.view(shape).permute(0, 3, 1, 2)
 
 
 def _rows(maps: Tensor) -> Tensor:
-    """Return maps (N, C, H, W) as pixels in rows, (N H W, C); a view where they lie channels last."""
+    """Return maps (N, C, H, W) as pixels in rows, (N H W, C); a view if they are channels last."""
     return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
 
 
 class Tanh:
     r"""y = tanh x; :math:`\partial E/\partial x = (1 - y^2)\, \partial E/\partial y`.
 
-    Computed as 2 σ(2x) - 1: the same function, and six times as fast here, where σ is the better optimized of the two.
+    Computed as 2 σ(2x) - 1: the same function, and six times as fast here, since σ is better optimized.
+
+    Attributes
+    ----------
+    function : the same for autograd.
     """
+
+    function: Callable[[Tensor], Tensor] = staticmethod(torch.tanh)
 
     def __init__(self, like: Tensor):
         self.output, self.gradient = torch.empty_like(like), torch.empty_like(like)
@@ -186,6 +199,8 @@ class Tanh:
 class Sigmoid(Tanh):
     r"""y = σ(x); :math:`\partial E/\partial x = y (1 - y)\, \partial E/\partial y` (the lab's first question)."""
 
+    function = staticmethod(torch.sigmoid)
+
     def forward(self, x: Tensor) -> Tensor:
         return torch.sigmoid(x, out=self.output)
 
@@ -196,6 +211,8 @@ class Sigmoid(Tanh):
 class ReLU(Tanh):
     r"""y = max(x, 0); :math:`\partial E/\partial x = [y > 0]\, \partial E/\partial y`."""
 
+    function = staticmethod(torch.relu)
+
     def forward(self, x: Tensor) -> Tensor:
         return torch.clamp_min(x, 0, out=self.output)
 
@@ -203,7 +220,7 @@ class ReLU(Tanh):
         return torch.ops.aten.threshold_backward(g, self.output, 0, grad_input=self.gradient)
 
 
-ACTIVATIONS = {"tanh": Tanh, "relu": ReLU, "sigmoid": Sigmoid}
+ACTIVATIONS: dict[str, type[Tanh]] = {"tanh": Tanh, "relu": ReLU, "sigmoid": Sigmoid}
 
 
 class LpPooling:
@@ -212,7 +229,7 @@ class LpPooling:
     .. math:: \frac{\partial E}{\partial x_u} = \operatorname{sign}(x_u) |x_u|^{P-1}
               \sum_{w \ni u} y_w^{1-P} \frac{\partial E}{\partial y_w}
 
-    A window whose output is 0 passes no gradient on (Torch7's choice). Shapes: x (N H W, C), y (N H' W', C).
+    A window whose output is 0 passes on no gradient (Torch7's choice). Shapes: x (N H W, C), y (N H' W', C).
 
     >>> layer = LpPooling(torch.empty(4, 1), count=1, side=2, size=2, stride=2, exponent=2)
     >>> layer.forward(torch.tensor([[3.0], [0.0], [-4.0], [0.0]]))
@@ -245,7 +262,7 @@ class LpPooling:
 
 
 def _power(x: Tensor, exponent: float, out: Tensor) -> Tensor:
-    """Return \\|x\\|^exponent; squares are quicker than the general power."""
+    """Return \\|x\\|^exponent; squares are faster than the general power."""
     if exponent == 2:
         return torch.mul(x, x, out=out)
     if exponent == 4:
@@ -260,8 +277,8 @@ def _root(sums: Tensor, exponent: float) -> Tensor:
 class SubtractiveNormalization:
     r"""Subtract the local mean over all C channels, :math:`y_{u,c} = x_{u,c} - \sum_v A_{u,v} \bar x_v`.
 
-    A holds the Gaussian window around each pixel u, divided by the part of it that lies inside the map;
-    :math:`\bar x_v` is the mean over channels at pixel v.
+    Row u of A is the Gaussian window around pixel u, divided by its sum inside the map; :math:`\bar x_v` is the mean
+    over channels at pixel v.
 
     .. math:: \frac{\partial E}{\partial x_{v,c}} = \frac{\partial E}{\partial y_{v,c}}
               - \frac{1}{C} \sum_u A_{u,v} \sum_{c'} \frac{\partial E}{\partial y_{u,c'}}
@@ -304,7 +321,7 @@ def local_average(side: int, size: int) -> Tensor:
 
 
 class Dropout:
-    """y = m x, elementwise, with a mask m that is drawn elsewhere; the gradient passes through the same mask."""
+    """y = m x, elementwise, with a mask m drawn elsewhere; the gradient is multiplied by the same mask."""
 
     def __init__(self, like: Tensor):
         self.output, self.gradient = torch.empty_like(like), torch.empty_like(like)
@@ -332,69 +349,3 @@ class LogSoftmaxNLL:
         gradient = self.output.exp()
         gradient.scatter_add_(1, labels.view(-1, 1), gradient.new_full((len(labels), 1), -1.0))
         return gradient
-
-
-class RowSums:
-    """Sums of rows of a matrix, each over its own list of rows: what pooling gathers with.
-
-    The lists are those of ``torch.embedding_bag``, which adds whole rows at the speed of memory: ``rows`` holds one
-    list after the other, ``starts`` where each begins.
-
-    >>> sums = RowSums(rows=torch.tensor([0, 2, 1]), starts=torch.tensor([0, 2, 2]))
-    >>> sums.of(torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))
-    tensor([[6., 8.],
-            [0., 0.],
-            [3., 4.]])
-    """
-
-    def __init__(self, rows: Tensor, starts: Tensor):
-        self.rows, self.starts = rows.int(), starts.int()  # half the memory to read of 64-bit lists
-
-    def of(self, matrix: Tensor) -> Tensor:
-        return torch.embedding_bag(matrix, self.rows, self.starts)[0]
-
-    def to(self, device: torch.device) -> "RowSums":
-        return RowSums(self.rows.to(device), self.starts.to(device))
-
-
-# The lists depend on a few numbers only and take longer to make than a step takes, so they are made once.
-
-
-@lru_cache
-def window_pixels(count: int, side: int, size: int, stride: int) -> RowSums:
-    """List, for each window, its pixels.
-
-    >>> window_pixels(count=1, side=3, size=2, stride=1).rows.view(4, 4)[1].tolist()  # the window at the top right
-    [1, 2, 4, 5]
-    """
-    pixels = _pixels(count, side, size, stride)
-    return RowSums(pixels.flatten(), torch.arange(len(pixels)) * size**2)
-
-
-@lru_cache
-def pixel_windows(count: int, side: int, size: int, stride: int) -> RowSums:
-    """List, for each pixel, the windows that hold it.
-
-    >>> pixel_windows(count=1, side=3, size=2, stride=1).rows[:3].tolist()  # pixel 0 is in window 0, pixel 1 in 0 and 1
-    [0, 0, 1]
-    """
-    copies = pixel_copies(count, side, size, stride)
-    return RowSums(copies.rows // size**2, copies.starts)
-
-
-@lru_cache
-def pixel_copies(count: int, side: int, size: int, stride: int) -> RowSums:
-    """List, for each pixel, its places where all windows are copied side by side, window after window.
-
-    >>> pixel_copies(count=1, side=3, size=2, stride=1).rows[:3].tolist()  # pixel 1 comes second, then fifth
-    [0, 1, 4]
-    """
-    pixels = _pixels(count, side, size, stride).flatten()
-    holders = torch.bincount(pixels, minlength=count * side**2)
-    return RowSums(pixels.argsort(stable=True), holders.cumsum(0) - holders)
-
-
-def _pixels(count: int, side: int, size: int, stride: int) -> Tensor:
-    """Return each window's pixels, (count * windows, size^2), pixels counted through all images."""
-    pixels = torch.arange(count * side**2).view(count, side, side)
-    return pixels.unfold(1, size, stride).unfold(2, size, stride).reshape(-1, size**2)

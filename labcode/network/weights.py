@@ -1,23 +1,23 @@
-"""A trained network as one file: its configuration, its weights, and how the images that it saw were normalized.
+"""A trained network as one file: its configuration, its weights, and the normalization of its images.
 
-The file is in the safetensors format: numbers, and a header of JSON. Nothing in it can be executed, whoever made it.
+The file is in the safetensors format, numbers and a header of JSON, so nothing in it can be executed.
 """
 
 import hashlib
 import json
-import os
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import safetensors.torch
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from labcode.data.mnist import PADDING
+from labcode.errors import LabcodeError
+from labcode.files import write_whole
 from labcode.network.config import ConvNetConfig
 from labcode.network.convnet import ConvNet
 
@@ -25,13 +25,13 @@ FINAL_FILE = Path(__file__).with_name("final.safetensors")
 """The final model, trained: it ships with the package."""
 
 
-class WeightsError(RuntimeError):
-    """A file of weights is missing or damaged, or holds something else."""
+class WeightsError(LabcodeError, RuntimeError):
+    """A file of weights is missing, damaged or of another kind."""
 
 
 @dataclass(frozen=True, eq=False)
 class TrainedNet:
-    """A network with what it needs to read an image as it read the training images.
+    """A network with the normalization of its training images, which every other image needs too.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class TrainedNet:
     def prepare(self, pixels: np.ndarray) -> Tensor:
         """Pad and normalize images (N, 28, 28) of bytes into what the network takes, (N, 1, 32, 32).
 
-        The same arithmetic as in `labcode.data.load`, so the same floating-point numbers.
+        The arithmetic is that of `labcode.data.load`, and so are the floating-point numbers.
         """
         padded = F.pad(torch.from_numpy(pixels).to(self.net.output.weight.dtype), [PADDING] * 4).unsqueeze(1)
         return padded.sub_(self.mean).div_(self.deviation)
@@ -62,8 +62,8 @@ def save(path: Path, trained: TrainedNet) -> None:
 
     Raises
     ------
-    ValueError : a part of the network was replaced. The file holds its configuration, which would give another back.
-    WeightsError : the file cannot be written; what was there before is as it was.
+    ValueError : a part of the network was replaced, which its configuration does not say.
+    WeightsError : the file cannot be written; what was there before is unchanged.
 
     >>> import tempfile
     >>> net = ConvNet(ConvNetConfig(width=2), torch.Generator().manual_seed(0))
@@ -78,36 +78,27 @@ def save(path: Path, trained: TrainedNet) -> None:
     tensors = {name: value.contiguous() for name, value in trained.net.state_dict().items()}
     network, pixels = asdict(trained.net.config), {"mean": trained.mean, "deviation": trained.deviation}
     header = {"network": json.dumps(network), "pixels": json.dumps(pixels), "sha256": digest(tensors)}
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, beside, metadata=header)
-        with beside.open("rb") as file:
-            os.fsync(file.fileno())
-        beside.chmod(0o644)  # the library makes a file for its owner alone; an installed package is for all
-        os.replace(beside, path)
-    except (OSError, SafetensorError) as error:
-        raise WeightsError(f"The weights {path.name} cannot be written to {path.parent}: {error}.") from error
-    finally:
-        with suppress(OSError):  # nor is there anything beside where there is no folder
-            beside.unlink()
+        write_whole(path, safetensors.torch.save(tensors, metadata=header))
+    except OSError as error:
+        raise WeightsError(f"The weights {path.name} cannot be written to {path.parent}: {error.strerror}.") from error
 
 
 def load(path: Path = FINAL_FILE) -> TrainedNet:
-    """Read the network at ``path``; without one, the final model that ships with the package.
+    """Read the network at ``path``, by default the final model that ships with the package.
 
-    A setting of the network that is younger than the file takes its default.
+    A setting that was added after the file was written takes its default.
 
     Raises
     ------
-    WeightsError : the file is missing or damaged, or is no file that `save` wrote.
+    WeightsError : the file is missing or damaged, or was not written by `save`.
 
     >>> final = load()
     >>> final.net.config.width, final.net.config.dropout
     (128, (0.5, 0.5, 0.5))
     """
     try:
-        # The library maps the file into memory, unseen. Opened here too, so that a snapshot of a chapter knows of it.
+        # The library maps the file into memory, which Python does not see; opened here, it counts as read by a chapter.
         path.open("rb").close()
     except FileNotFoundError as error:
         message = f"There is no file {path.name} in {path.parent}; labcode.network.weights.save writes one."
@@ -115,13 +106,13 @@ def load(path: Path = FINAL_FILE) -> TrainedNet:
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dictionary
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dictionary)
     except SafetensorError as error:
-        raise WeightsError(f"{path.name} is damaged, or no safetensors file at all ({error}).") from error
+        raise WeightsError(f"{path.name} is damaged, or is not a safetensors file ({error}).") from error
     if missing := [part for part in ("network", "pixels", "sha256") if part not in header]:
         raise WeightsError(
-            f"{path.name} holds no network of this book: its header lacks {', '.join(missing)}; accepted is a file "
-            "that labcode.network.weights.save wrote."
+            f"{path.name} holds no network of this book: its header lacks {', '.join(missing)}; it must be a file that "
+            "labcode.network.weights.save wrote."
         )
     if digest(tensors) != header["sha256"]:
         raise WeightsError(f"{path.name} is damaged: its weights do not have the digest that its header names.")
@@ -129,7 +120,7 @@ def load(path: Path = FINAL_FILE) -> TrainedNet:
         network, pixels = json.loads(header["network"]), json.loads(header["pixels"])
         config = ConvNetConfig(**{**network, "dropout": tuple(network["dropout"])})
         dtype = tensors["output.weight"].dtype
-        net = ConvNet(config, torch.Generator(), dtype)  # any generator: its draws are overwritten
+        net = ConvNet(config, torch.Generator(), dtype)  # its draws are overwritten
         net.load_state_dict(tensors)
         return TrainedNet(net, float(pixels["mean"]), float(pixels["deviation"]))
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -137,7 +128,7 @@ def load(path: Path = FINAL_FILE) -> TrainedNet:
 
 
 def digest(tensors: dict[str, Tensor]) -> str:
-    """Return the SHA-256 of named weights, in the order of their names: which network this is.
+    """Return the SHA-256 of named weights, in the order of their names, which identifies a network.
 
     >>> one, other = {"w": torch.zeros(2)}, {"w": torch.tensor([0.0, 1.0])}
     >>> digest(one) == digest({"w": torch.zeros(2)}), digest(one) == digest(other)

@@ -1,19 +1,20 @@
-"""An experiment said in full: data, network, recipe and seed. What it differs from the baseline in is its name."""
+"""Complete specification of a run: data, network, recipe and seed. It is named by what differs from the baseline."""
 
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from labcode.checks import one_of, whole_number
 from labcode.data.mnist import SCALES
 from labcode.network.config import ConvNetConfig
 from labcode.training.recipe import Recipe
 
 CHOOSING_SEEDS = 100
-"""Seeds from here on choose settings. Their runs never see the test images, and decide no claim."""
+"""Seeds from this one on choose settings. Their runs never see the test images and decide no claim."""
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """One run, said in full: data, network, recipe and seed. The defaults are the baseline.
+    """Complete specification of a run. The defaults are the baseline.
 
     Attributes
     ----------
@@ -23,7 +24,7 @@ class Experiment:
 
     Raises
     ------
-    ValueError : unknown scale or a seed that is not a whole number.
+    ValueError : unknown scale, or a seed that is not a whole number.
 
     >>> Experiment(seed=3).name, Experiment(seed=3).vary(width=128).name
     ('baseline_seed=3', 'width=128_seed=3')
@@ -35,14 +36,12 @@ class Experiment:
     recipe: Recipe = field(default_factory=Recipe)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.seed, int) or isinstance(self.seed, bool):
-            raise ValueError(f"seed is {self.seed!r}; it must be a whole number.")
-        if self.scale not in SCALES:
-            raise ValueError(f"Unknown data scale {self.scale!r}; accepted are {' and '.join(map(repr, SCALES))}.")
+        object.__setattr__(self, "seed", whole_number("seed", self.seed))
+        one_of("scale", self.scale, SCALES)
 
     @property
     def chooses(self) -> bool:
-        """Whether the run is made to choose settings by its validation error."""
+        """Whether the run serves to choose settings by its validation error."""
         return self.seed >= CHOOSING_SEEDS
 
     def vary(self, scale: str | None = None, **settings: Any) -> "Experiment":
@@ -79,10 +78,10 @@ class Experiment:
 
     @property
     def multiply_adds(self) -> float:
-        """Multiply-adds of the whole training, roughly: what orders runs by length and drives the progress bar.
+        """Approximate multiply-adds of the whole training: they order runs by length and drive the progress bar.
 
-        A gradient takes three products an image: forward and two backward. SGD computes one gradient a step, conjugate
-        gradient several a line search, and the more, the smaller the minibatch (measured: about 10 and 2).
+        A gradient takes three products per image: one forward, two backward. SGD computes one gradient per step;
+        conjugate gradient computes about 10 per line search at batch size 1 and 2 at larger ones (measured).
         """
         images = {"tenth": 4_200, "full": 42_000}[self.scale]
         recipe = self.recipe

@@ -61,7 +61,7 @@ Seconds = Annotated[float, Meta(ge=0)]
 Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
 
-class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class _Strict(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """Part of a record's file: exactly these fields, each of its type."""
 
 
@@ -129,10 +129,10 @@ def save(record: Record, folder: Path) -> Path:
         _curve(history.online),
         _curve(history.train),
         _curve(history.validation),
-        record.test and _curve(record.test),
+        _curve(record.test) if record.test else None,
         history.diverged,
         history.gradients,
-        record.fitted and _curve(record.fitted),
+        _curve(record.fitted) if record.fitted else None,
         record.missed,
     )
     content: dict[str, Any] = {
@@ -233,9 +233,9 @@ def _record(file: _File) -> Record:
     return Record(
         from_dict(file.experiment),
         history,
-        measured.test and _counts(measured.test),
+        _counts(measured.test) if measured.test else None,
         file.provenance,
-        measured.fitted and _counts(measured.fitted),
+        _counts(measured.fitted) if measured.fitted else None,
         measured.missed,
     )
 

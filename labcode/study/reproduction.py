@@ -1,4 +1,4 @@
-"""Are two recordings of the same experiment the same? On equal machines exactly; elsewhere within the seeds' spread."""
+"""Compare two records of one experiment: equal on equal machines, elsewhere within the spread of the seeds."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -17,17 +17,17 @@ A record that is older than the numerics version counts as version 1: trained ag
 """
 
 SPREADS = 3
-"""How many standard deviations over seeds a run on another machine may differ by: another order of summation starts
-another trajectory, which strays at most as far as another seed does."""
+"""Standard deviations over seeds by which a run on another machine may differ: another order of summation gives another
+trajectory, which differs at most as another seed's does."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two recordings of one experiment, compared.
+    """Two records of one experiment, compared.
 
     Attributes
     ----------
-    experiment : which.
+    experiment : that both record.
     equal : whether every count agrees.
     must_be_equal : whether both were made by the same engine, numerics, versions and kind of processor.
     difference, tolerance : of the validation error over the last 3 epochs, in percentage points.
@@ -41,7 +41,7 @@ class Comparison:
 
     @property
     def passes(self) -> bool:
-        """Whether the second recording reproduces the first."""
+        """Whether the second record reproduces the first."""
         return self.equal or (not self.must_be_equal and self.difference <= self.tolerance)
 
     def __str__(self) -> str:
@@ -53,13 +53,13 @@ class Comparison:
 
 
 def compare(recorded: Record, again: Record, siblings: Iterable[Record]) -> Comparison:
-    """Compare two recordings of one experiment.
+    """Compare two records of one experiment.
 
     Parameters
     ----------
     recorded, again : of the same experiment.
-    siblings : records that differ from it in the seed only; their spread gives the tolerance. With fewer
-        than 3 there is no spread to speak of, and the smallest difference that matters takes its place.
+    siblings : records that differ from it only in the seed; their spread gives the tolerance. With fewer than 3, the
+        tolerance is the smallest difference that matters.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def _tolerance(family: list[Record]) -> float:
 
 
 def compare_with(recorded: Iterable[Record], again: Iterable[Record]) -> Iterator[Comparison]:
-    """Compare each of ``again`` with the recording of the same experiment, its siblings taken from ``recorded`` too.
+    """Compare each of ``again`` with the record of the same experiment; its siblings come from ``recorded`` too.
 
     Raises
     ------

@@ -1,3 +1,4 @@
+from . import engines as engines
 from .checkpoints import CheckpointError as CheckpointError
 from .conjugate_gradient import ConjugateGradient as ConjugateGradient
 from .engines import AutogradSteps as AutogradSteps

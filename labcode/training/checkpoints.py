@@ -1,35 +1,36 @@
-"""A training's state between two epochs, kept in one file, so that a killed training goes on where it was.
+"""The state of a training between two epochs, in one file, so that a killed training can resume.
 
-The file is in the safetensors format: weights and random streams as tensors, and in its header, as JSON, the curves so
-far and what is being trained. One file, so the two cannot disagree.
+The file is in the safetensors format: weights and random streams as tensors; in its header, as JSON, the curves so far
+and what is being trained. In one file, they cannot disagree.
 """
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import safetensors.torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from labcode.data.mnist import Images
+from labcode.errors import LabcodeError
+from labcode.files import write_whole
 
 
-class CheckpointError(RuntimeError):
-    """A checkpoint is damaged, or of another training than the one that would go on from it."""
+class CheckpointError(LabcodeError, RuntimeError):
+    """A checkpoint is damaged, or of another training than the one that would resume from it."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a training keeps its state, and which training it is.
+    """The file of a training's state, and the training it belongs to.
 
     Attributes
     ----------
     path : of the file.
-    training : everything that decides the training's course, as JSON can hold it.
+    training : everything that decides the course of the training, as JSON can hold it.
 
     >>> import tempfile, torch
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -47,15 +48,7 @@ class Checkpoint:
         """Write ``tensors`` and ``progress`` (JSON), whole or not at all."""
         tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
         header = {"training": json.dumps(self.training), "progress": json.dumps(progress)}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        try:
-            save_file(tensors, beside, metadata=header)
-            with beside.open("rb") as file:
-                os.fsync(file.fileno())
-            os.replace(beside, self.path)
-        finally:
-            beside.unlink(missing_ok=True)
+        write_whole(self.path, safetensors.torch.save(tensors, metadata=header))
 
     def load(self) -> tuple[dict[str, Tensor], dict] | None:
         """Return the tensors and ``progress`` as they were saved; None where there is no checkpoint.
@@ -69,22 +62,22 @@ class Checkpoint:
         try:
             with safe_open(self.path, framework="pt") as file:
                 header = file.metadata()
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dictionary
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dictionary)
             training, progress = json.loads(header["training"]), json.loads(header["progress"])
         except (SafetensorError, KeyError, TypeError, ValueError) as error:
             raise CheckpointError(
-                f"The checkpoint {self.path.name} is damaged ({error}); delete it, and the training starts anew."
+                f"The checkpoint {self.path.name} is damaged ({error}); delete it to start again."
             ) from error
         if training != json.loads(json.dumps(self.training)):
             raise CheckpointError(
                 f"The checkpoint {self.path.name} is of another training: {training}; asked for was {self.training}. "
-                "Delete it, and the training starts anew."
+                "Delete it to start again."
             )
         return tensors, progress
 
 
 def digest(*parts: Images) -> str:
-    """Return the SHA-256 of images and labels: which data a training saw.
+    """Return the SHA-256 of images and labels, which identifies the data of a training.
 
     >>> import torch
     >>> images = Images(torch.zeros(1, 1, 32, 32), torch.tensor([7]))

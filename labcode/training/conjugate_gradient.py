@@ -7,27 +7,30 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from labcode.checks import real_number, whole_number
+from labcode.errors import LabcodeError
+
 SHRINK = 0.1  # an interpolated step keeps this share of the bracket away from both of its ends
 STRETCH = 3.0  # an extrapolated step is at most this many times the step before
 RATIO = 100.0  # the first step of a search is at most this many times the last step of the search before
 
 
-class NotFiniteError(RuntimeError):
+class NotFiniteError(LabcodeError, RuntimeError):
     """The loss or its gradient is not finite where a step begins."""
 
 
 class ConjugateGradient(torch.optim.Optimizer):
     r"""Polak-Ribiere conjugate gradient with Rasmussen's line search.
 
-    Every call of `step` takes up to ``max_iterations`` line searches on the function that the closure computes, from
-    the steepest descent on: with minibatches, each one starts afresh. The closure must compute the same function each
-    time, so a dropout mask is drawn before the step, not within it.
+    Every call of `step` makes up to ``max_iterations`` line searches on the function that the closure computes,
+    starting with steepest descent: with minibatches, each one starts afresh. The closure must compute the same function
+    each time, so a dropout mask is drawn before the step.
 
     The direction is :math:`s \leftarrow \beta s - g'` with :math:`\beta = (g' \cdot g' - g' \cdot g) / (g \cdot g)`,
-    g and g' being the gradients before and after a search; where it does not descend, it starts afresh from -g'. A
-    search along s ends where both Wolfe-Powell conditions hold, that is where the loss has fallen by at least ``rho``
-    times what the first slope promises, and the slope's size is at most ``sigma`` times what it was. A search that
-    cannot get there puts the weights back. So the loss never rises, and a loss that is not finite is never stepped on.
+    where g and g' are the gradients before and after a search; where s does not descend, it is reset to -g'. A search
+    along s ends where both Wolfe-Powell conditions hold: the loss has fallen by at least ``rho`` times what the first
+    slope promises, and the size of the slope is at most ``sigma`` times the first one's. A search that finds no such
+    point restores the weights. So the loss never rises, and no step ends at a loss that is not finite.
 
     (Polak and Ribiere 1969; the line search is that of C. E. Rasmussen's ``minimize``, 2001, which Torch7's
     ``optim.cg`` follows. Nocedal and Wright, Numerical Optimization, chapters 3 and 5.)
@@ -35,9 +38,9 @@ class ConjugateGradient(torch.optim.Optimizer):
     Parameters
     ----------
     params : the parameters, in one group.
-    max_iterations : line searches a step.
-    max_evaluations : evaluations a line search.
-    tolerance : a step ends early where no entry of the gradient is larger than this.
+    max_iterations : line searches per step.
+    max_evaluations : evaluations per line search.
+    tolerance : a step ends early when no entry of the gradient is larger than this.
     rho, sigma : of the Wolfe-Powell conditions, 0 < rho < sigma < 1.
 
     Raises
@@ -64,13 +67,11 @@ class ConjugateGradient(torch.optim.Optimizer):
         rho: float = 0.01,
         sigma: float = 0.5,
     ):
-        for name, value in (("max_iterations", max_iterations), ("max_evaluations", max_evaluations)):
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"{name} is {value!r}; it must be a whole number of at least 1.")
-        if not 0 <= tolerance < math.inf:
-            raise ValueError(f"tolerance is {tolerance!r}; it must be a finite number, 0 or more.")
+        max_iterations = whole_number("max_iterations", max_iterations, at_least=1)
+        max_evaluations = whole_number("max_evaluations", max_evaluations, at_least=1)
+        tolerance = real_number("tolerance", tolerance, at_least=0)
         if not 0 < rho < sigma < 1:
-            raise ValueError(f"rho is {rho!r} and sigma {sigma!r}; it must be that 0 < rho < sigma < 1.")
+            raise ValueError(f"rho is {rho!r} and sigma is {sigma!r}; 0 < rho < sigma < 1 is required.")
         super().__init__(
             params,
             {
@@ -88,12 +89,12 @@ class ConjugateGradient(torch.optim.Optimizer):
 
     @property
     def evaluations(self) -> int:
-        """How often the closure was evaluated, loss and gradient together, since the optimizer was made."""
+        """Evaluations of the closure, loss and gradient together, since the optimizer was made."""
         return self.state[self._parameters[0]]["evaluations"]
 
     @property
     def line_searches(self) -> int:
-        """How many line searches were made since the optimizer was made."""
+        """Line searches since the optimizer was made."""
         return self.state[self._parameters[0]]["line_searches"]
 
     @property
@@ -101,7 +102,7 @@ class ConjugateGradient(torch.optim.Optimizer):
         return self.param_groups[0]["params"]
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Tensor | float]) -> float:
+    def step(self, closure: Callable[[], Tensor | float] | None = None) -> float:  # type: ignore[override]
         """Minimize along up to ``max_iterations`` directions; return the loss before the first.
 
         Parameters
@@ -110,20 +111,23 @@ class ConjugateGradient(torch.optim.Optimizer):
 
         Raises
         ------
-        NotFiniteError : the loss or its gradient is not finite where the step begins. The weights are as they were.
+        NotFiniteError : the loss or its gradient is not finite where the step begins. The weights are unchanged.
+        TypeError : there is no closure.
         """
+        if closure is None:
+            raise TypeError("closure is None; conjugate gradient needs one, since it evaluates the loss several times.")
         settings = self.param_groups[0]
         first_loss = loss = self._evaluate(closure)
         gradient = [g.clone() for g in self._gradient()]
         if not (math.isfinite(loss) and math.isfinite(_dot(gradient, gradient))):
             raise NotFiniteError(f"The loss is {loss} where the step begins, or its gradient is not finite.")
-        direction = None
+        direction: list[Tensor] | None = None
         for _ in range(settings["max_iterations"]):
             square = _dot(gradient, gradient)
             if square == 0 or max(g.abs().max().item() for g in gradient) <= settings["tolerance"]:
                 break
             steepest = direction is None
-            if steepest:
+            if direction is None:
                 direction, slope, length = [-g for g in gradient], -square, 1 / (1 + square)
             self.state[self._parameters[0]]["line_searches"] += 1
             end = self._search(closure, Point(0.0, loss, slope), direction, length)
@@ -139,16 +143,16 @@ class ConjugateGradient(torch.optim.Optimizer):
             if not slope < 0:
                 direction = [-g for g in gradient]
                 slope = _dot(gradient, direction)
-            # The new search is expected to gain about as much as the old one did.
+            # The new search is expected to gain about as much as the last one.
             length = end.length * min(RATIO, old_slope / slope) if slope else 1.0
         return first_loss
 
     def _search(
         self, closure: Callable[[], Tensor | float], start: "Point", direction: list[Tensor], length: float
     ) -> "Point | None":
-        """Move the weights along ``direction`` to where the Wolfe-Powell conditions hold; return None if unable to.
+        """Move the weights along ``direction`` to where the Wolfe-Powell conditions hold, and return that point.
 
-        Their gradient is then that of the last evaluation. Unable to, the weights are put back.
+        The last evaluation is then at the new weights. Without such a point, restore the weights and return None.
         """
         settings = self.param_groups[0]
         origin = [p.clone() for p in self._parameters]
@@ -188,7 +192,7 @@ class ConjugateGradient(torch.optim.Optimizer):
 
 @dataclass(frozen=True)
 class Point:
-    """A point on the line that is searched: how far along, the loss there, and its slope along the line."""
+    """A point on the searched line: its distance from the start, the loss there, and the slope along the line."""
 
     length: float
     loss: float
@@ -198,16 +202,17 @@ class Point:
 def interpolate(behind: Point, here: Point) -> float:
     """Return a length between two points, of which ``here`` is too far, where the minimum is likely to be.
 
-    Where the loss rose, the parabola through both losses and the slope behind has its minimum there; where it fell, the
-    cubic through both losses and slopes. Either is kept away from the ends of the bracket.
+    If the loss rose, it is the minimum of the parabola through both losses and the slope behind; if it fell, that of
+    the cubic through both losses and slopes. It is kept away from the ends of the bracket, and is its middle if the
+    arithmetic overflows or has no answer.
 
     >>> interpolate(Point(0, 1.0, -2.0), Point(3, 4.0, 4.0))  # (t - 1)^2
     1.0
     """
     span = here.length - behind.length
     if here.loss > behind.loss:
-        curvature = 2 * (here.loss - behind.loss - behind.slope * span) / span**2
-        guess = behind.length - behind.slope / curvature
+        curvature = _over(2 * (here.loss - behind.loss - behind.slope * span), _square(span))
+        guess = behind.length - _over(behind.slope, curvature)
     else:
         guess = cubic_minimum(behind, here)
     if not math.isfinite(guess):
@@ -236,7 +241,7 @@ def extrapolate(behind: Point, here: Point, limit: float) -> float:
 
 
 def cubic_minimum(a: Point, b: Point) -> float:
-    """Return where the cubic through both points' losses and slopes has its minimum; not a number if nowhere.
+    """Return where the cubic through both points' losses and slopes has its minimum; NaN if it has none.
 
     (Nocedal and Wright, Numerical Optimization, equation 3.59.)
 
@@ -244,13 +249,23 @@ def cubic_minimum(a: Point, b: Point) -> float:
     1.0
     """
     span = b.length - a.length
-    d1 = a.slope + b.slope - 3 * (b.loss - a.loss) / span
+    d1 = a.slope + b.slope - _over(3 * (b.loss - a.loss), span)
     square = d1 * d1 - a.slope * b.slope
     if not square >= 0:
         return math.nan
     d2 = math.copysign(math.sqrt(square), span)
     denominator = b.slope - a.slope + 2 * d2
-    return b.length - span * (b.slope + d2 - d1) / denominator if denominator else math.nan
+    return b.length - _over(span * (b.slope + d2 - d1), denominator)
+
+
+def _over(numerator: float, denominator: float) -> float:
+    """Divide; NaN where Python would raise an error, since a line search may meet numbers of any size."""
+    return numerator / denominator if denominator else math.nan
+
+
+def _square(x: float) -> float:
+    """Square; infinity where Python would raise an error. (The recorded runs squared by ``**``, not by a product.)"""
+    return x**2 if abs(x) < 1e150 else math.inf
 
 
 def _dot(a: list[Tensor], b: list[Tensor]) -> float:

@@ -1,6 +1,8 @@
-"""What computes a step of training: the hand-written pass, PyTorch's autograd, and conjugate gradient on either."""
+"""What takes a step of training: the hand-written pass, PyTorch's autograd, and conjugate gradient on either."""
 
 import math
+from collections.abc import Callable
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +12,32 @@ from labcode.network.backprop import CHUNK, HandProp, Masks, parameter_matrices
 from labcode.network.convnet import ConvNet
 from labcode.training.conjugate_gradient import ConjugateGradient, NotFiniteError
 from labcode.training.evaluation import misclassified
+
+
+class Steps(Protocol):
+    """What trains a network in place, one minibatch after another."""
+
+    def step(self, batch: Images, masks: Masks) -> tuple[float, int]:
+        """Return the minibatch's mean loss and its number of misclassified images; then move the weights.
+
+        A loss that is not finite moves nothing, since its gradient would destroy the weights.
+        """
+
+
+class GradientSteps(Steps, Protocol):
+    """Steps of plain SGD, whose gradient conjugate gradient can use as well.
+
+    Attributes
+    ----------
+    learning_rate : of the next step.
+    computed : minibatch gradients so far.
+    """
+
+    learning_rate: float
+    computed: int
+
+    def gradient(self, batch: Images, masks: Masks) -> tuple[float, int]:
+        """Leave the gradient in the parameters' ``grad``; return the mean loss and the number misclassified."""
 
 
 class HandSteps:
@@ -23,7 +51,7 @@ class HandSteps:
     ------
     ValueError : ``net`` is not the network that its configuration describes, or some of its parameters are frozen.
 
-    >>> from labcode.network.config import ConvNetConfig
+    >>> from labcode.network import ConvNet, ConvNetConfig
     >>> from labcode.seeds import stream
     >>> steps = HandSteps(ConvNet(ConvNetConfig(width=2), stream(0, "initial weights")), learning_rate=0.1)
     >>> batch = Images(torch.randn(1, 1, 32, 32, generator=stream(0, "digit")), torch.tensor([7]))
@@ -35,8 +63,8 @@ class HandSteps:
     def __init__(self, net: ConvNet, learning_rate: float):
         if frozen := [name for name, parameter in net.named_parameters() if not parameter.requires_grad]:
             raise ValueError(
-                f"The hand-written pass moves every parameter, and {', '.join(frozen)} must not move "
-                '(requires_grad is False). PyTorch\'s autograd can leave it alone: engine="autograd".'
+                f"{', '.join(frozen)} must not move (requires_grad is False), but the hand-written pass moves every "
+                'parameter. PyTorch\'s autograd does not (engine="autograd").'
             )
         self.hand, self.learning_rate = HandProp(net), learning_rate
         self.parameters = list(net.parameters())
@@ -46,22 +74,19 @@ class HandSteps:
 
     @torch.no_grad()
     def step(self, batch: Images, masks: Masks) -> tuple[float, int]:
-        """Return the minibatch's mean loss and its count of misclassified images; then move the weights.
-
-        A loss that is not finite moves nothing: its gradient would only destroy the weights.
-        """
+        """See `Steps.step`."""
         if len(batch) <= CHUNK:
             self.computed += 1
             return self.hand.add_gradient(batch, masks, self.hand.weights, -self.learning_rate)
         loss, errors = self.gradient(batch, masks)
         if math.isfinite(loss):
-            for parameter in self.parameters:
-                parameter.add_(parameter.grad, alpha=-self.learning_rate)
+            for parameter, total in zip(self.parameters, self.totals, strict=True):
+                parameter.add_(total, alpha=-self.learning_rate)
         return loss, errors
 
     @torch.no_grad()
     def gradient(self, batch: Images, masks: Masks) -> tuple[float, int]:
-        """Leave the gradient in the parameters' ``grad``; return the mean loss and the misclassified images' count."""
+        """See `GradientSteps.gradient`."""
         self.computed += 1
         for parameter, total in zip(self.parameters, self.totals, strict=True):
             parameter.grad = total.zero_()
@@ -75,7 +100,8 @@ class AutogradSteps:
     ----------
     computed : minibatch gradients so far.
 
-    >>> from labcode.network.config import ConvNetConfig
+    >>> from labcode.network import ConvNet, ConvNetConfig
+    >>> from labcode.seeds import stream
     >>> net = ConvNet(ConvNetConfig(width=2), stream(0, "initial weights"))
     >>> steps = AutogradSteps(net, learning_rate=0.1)
     >>> batch = Images(torch.randn(1, 1, 32, 32, generator=stream(0, "digit")), torch.tensor([7]))
@@ -91,10 +117,7 @@ class AutogradSteps:
         self.computed = 0
 
     def step(self, batch: Images, masks: Masks) -> tuple[float, int]:
-        """Return the minibatch's mean loss and its count of misclassified images; then move the weights.
-
-        A loss that is not finite moves nothing: its gradient would only destroy the weights.
-        """
+        """See `Steps.step`."""
         loss, errors = self.gradient(batch, masks)
         if math.isfinite(loss):
             self.optimizer.param_groups[0]["lr"] = self.learning_rate
@@ -102,7 +125,7 @@ class AutogradSteps:
         return loss, errors
 
     def gradient(self, batch: Images, masks: Masks) -> tuple[float, int]:
-        """Leave the gradient in the parameters' ``grad``; return the mean loss and the misclassified images' count."""
+        """See `GradientSteps.gradient`."""
         self.computed += 1
         self.optimizer.zero_grad()
         outputs = self.net(batch.pixels, masks)
@@ -113,24 +136,21 @@ class AutogradSteps:
 
 
 class ConjugateGradientSteps:
-    """Conjugate gradient on each minibatch in turn, its dropout masks held fixed.
+    """Conjugate gradient on each minibatch in turn, with its dropout masks held fixed.
 
     Parameters
     ----------
-    engine : computes the gradients of ``net``, a `HandSteps` or an `AutogradSteps`.
+    engine : computes the gradients of ``net``.
     line_searches : on each minibatch.
     """
 
-    def __init__(self, net: ConvNet, engine: "HandSteps | AutogradSteps", line_searches: int):
+    def __init__(self, net: ConvNet, engine: GradientSteps, line_searches: int):
         self.engine = engine
         self.optimizer = ConjugateGradient(net.parameters(), line_searches)
 
     def step(self, batch: Images, masks: Masks) -> tuple[float, int]:
-        """Return the minibatch's mean loss and its count of misclassified images; then move the weights.
-
-        A loss that is not finite moves nothing.
-        """
-        evaluated = []
+        """See `Steps.step`."""
+        evaluated: list[tuple[float, int]] = []
 
         def closure() -> float:
             evaluated.append(self.engine.gradient(batch, masks))
@@ -143,4 +163,4 @@ class ConjugateGradientSteps:
         return evaluated[0]
 
 
-ENGINES = {"hand": HandSteps, "autograd": AutogradSteps}
+ENGINES: dict[str, Callable[[ConvNet, float], GradientSteps]] = {"hand": HandSteps, "autograd": AutogradSteps}

@@ -15,11 +15,12 @@ def count_errors(net: torch.nn.Module, images: Images) -> int:
 
     Parameters
     ----------
-    net : a `ConvNet`, or any module that gives a number for each digit, (N, 10), of images (N, 1, 32, 32).
+    net : a `ConvNet`, or any module that maps images (N, 1, 32, 32) to a number for each digit, (N, 10).
     images : with at least one image.
 
-    >>> from labcode.network.config import ConvNetConfig
-    >>> from labcode.data.mnist import load
+    >>> from labcode.data import load
+    >>> from labcode.network import ConvNet, ConvNetConfig
+    >>> from labcode.seeds import stream
     >>> net = ConvNet(ConvNetConfig(width=2), stream(0, "initial weights"))
     >>> 0 <= count_errors(net, load("tenth", seed=0).validation[:50]) <= 50
     True
@@ -28,14 +29,15 @@ def count_errors(net: torch.nn.Module, images: Images) -> int:
 
 
 def predict(net: torch.nn.Module, images: Images) -> torch.Tensor:
-    """Return the digits (N,) that ``net`` takes the images for, with dropout off.
+    """Return the digits (N,) that ``net`` sees in the images, with dropout off.
 
     Parameters
     ----------
     net, images : as for `count_errors`.
 
-    >>> from labcode.network.config import ConvNetConfig
-    >>> from labcode.data.mnist import load
+    >>> from labcode.data import load
+    >>> from labcode.network import ConvNet, ConvNetConfig
+    >>> from labcode.seeds import stream
     >>> net = ConvNet(ConvNetConfig(width=2), stream(0, "initial weights"))
     >>> tuple(predict(net, load("tenth", seed=0).validation[:50]).shape)
     (50,)
@@ -44,9 +46,9 @@ def predict(net: torch.nn.Module, images: Images) -> torch.Tensor:
 
 
 def evaluator(net: torch.nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Return what gives ``net``'s log-probabilities (N, 10) of images, dropout off.
+    """Return a function from images to ``net``'s log-probabilities (N, 10), dropout off.
 
-    That is the hand-written pass where it knows the network, which is faster, and else the network itself.
+    It is the hand-written pass if that knows the network, since it is faster, and otherwise the network itself.
     """
     if isinstance(net, ConvNet) and not net.alterations():
         return HandProp(net).log_probabilities
@@ -54,7 +56,7 @@ def evaluator(net: torch.nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
     @torch.no_grad()
     def evaluate(pixels: torch.Tensor) -> torch.Tensor:
         modes = {module: module.training for module in net.modules()}
-        net.eval()  # whatever the replaced parts do in training alone, such as a dropout of their own
+        net.eval()  # replaced parts may behave differently in training, such as a dropout of their own
         try:
             return torch.cat([net(chunk) for chunk in pixels.split(CHUNK)])
         finally:
@@ -76,8 +78,8 @@ def misclassified(outputs: torch.Tensor, batch: Images) -> int:
 def one_thread() -> Iterator[None]:
     """Compute on one thread, with denormal numbers flushed to zero; put the thread count back afterwards.
 
-    Sums in another order round otherwise, so the number of threads would show in the curves; and one image at a time
-    leaves a second thread nothing to do. Denormals can slow a convolution many times over.
+    Another number of threads adds in another order and so rounds differently, which would show in the curves; and at
+    one image per step a second thread has nothing to do. Denormal numbers can make a convolution many times slower.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""What a training measures: errors on the training and validation images, epoch by epoch."""
+"""What a training measures: errors on the training and validation images per epoch."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ import numpy as np
 
 @dataclass(frozen=True)
 class ErrorCurve:
-    """Images misclassified, measurement by measurement.
+    """Misclassified images at each measurement.
 
     Attributes
     ----------
     errors : count at the end of each measured epoch.
-    images : of how many.
+    images : number of images that were classified.
 
     >>> ErrorCurve(errors=(90, 45), images=1800).percent
     array([5. , 2.5])
@@ -33,14 +33,14 @@ class History:
 
     Attributes
     ----------
-    online : training errors counted while training, over the epoch that the measurement ends: dropout on, weights
-        changing under way (the tutorial's way).
+    online : training errors counted during the measured epoch, while the weights change, dropout on (as in the
+        tutorial).
     train : errors on the first 1 800 training images, dropout off.
     validation : errors on the validation images.
-    diverged : whether a loss that is not finite ended the training early; the curves then end before that epoch.
-    gradients : minibatch gradients computed so far; SGD computes one a step, conjugate gradient several.
-    seconds : processor time spent training so far, measuring the errors not included.
-    total_seconds : processor time of everything, measuring included.
+    diverged : whether a loss that is not finite ended the training; the curves then end before that epoch.
+    gradients : minibatch gradients computed so far; SGD computes one per step, conjugate gradient several.
+    seconds : processor time spent on training so far, without measuring the errors.
+    total_seconds : processor time of the whole run, with measuring.
     """
 
     online: ErrorCurve

@@ -9,8 +9,9 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from labcode.checks import one_of, whole_number
 from labcode.data.mnist import Images, Mnist
-from labcode.network.backprop import Masks
+from labcode.network.backprop import Masks, take
 from labcode.network.config import IMAGE_SIZE
 from labcode.network.convnet import ConvNet
 from labcode.seeds import stream
@@ -20,18 +21,20 @@ from labcode.training.evaluation import count_with, evaluator, one_thread
 from labcode.training.history import ErrorCurve, History
 from labcode.training.recipe import Recipe
 
-MEASURED_TRAINING_IMAGES = 1_800  # as many as validate at the lab's scale, so that both errors cost the same
+MEASURED_TRAINING_IMAGES = (
+    1_800  # as many as the lab's validation images, so that measuring either error costs the same
+)
 IMAGES_AHEAD = 32
 
 
 def minibatches(
     net: ConvNet, images: Images, batch_size: int, orders: torch.Generator, masks: torch.Generator
 ) -> Iterator[tuple[Images, Masks]]:
-    """Yield one epoch: every image once, in a random order, as minibatches with their dropout masks.
+    """Yield one epoch: every image once, in random order, as minibatches with their dropout masks.
 
-    Images and masks are fetched for many steps at a time; at batch size 1 that saves a tenth of the time.
+    Images and masks are fetched for several steps at a time, which saves a tenth of the time at batch size 1.
 
-    >>> from labcode.network.config import ConvNetConfig
+    >>> from labcode.network import ConvNetConfig
     >>> net = ConvNet(ConvNetConfig(width=2), stream(0, "initial weights"))
     >>> images = Images(torch.zeros(5, 1, 32, 32), torch.arange(5))
     >>> epoch = list(minibatches(net, images, 2, stream(0, "order of images"), stream(0, "dropout")))
@@ -42,8 +45,7 @@ def minibatches(
     for places in order.split(max(1, IMAGES_AHEAD // batch_size) * batch_size):
         ahead, masks_ahead = images[places], net.draw_masks(len(places), masks)
         for start in range(0, len(places), batch_size):
-            step = slice(start, start + batch_size)
-            yield ahead[step], masks_ahead and [mask if mask is None else mask[step] for mask in masks_ahead]
+            yield take(ahead, masks_ahead, slice(start, start + batch_size))
 
 
 def train(
@@ -57,8 +59,8 @@ def train(
 ) -> History:
     """Train ``net`` in place and return its history.
 
-    The order of the images and the dropout masks come from ``seed``, each from its own stream, so the same network,
-    data, recipe and seed give the same curves, bit for bit, on the same machine.
+    The order of the images and the dropout masks come from ``seed``, each from its own stream: the same network, data,
+    recipe and seed give the same curves, bit for bit, on the same machine.
 
     Parameters
     ----------
@@ -67,38 +69,38 @@ def train(
     recipe : learning rate, batch size, epochs.
     seed : of the order of images and of the dropout masks.
     progress : whether to show a progress bar.
-    engine : ``"hand"``, the backward pass written by hand, or ``"autograd"``, PyTorch's: the same results but for
-        rounding, and slower. A network some part of which was replaced takes autograd.
-    checkpoint : file that keeps the state after each epoch. Where it is there already, the training goes on from it, to
-        the same curves, bit for bit; a fresh net is then needed only for its shape. Delete it once the history is kept.
+    engine : ``"hand"``, the backward pass written by hand, or ``"autograd"``, PyTorch's, which differs only by rounding
+        and is slower. A network with a replaced part needs autograd.
+    checkpoint : file that keeps the state after each epoch. If it exists, training resumes from it, to the same curves,
+        bit for bit; ``net`` then serves only for its shape. Delete the file once the history is saved.
 
     Raises
     ------
-    ValueError : unknown engine, or one that does not know the network; no images, images of another size or dtype than
-        the network's, or fewer than a minibatch takes.
+    ValueError : an unknown engine, or one that does not know the network; a seed that is not a whole number; no images,
+        images of another size or dtype than the network's, or fewer than a minibatch.
     labcode.training.checkpoints.CheckpointError : the checkpoint is damaged or of another training.
 
-    >>> from labcode.network.config import ConvNetConfig
-    >>> from labcode.data.mnist import load
+    >>> from labcode.data import load
+    >>> from labcode.network import ConvNet, ConvNetConfig
     >>> small = load("tenth", seed=0).first(300, 100)
     >>> net = ConvNet(ConvNetConfig(width=2), stream(0, "initial weights"))
     >>> history = train(net, small, Recipe(epochs=2), seed=0, progress=False)
     >>> len(history.validation.errors), history.validation.images, history.diverged
     (2, 100, False)
     """
-    if engine not in ENGINES:
-        raise ValueError(f"Unknown engine {engine!r}; accepted are {' and '.join(map(repr, ENGINES))}.")
+    one_of("engine", engine, ENGINES)
+    seed = whole_number("seed", seed)
     _require_fitting(net, mnist, recipe)
     count = len(mnist.train)
     orders, masks = stream(seed, "order of images"), stream(seed, "dropout")
     measured = mnist.train[:MEASURED_TRAINING_IMAGES]
-    # Made first, whatever the engine: it settles how the weights lie in memory, on which the rounding of sums depends.
+    # Made first, whatever the engine: it fixes the weights' memory layout, on which the rounding of sums depends.
     evaluate = evaluator(net)
     gradients = ENGINES[engine](net, recipe.learning_rate)
     steps = ConjugateGradientSteps(net, gradients, recipe.line_searches) if recipe.optimizer == "cg" else gradients
     state = _State(net, {"order of images": orders, "dropout": masks})
     kept = checkpoint and Checkpoint(checkpoint, _identity(net, mnist, recipe, seed, engine))
-    curves = {"online": [], "train": [], "validation": [], "gradients": [], "seconds": []}
+    curves: dict[str, list] = {"online": [], "train": [], "validation": [], "gradients": [], "seconds": []}
     total = 0.0  # processor seconds until the checkpoint
     if kept and (found := kept.load()):
         state.restore(found[0])
@@ -107,7 +109,7 @@ def train(
     gradients.computed = curves["gradients"][-1] if done else 0
     training = curves["seconds"][-1] if done else 0.0
     rates = _learning_rates(recipe, count, done)
-    quiet = {} if progress else {"disable": True}  # left unset, the user's TQDM_DISABLE decides
+    quiet = {} if progress else {"disable": True}  # if unset, the user's TQDM_DISABLE decides
     wrong: int | None = 0
     with (
         one_thread(),
@@ -154,14 +156,14 @@ def train(
 
 
 def _require_fitting(net: ConvNet, mnist: Mnist, recipe: Recipe) -> None:
-    """Raise a `ValueError` where the network, the images and the recipe do not go together."""
+    """Raise a `ValueError` unless network, images and recipe fit together."""
     count = len(mnist.train)
     if not count or not len(mnist.validation):
         raise ValueError(
-            f"There are {count} training and {len(mnist.validation)} validation images; it takes at least one of each."
+            f"There are {count} training and {len(mnist.validation)} validation images; at least one of each is needed."
         )
     if recipe.batch_size > count:
-        raise ValueError(f"batch_size is {recipe.batch_size}; with {count} training images it can be {count} at most.")
+        raise ValueError(f"batch_size is {recipe.batch_size}; with {count} training images it must be at most {count}.")
     weight = net.output.weight
     for pixels in (mnist.train.pixels, mnist.validation.pixels):
         if pixels.shape[1:] != (1, IMAGE_SIZE, IMAGE_SIZE):
@@ -187,18 +189,18 @@ def _learning_rates(recipe: Recipe, count: int, done: int) -> Iterator[float]:
 
 
 class _State:
-    """All that a training moves: the weights, the random streams, and the weights chosen so far."""
+    """All that training changes: the weights, the random streams, and the weights chosen so far."""
 
     def __init__(self, net: ConvNet, streams: dict[str, torch.Generator]):
         self.net, self.streams = net, streams
         self.chosen: dict[str, torch.Tensor] = {}
 
     def choose(self) -> None:
-        """Remember the weights as they are."""
+        """Keep a copy of the weights."""
         self.chosen = {name: value.clone() for name, value in self.net.state_dict().items()}
 
     def end_with_the_chosen(self) -> None:
-        """Put the chosen weights, if any were chosen, into the network."""
+        """Load the chosen weights, if any, into the network."""
         if self.chosen:
             self.net.load_state_dict(self.chosen)
 
@@ -209,7 +211,7 @@ class _State:
         return weights | chosen | {f"streams/{name}": each.get_state() for name, each in self.streams.items()}
 
     def restore(self, tensors: dict[str, torch.Tensor]) -> None:
-        """Put everything back as `tensors` returned it."""
+        """Restore what `tensors` returned."""
 
         def part(name: str) -> dict[str, torch.Tensor]:
             return {key.removeprefix(f"{name}/"): value for key, value in tensors.items() if key.startswith(f"{name}/")}
@@ -221,9 +223,9 @@ class _State:
 
 
 class _Clock:
-    """Processor time, lap by lap: what else the machine does at the same time hardly shows in it."""
+    """Processor time per lap, which hardly depends on what else the machine does."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.last = time.process_time()
 
     def lap(self) -> float:
@@ -234,7 +236,7 @@ class _Clock:
 
 
 def _identity(net: ConvNet, mnist: Mnist, recipe: Recipe, seed: int, engine: str) -> dict:
-    """Return everything that decides a training's course, but for the initial weights, which the seed decides."""
+    """Return everything that decides the course of a training; the seed decides the initial weights."""
     altered = net.alterations()
     return {
         "network": asdict(net.config) | ({"altered": altered} if altered else {}),

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-LARGEST_RATE = 1e38
+from labcode.checks import one_of, real_number, whole_number
+
+LARGEST_RATE = 1e38  # about the largest number that single precision holds
 OPTIMIZERS = ("sgd", "cg")
 DECAYS = ("none", "cosine")
 CHOICES = ("last", "best")
@@ -10,26 +12,26 @@ CHOICES = ("last", "best")
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained. The defaults are the baseline that every ablation departs from.
+    """How a network is trained. The defaults are the baseline, from which every ablation departs.
 
     Attributes
     ----------
-    learning_rate : of SGD, constant; it multiplies the minibatch's mean gradient. Chosen for the baseline on validation
-        error (`labcode.study.ablation.LEARNING_RATES`), then held for all. Conjugate gradient has none, and
-        whatever is given is replaced by the default.
-    batch_size : images a step; the lab's is 1.
+    learning_rate : of SGD; it multiplies the minibatch's mean gradient. The default was chosen by validation error
+        (chapter "The learning rate"). Conjugate gradient has none: any value is replaced by the default.
+    batch_size : images per step; the lab's is 1.
     epochs : passes over the training images.
-    measured_every : epochs from one measurement of the errors to the next; ``epochs`` is a multiple of it.
+    measured_every : epochs between two measurements of the errors; ``epochs`` is a multiple of it.
     optimizer : ``"sgd"``, plain gradient descent, or ``"cg"``, conjugate gradient on each minibatch.
-    decay : of the learning rate, ``"none"``, or ``"cosine"``: step by step along half a cosine from ``learning_rate``
-        at the first step to 0 after the last (Loshchilov and Hutter, ICLR 2017, without restarts).
-    choice : of the epoch whose weights the network ends with: the ``"last"`` one, or the ``"best"``, that with the
-        lowest validation error (the later one of equals).
-    line_searches : of conjugate gradient on each minibatch; Torch7's tutorial takes 2. SGD has none, likewise.
+    decay : of the learning rate: ``"none"``, or ``"cosine"``, at every step along half a cosine from ``learning_rate``
+        at the first to 0 after the last (Loshchilov and Hutter, ICLR 2017, without restarts).
+    choice : the epoch whose weights the network ends with: the ``"last"``, or the ``"best"``, which has the lowest
+        validation error (the last of equals).
+    line_searches : of conjugate gradient on each minibatch; Torch7's tutorial takes 2. SGD has none: any value is
+        replaced by the default.
 
     Raises
     ------
-    ValueError : with a sentence that names the value and what would be accepted.
+    ValueError : the message names the value and what is accepted.
 
     >>> Recipe(batch_size=0)
     Traceback (most recent call last):
@@ -46,27 +48,23 @@ class Recipe:
     choice: str = "last"
     line_searches: int = 2
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, accepted in (("optimizer", OPTIMIZERS), ("decay", DECAYS), ("choice", CHOICES)):
-            if (value := getattr(self, name)) not in accepted:
-                raise ValueError(f"Unknown {name} {value!r}; accepted are {' and '.join(map(repr, accepted))}.")
+            one_of(name, getattr(self, name), accepted)
         if self.optimizer == "cg" and self.decay != "none":
             raise ValueError(f"decay is {self.decay!r}; conjugate gradient has no learning rate that could decay.")
         for name in ("batch_size", "epochs", "measured_every", "line_searches"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"{name} is {value!r}; it must be a whole number of at least 1.")
+            self._set(name, whole_number(name, getattr(self, name), at_least=1))
         if self.epochs % self.measured_every:
             raise ValueError(
                 f"measured_every is {self.measured_every}; {self.epochs} epochs must be a multiple of it, so that the "
                 "errors are measured at the end."
             )
-        rate = self.learning_rate
-        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < LARGEST_RATE:
-            raise ValueError(
-                f"learning_rate is {rate!r}; it must be a finite number above 0 (and below {LARGEST_RATE:g}, the "
-                "largest that single precision holds)."
-            )
-        # One spelling for one recipe: what the optimizer does not look at takes its default.
+        self._set("learning_rate", real_number("learning_rate", self.learning_rate, above=0, below=LARGEST_RATE))
+        # One spelling for one recipe: a setting that the optimizer does not use takes its default.
         unused = "line_searches" if self.optimizer == "sgd" else "learning_rate"
-        object.__setattr__(self, unused, getattr(Recipe, unused))
+        self._set(unused, getattr(Recipe, unused))
+
+    def _set(self, name: str, value: object) -> None:
+        """Store a checked value: NumPy's numbers as Python's."""
+        object.__setattr__(self, name, value)

@@ -141,5 +141,5 @@ def test_labels_stay_with_their_images(mnist):
 
 
 def test_an_unknown_scale_is_refused():
-    with pytest.raises(ValueError, match="Unknown data scale 'half'; accepted are 'tenth' and 'full'"):
+    with pytest.raises(ValueError, match="scale is 'half'; accepted are 'tenth', 'full'"):
         data.load("half", seed=0)

@@ -15,7 +15,7 @@ from labcode.network.backprop import HandPass
 from labcode.network.config import ACTIVATIONS
 from labcode.network.manual_layers import Convolution, LpPooling, UnfoldedConvolution
 from labcode.seeds import stream
-from labcode.training import AutogradSteps, HandSteps
+from labcode.training import AutogradSteps, HandSteps, engines
 
 TOLERANCE = 1e-10
 
@@ -48,7 +48,7 @@ def test_which_convolutions_are_taken_hangs_on_the_vectors_and_on_the_make(monke
 
 def test_the_kernels_are_taken_from_that_many_images_on(kernels_from):
     net = ConvNet(ConvNetConfig(width=2), stream(0, "initial weights"))
-    taken = [type(HandPass(net, count).stages[0][0]) for count in (1, 4, 5)]
+    taken = [type(HandPass(net, count).stages[0].convolution) for count in (1, 4, 5)]
     assert taken == [Convolution if count >= kernels_from else UnfoldedConvolution for count in (1, 4, 5)]
 
 
@@ -159,7 +159,8 @@ def test_silent_windows_pass_no_gradient(activation, exponent):
 
 
 def test_a_minibatch_larger_than_a_chunk_steps_like_autograd(monkeypatch):
-    monkeypatch.setattr(handprop, "CHUNK", 4)
+    for module in (handprop, engines):
+        monkeypatch.setattr(module, "CHUNK", 4)
     config = ConvNetConfig(width=4, hidden=6, dropout=(0.5, 0.0, 0.5))
     nets = [ConvNet(config, stream(0, "initial weights"), torch.float64) for _ in range(2)]
     batch, masks = draw_batch(10), nets[0].draw_masks(10, stream(0, "dropout"))
@@ -232,5 +233,5 @@ def test_a_network_with_a_replaced_part_is_refused(make):
 
 
 def test_another_module_is_refused():
-    with pytest.raises(ValueError, match="takes a ConvNet, and this is a Linear"):
+    with pytest.raises(ValueError, match="Linear is not a ConvNet, which the hand-written pass takes"):
         HandProp(torch.nn.Linear(2, 2))

@@ -1,5 +1,6 @@
 """The layers against direct computations: loops in NumPy, float64."""
 
+import math
 from itertools import product
 
 import numpy as np
@@ -105,7 +106,7 @@ def test_normalization_leaves_constants_nothing_borders_included():
 
 
 def test_an_even_window_is_refused():
-    with pytest.raises(ValueError, match="window has size 6; it must be odd"):
+    with pytest.raises(ValueError, match="size is 6; a normalization window must have an odd size"):
         SubtractiveNorm2d(6)
 
 
@@ -147,3 +148,33 @@ def test_a_mask_takes_a_random_bit_a_value_and_leaves_the_rest_of_the_stream(val
     dropout_mask((values,), 0.5, drawn, torch.float32)
     torch.empty(words, dtype=torch.int64).random_(-(2**63), None, generator=expected)
     assert torch.equal(drawn.get_state(), expected.get_state())
+
+
+@pytest.mark.parametrize("rate", [0.25, 0.5])
+def test_the_users_default_dtype_changes_no_mask(rate):
+    def draw():
+        return dropout_mask((2, 3, 4, 5), rate, torch.Generator().manual_seed(0), torch.float32)
+
+    expected = draw()
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert torch.equal(draw(), expected)
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((2, 0, 1), "size is 0; it must be a whole number of at least 1"),
+        ((2, 2, 0), "stride is 0"),
+        ((2, 2.5, 1), "size is 2.5"),
+        ((2, True, 1), "size is True"),
+        ((math.inf, 2, 2), "exponent is inf; it must be a finite number of at least 1"),
+        ((math.nan, 2, 2), "exponent is nan"),
+        ((0.5, 2, 2), "exponent is 0.5"),
+    ],
+)
+def test_a_pooling_that_cannot_be_is_refused(arguments, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        LpPool2d(*arguments)

@@ -1,5 +1,6 @@
 """An experiment: named by what differs from the baseline, bad ones refused."""
 
+import numpy as np
 import pytest
 
 from labcode.study import Experiment
@@ -15,7 +16,7 @@ def test_names_say_what_differs_from_the_baseline(tiny):
 def test_bad_experiments_are_refused():
     with pytest.raises(ValueError, match="Unknown setting 'depth'; accepted are scale, width, stages"):
         Experiment(0).vary(depth=3)
-    with pytest.raises(ValueError, match="Unknown data scale 'half'"):
+    with pytest.raises(ValueError, match="scale is 'half'; accepted are 'tenth', 'full'"):
         Experiment(0, scale="half")
     with pytest.raises(ValueError, match="seed is '1'; it must be a whole number"):
         Experiment("1")
@@ -61,3 +62,15 @@ def test_the_scale_varies_like_a_setting():
 
 def test_seeds_that_choose_are_apart():
     assert [Experiment(seed).chooses for seed in (0, 99, 100, 102)] == [False, False, True, True]
+
+
+@pytest.mark.parametrize("seed", [True, 0.0, None, "0", np.bool_(False)])
+def test_a_seed_that_is_no_whole_number_is_refused(seed):
+    with pytest.raises(ValueError, match=r"seed is .*; it must be a whole number"):
+        Experiment(seed=seed)
+
+
+def test_numpys_whole_number_is_a_seed():
+    assert Experiment(seed=np.int64(3)) == Experiment(seed=3)
+    assert type(Experiment(seed=np.int64(3)).seed) is int
+    assert Experiment(seed=np.int64(3)).vary(width=np.int64(8)).name == "width=8_seed=3"

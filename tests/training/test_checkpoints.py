@@ -43,24 +43,37 @@ def assert_same(first, second):
     assert all(map(torch.equal, net.parameters(), other_net.parameters()))
 
 
-# Forks trainings from a process that has everything loaded, kills ten of them at random moments, lets the eleventh end.
+# Forks trainings from a process that has everything loaded. Ten kill themselves, each after a random number of events
+# (a minibatch is taken, a checkpoint is flushed to the disk, it takes its name); the eleventh ends.
 KILLER = textwrap.dedent(
     """
-    import json, os, random, signal, sys, time
+    import json, os, random, signal, sys
     from pathlib import Path
     import torch
-    from labcode.network import ConvNet, ConvNetConfig
     from labcode.data import load
+    from labcode.network import ConvNet, ConvNetConfig
     from labcode.seeds import stream
-    from labcode.training import Recipe, train
+    from labcode.training import Recipe, loop, train
 
     torch.set_num_threads(1)
     mnist = load("tenth", seed=0).first(150, 60)
     folder, epochs = Path(sys.argv[1]), 24
 
-    def training(name):
+    def kill_after(events):
+        def counted(act):
+            def counting(*arguments):
+                nonlocal events
+                events -= 1
+                if events == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return act(*arguments)
+            return counting
+        loop.take, os.fsync, os.replace = counted(loop.take), counted(os.fsync), counted(os.replace)
+
+    def training(name, events=0):
         pid = os.fork()
         if pid == 0:
+            kill_after(events)
             net = ConvNet(ConvNetConfig(width=2, hidden=4, dropout=(0.5, 0.25, 0.5)), stream(0, "initial weights"))
             recipe = Recipe(learning_rate=0.01, epochs=epochs)
             history = train(net, mnist, recipe, seed=0, progress=False, checkpoint=folder / f"{name}.safetensors")
@@ -68,20 +81,14 @@ KILLER = textwrap.dedent(
             curves = [history.online.errors, history.train.errors, history.validation.errors]
             (folder / f"{name}.json").write_text(json.dumps([curves, weights]))
             os._exit(0)
-        return pid
+        return os.waitpid(pid, 0)[1]
 
-    start = time.perf_counter()
-    os.waitpid(training("whole"), 0)
-    length = time.perf_counter() - start
+    training("whole")
     random.seed(int(sys.argv[2]))
-    killed = 0
-    for _ in range(10):
-        pid = training("killed")
-        time.sleep(random.uniform(0, length / 8))
-        os.kill(pid, signal.SIGKILL)
-        killed += os.WIFSIGNALED(os.waitpid(pid, 0)[1])
-    os.waitpid(training("killed"), 0)
-    print(killed)
+    # An epoch has 150 minibatches and two events of its checkpoint: ten kills come before the 24 epochs are over.
+    killed = [training("killed", random.randint(1, 330)) for _ in range(10)]
+    training("killed")
+    print(sum(map(os.WIFSIGNALED, killed)))
     """
 )
 
@@ -113,7 +120,7 @@ def test_a_training_broken_off_in_the_middle_of_writing_goes_on(mnist, tmp_path,
             raise PowerCutError
         replace_file(source, target)
 
-    monkeypatch.setattr(checkpoints.os, "replace", break_off)
+    monkeypatch.setattr("labcode.files.os.replace", break_off)
     with pytest.raises(PowerCutError):
         run(mnist, path, engine=engine)
     monkeypatch.undo()

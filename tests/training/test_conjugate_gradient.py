@@ -223,8 +223,8 @@ def test_two_directions_of_at_most_twenty_evaluations_unless_told_otherwise():
         ({"max_iterations": 0}, "max_iterations is 0"),
         ({"max_evaluations": 2.5}, "max_evaluations is 2.5"),
         ({"tolerance": -1.0}, "tolerance is -1.0"),
-        ({"rho": 0.6}, "rho is 0.6 and sigma 0.5"),
-        ({"sigma": 1.0}, "rho is 0.01 and sigma 1.0"),
+        ({"rho": 0.6}, "rho is 0.6 and sigma is 0.5"),
+        ({"sigma": 1.0}, "rho is 0.01 and sigma is 1.0"),
     ],
 )
 def test_a_setting_outside_its_range_is_refused(setting, message):
@@ -249,6 +249,45 @@ def test_the_cubic_through_two_points_has_its_minimum_where_numpy_says(coefficie
     assume(len(stationary) == 2 and stationary[1] - stationary[0] > 1e-2)
     points = [Point(t, cubic(t), cubic.deriv()(t)) for t in (ends[0], sum(ends))]
     assert cubic_minimum(*points) == pytest.approx(max(stationary), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("behind", "here"),
+    [
+        (Point(0.0, 0.0, -1e-157), Point(1e-170, 1e-320, 0.0)),  # the square of the span is 0
+        (Point(0.0, 1e-300, 0.0), Point(1.0, 2e-300, 0.0)),
+        (Point(0.0, 1.0, -1e300), Point(1e200, 2.0, 1e300)),  # the square of the span overflows
+        (Point(1.0, 1.0, -1.0), Point(1.0, 1.0, 1.0)),  # no span at all
+        (Point(0.0, 1.0, -1.0), Point(1.0, 0.5, -1e200)),
+        (Point(0.0, 1.0, 0.0), Point(5e-324, 1.0, 0.0)),
+    ],
+)
+def test_a_guess_that_is_not_finite_becomes_the_middle_of_the_bracket(behind, here):
+    guess = interpolate(behind, here)
+    assert behind.length <= guess <= here.length
+    assert behind.length <= extrapolate(behind, here, 2 * here.length + 1) <= 2 * here.length + 1
+
+
+@pytest.mark.parametrize(("start", "scale"), [(6e-151, 1e-6), (6e-221, 1e300), (1e-160, 1.0), (1e150, 1e-3)])
+def test_a_parabola_of_any_size_is_searched_without_an_error(start, scale):
+    """Found by random search: a tiny start, at which the square of a step is 0, and a steep one, at which it is too."""
+    x = torch.tensor([start], dtype=torch.float64, requires_grad=True)
+    optimizer = ConjugateGradient([x], max_iterations=20)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = scale * x.square().sum()
+        loss.backward()
+        return loss
+
+    before = optimizer.step(closure)
+    assert closure() <= before
+
+
+def test_a_step_without_a_closure_is_refused():
+    optimizer = ConjugateGradient([torch.zeros(1, requires_grad=True)])
+    with pytest.raises(TypeError, match="closure is None; conjugate gradient needs one"):
+        optimizer.step()
 
 
 @given(st.floats(-10, 10), st.floats(-10, -0.01), st.floats(-10, 10), st.floats(-10, 10), st.floats(0.01, 5))
@@ -329,5 +368,5 @@ def test_a_minibatch_whose_loss_is_not_finite_moves_nothing(small):
 
 
 def test_an_unknown_optimizer_is_refused():
-    with pytest.raises(ValueError, match="Unknown optimizer 'adam'; accepted are 'sgd' and 'cg'"):
+    with pytest.raises(ValueError, match="optimizer is 'adam'; accepted are 'sgd', 'cg'"):
         Recipe(optimizer="adam")

@@ -173,9 +173,9 @@ def test_a_loss_that_is_not_finite_ends_the_training_and_says_so(mnist):
         ({"batch_size": 0}, "batch_size is 0"),
         ({"epochs": 1.5}, "epochs is 1.5; it must be a whole number"),
         ({"epochs": 10, "measured_every": 3}, "measured_every is 3; 10 epochs must be a multiple of it"),
-        ({"optimizer": "adam"}, "Unknown optimizer 'adam'; accepted are 'sgd' and 'cg'"),
-        ({"decay": "linear"}, "Unknown decay 'linear'; accepted are 'none' and 'cosine'"),
-        ({"choice": "first"}, "Unknown choice 'first'; accepted are 'last' and 'best'"),
+        ({"optimizer": "adam"}, "optimizer is 'adam'; accepted are 'sgd', 'cg'"),
+        ({"decay": "linear"}, "decay is 'linear'; accepted are 'none', 'cosine'"),
+        ({"choice": "first"}, "choice is 'first'; accepted are 'last', 'best'"),
         ({"optimizer": "cg", "decay": "cosine"}, "conjugate gradient has no learning rate that could decay"),
     ],
 )
@@ -185,7 +185,7 @@ def test_bad_recipes_are_refused(settings, sentence):
 
 
 def test_a_batch_larger_than_the_data_is_refused_before_training(mnist):
-    with pytest.raises(ValueError, match="batch_size is 201; with 200 training images it can be 200 at most"):
+    with pytest.raises(ValueError, match="batch_size is 201; with 200 training images it must be at most 200"):
         run(mnist, recipe=Recipe(batch_size=201))
 
 
@@ -247,7 +247,7 @@ def test_a_replaced_part_is_measured_as_it_is(mnist, alter):
 @pytest.mark.parametrize("alter", ALTERATIONS)
 def test_a_replaced_part_is_trained_as_it_is(mnist, alter):
     net = alter(ConvNet(SMALL, stream(0, "initial weights")))
-    with pytest.raises(ValueError, match=r"does not know this network: .* in place of .*engine=\"autograd\""):
+    with pytest.raises(ValueError, match=r"in place of .* does not know this network.*engine=\"autograd\""):
         train(net, mnist, Recipe(learning_rate=0.01, epochs=1), 0, progress=False)
     torch.manual_seed(0)  # for the dropout that draws by itself
     history = train(net, mnist, Recipe(learning_rate=0.01, epochs=1), 0, progress=False, engine="autograd")
@@ -274,7 +274,7 @@ def test_a_frozen_parameter_is_left_alone_or_the_engine_refused(mnist):
     net = ConvNet(SMALL, stream(0, "initial weights"))
     net.hidden.weight.requires_grad_(False)
     before = net.hidden.weight.clone()
-    with pytest.raises(ValueError, match=r"moves every parameter, and hidden\.weight must not move"):
+    with pytest.raises(ValueError, match=r"hidden\.weight must not move .* the hand-written pass moves every"):
         train(net, mnist, Recipe(epochs=1), 0, progress=False)
     train(net, mnist, Recipe(epochs=1), 0, progress=False, engine="autograd")
     assert torch.equal(net.hidden.weight, before)
