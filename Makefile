@@ -26,10 +26,11 @@ check: lint types ## the quick checks for daily use: style, spelling, types, the
 	$(BIN)/pytest -q --quick tests labcode tools
 
 # The snapshots are checked before the build, which would execute the stale ones and so hide that they were stale.
+# `tests/*` in place of `tests` includes tests/site.
 test: $(READY) browser ## check the code, every chapter and the built site
 	$(BIN)/python tools/chapters --check
 	$(BUILD) --all
-	$(BIN)/pytest --nbval tests tests/site labcode tools book
+	$(BIN)/pytest --nbval tests/* labcode tools book
 
 search: $(READY) ## run the tests that draw examples on new ones (MINUTES=10)
 	$(BIN)/pytest --search $(MINUTES) --dist load tests
