@@ -82,7 +82,8 @@ def backpropagate(
         switch = isinstance(expression, Max | Min)
         if expression.has(Max, Min) and not (switch and set(expression.args) == set(sources) and len(sources) == 2):
             raise ValueError(
-                f"The node {name} is {text(expression)}; a maximum or minimum must be a separate node with two arguments."
+                f"The node {name} is {text(expression)}; "
+                "a maximum or minimum must be a separate node with two arguments."
             )
         if switch and values[sources[0]] == values[sources[1]]:
             ties.append(name)
