@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from labcode.network.config import CLASSES, NORM_SIZE, ConvNetConfig, StageShape
 from labcode.network.layers import LpPool2d, SubtractiveNorm2d, dropout_mask
-from labcode.network.manual_layers import ACTIVATIONS
 
 
 class Stage(nn.Module):
@@ -20,7 +19,7 @@ class Stage(nn.Module):
     def __init__(self, config: ConvNetConfig, channels: int, shape: StageShape):
         super().__init__()
         self.convolution = nn.utils.skip_init(nn.Conv2d, channels, config.width, config.filter, padding=config.padding)
-        self.activation = ACTIVATIONS[config.activation].function
+        self.activation = getattr(torch, config.activation)
         pooled = shape.convolved > 1
         self.pooling = LpPool2d(config.exponent, config.pool, config.pool_stride) if pooled else nn.Identity()
         self.normalization = SubtractiveNorm2d(NORM_SIZE) if config.normalize else nn.Identity()
@@ -67,7 +66,7 @@ class ConvNet(nn.Module):
         self.stages = nn.ModuleList(Stage(config, c, shape) for c, shape in zip(channels, config.shapes, strict=True))
         self.hidden = nn.utils.skip_init(nn.Linear, config.features, config.hidden)
         self.output = nn.utils.skip_init(nn.Linear, config.hidden, CLASSES)
-        self.activation = ACTIVATIONS[config.activation].function
+        self.activation = getattr(torch, config.activation)
         self.to(dtype)
         self._draw_weights(generator)
 

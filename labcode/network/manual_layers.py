@@ -8,7 +8,6 @@ is made for N images and mostly writes into the same memory at every step: at on
 costs as much as a small layer's arithmetic.
 """
 
-from collections.abc import Callable
 from functools import lru_cache
 
 import torch
@@ -176,13 +175,7 @@ class Tanh:
     r"""y = tanh x; :math:`\partial E/\partial x = (1 - y^2)\, \partial E/\partial y`.
 
     Computed as 2 σ(2x) - 1: the same function, and six times as fast here, since σ is better optimized.
-
-    Attributes
-    ----------
-    function : the same for autograd.
     """
-
-    function: Callable[[Tensor], Tensor] = staticmethod(torch.tanh)
 
     def __init__(self, like: Tensor):
         self.output, self.gradient = torch.empty_like(like), torch.empty_like(like)
@@ -199,8 +192,6 @@ class Tanh:
 class Sigmoid(Tanh):
     r"""y = σ(x); :math:`\partial E/\partial x = y (1 - y)\, \partial E/\partial y` (the lab's first question)."""
 
-    function = staticmethod(torch.sigmoid)
-
     def forward(self, x: Tensor) -> Tensor:
         return torch.sigmoid(x, out=self.output)
 
@@ -211,8 +202,6 @@ class Sigmoid(Tanh):
 class ReLU(Tanh):
     r"""y = max(x, 0); :math:`\partial E/\partial x = [y > 0]\, \partial E/\partial y`."""
 
-    function = staticmethod(torch.relu)
-
     def forward(self, x: Tensor) -> Tensor:
         return torch.clamp_min(x, 0, out=self.output)
 
@@ -221,6 +210,7 @@ class ReLU(Tanh):
 
 
 ACTIVATIONS: dict[str, type[Tanh]] = {"tanh": Tanh, "relu": ReLU, "sigmoid": Sigmoid}
+"""By name, which is that of PyTorch's own function too."""
 
 
 class LpPooling:
