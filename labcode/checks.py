@@ -51,13 +51,21 @@ def real_number(
     ...
     ValueError: rate is 1; it must be a finite number of at least 0 and below 1.
     """
-    fits = isinstance(value, Real) and not isinstance(value, bool | np.bool_) and math.isfinite(value)
+    fits = isinstance(value, Real) and not isinstance(value, bool | np.bool_) and _is_finite(value)
     fits = fits and (above is None or value > above) and (at_least is None or value >= at_least) and value < below
     if fits:
         return int(value) if isinstance(value, Integral) else float(value)
     bounds = [("above", above), ("of at least", at_least), ("below", below if below < math.inf else None)]
     accepted = " and ".join(f"{words} {bound:g}" for words, bound in bounds if bound is not None)
     raise ValueError(f"{name} is {value!r}; it must be a finite number {accepted}".rstrip() + ".")
+
+
+def _is_finite(value: Real) -> bool:
+    """Whether ``value`` is finite as a float; a whole number can be too large for one."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def one_of(name: str, value: Any, accepted: Collection[str]) -> str:

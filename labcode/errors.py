@@ -1,10 +1,10 @@
-"""The one ancestor of every error that labcode names."""
+"""The base class of labcode's errors."""
 
 
 class LabcodeError(Exception):
-    """An error whose message is a sentence for the person who reads it.
+    """An error whose message is a complete sentence for the reader.
 
-    Each package derives its own, together with the built-in error that fits:
+    Each package derives its own errors from it and from the built-in error that fits:
 
     >>> class DerivationError(LabcodeError, ArithmeticError):
     ...     pass
@@ -13,5 +13,5 @@ class LabcodeError(Exception):
     """
 
     def _render_traceback_(self) -> list[str]:
-        """Show the sentence alone in a notebook, where the call stack would only hide it."""
+        """Show only the message in a notebook, without the call stack."""
         return [f"{type(self).__name__}: {self}"]

@@ -1,4 +1,4 @@
-"""The processor that computes: what a record says of it, and what decides which of two ways is faster on it."""
+"""The processor: its name for the records, and its vector instructions, which decide which convolution is faster."""
 
 import platform
 from functools import cache
@@ -8,7 +8,7 @@ import torch
 
 
 def processor() -> str:
-    """Return the processor's name, and the vectors that PyTorch computes with: a name such as AMD EPYC stands for many.
+    """Return the processor's name and its vector instructions, since one name can stand for several processors.
 
     >>> processor()  # doctest: +SKIP
     'AMD EPYC, AVX2'
@@ -18,13 +18,13 @@ def processor() -> str:
 
 @cache
 def processor_name() -> str:
-    """Return the name that the maker gave it, as far as the system tells.
+    """Return the manufacturer's name of the processor, or its architecture if the system does not know the name.
 
     >>> processor_name()  # doctest: +SKIP
     'AMD EPYC'
     """
     try:
-        # Linux tells it only here.
+        # On Linux the name is only in this file.
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
@@ -32,7 +32,7 @@ def processor_name() -> str:
 
 
 def vectors() -> str:
-    """Return PyTorch's name for the vectors that it computes with.
+    """Return PyTorch's name for the vector instructions that it uses.
 
     >>> vectors()  # doctest: +SKIP
     'AVX2'

@@ -1,4 +1,4 @@
-"""What is said of the processor, against what the system and PyTorch say themselves."""
+"""The processor's name and vector instructions, compared with what the system and PyTorch report."""
 
 import platform
 from pathlib import Path
@@ -12,20 +12,20 @@ CPUINFO = "processor\t: 0\nmodel name\t: AMD EPYC: 9R14\nprocessor\t: 1\nmodel n
 
 
 @pytest.fixture(autouse=True)
-def asked_anew():
+def uncached():
     processor_name.cache_clear()
     yield
     processor_name.cache_clear()
 
 
-def test_the_name_is_the_first_that_linux_tells(monkeypatch):
+def test_on_linux_the_first_model_name_is_returned(monkeypatch):
     monkeypatch.setattr(Path, "read_text", lambda path: {"/proc/cpuinfo": CPUINFO}[str(path)])
     assert processor_name() == "AMD EPYC: 9R14"
 
 
 @pytest.mark.parametrize(("known", "name"), [("GenuineIntel", "GenuineIntel"), ("", "arm64")])
 @pytest.mark.parametrize("cpuinfo", ["processor\t: 0\n", None])
-def test_where_linux_does_not_tell_python_is_asked(monkeypatch, cpuinfo, known, name):
+def test_without_a_model_name_python_gives_the_name(monkeypatch, cpuinfo, known, name):
     def read_text(path):
         if cpuinfo is None:
             raise FileNotFoundError(path)
@@ -37,6 +37,6 @@ def test_where_linux_does_not_tell_python_is_asked(monkeypatch, cpuinfo, known, 
     assert processor_name() == name
 
 
-def test_the_vectors_stand_beside_the_name():
+def test_the_vector_instructions_follow_the_name():
     assert vectors() == torch.backends.cpu.get_cpu_capability()
     assert processor() == f"{processor_name()}, {vectors()}"

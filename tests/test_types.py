@@ -1,5 +1,6 @@
-"""The types of labcode, checked by mypy as pyproject.toml sets it up."""
+"""The types of labcode, checked by mypy with the settings in pyproject.toml."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,12 @@ def in_the_project(monkeypatch):
 def test_types_agree():
     report, trouble, code = api.run([])
     assert code == 0, report + trouble
+
+
+def test_no_module_of_labcode_is_excluded():
+    (override,) = tomllib.loads(Path("pyproject.toml").read_text())["tool"]["mypy"]["overrides"]
+    assert set(override) == {"module", "ignore_missing_imports"}
+    assert not any(name.startswith("labcode") for name in override["module"])
 
 
 def test_a_wrong_type_is_found(tmp_path):

@@ -124,7 +124,7 @@ def draw_tenth(training: RawImages) -> RawImages:
 
     This made the embedded file (``tools/make_tenth.py``).
     """
-    order = torch.randperm(len(training), generator=stream(TENTH_SEED, "tenth"))
+    order = torch.randperm(len(training), generator=stream(TENTH_SEED, "tenth"), device="cpu")
     return training[order[:TENTH_SIZE].numpy()]
 
 
@@ -135,7 +135,7 @@ def split_indices(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     >>> len(train), len(validation), len(set(train.tolist()) | set(validation.tolist()))
     (4200, 1800, 6000)
     """
-    order = torch.randperm(count, generator=stream(seed, "split"))
+    order = torch.randperm(count, generator=stream(seed, "split"), device="cpu")
     cut = round(count * TRAINING_SHARE)
     return order[:cut], order[cut:]
 

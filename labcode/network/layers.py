@@ -53,7 +53,7 @@ def gaussian_window(size: int) -> Tensor:
     >>> round(float(window.sum()), 12), bool(window[3, 3] == window.max())
     (1.0, True)
     """
-    offsets = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
+    offsets = torch.arange(size, dtype=torch.float64, device="cpu") - (size - 1) / 2
     profile = torch.exp(-0.5 * (offsets / (0.25 * size)) ** 2)
     window = torch.outer(profile, profile)
     return window / window.sum()
@@ -103,17 +103,17 @@ def dropout_mask(shape: tuple[int, ...], rate: float, generator: torch.Generator
     """Draw a dropout mask: 0 with probability ``rate``, else 1 / (1 - rate), so that the mean stays 1.
 
     Multiply by it in training; leave it out in testing (Srivastava et al., JMLR 2014). At the lab's rate of one half,
-    each value takes one random bit: otherwise the draw would cost as much as a layer. The user's default dtype and
-    device play no part.
+    each value takes one random bit: otherwise the draw would cost as much as a layer.
+
+    The mask is on the CPU, and independent of PyTorch's default dtype and device.
 
     >>> mask = dropout_mask((1, 4, 2, 2), 0.5, torch.Generator().manual_seed(0), torch.float32)
     >>> sorted(mask.unique().tolist())
     [0.0, 2.0]
     """
     if rate != 0.5:
-        return (torch.rand(shape, generator=generator, dtype=torch.float32, device="cpu") >= rate).to(dtype) / (
-            1 - rate
-        )
+        kept = torch.rand(shape, generator=generator, dtype=torch.float32, device="cpu") >= rate
+        return kept.to(dtype) / (1 - rate)
     count = math.prod(shape)
     words = torch.empty(-(-count // 64), dtype=torch.int64, device="cpu").random_(-(2**63), None, generator=generator)
     return torch.embedding(_coins(dtype), words.view(torch.uint8).int()).flatten()[:count].view(shape)

@@ -305,7 +305,7 @@ def local_average(side: int, size: int) -> Tensor:
     >>> bool(torch.allclose(local_average(5, size=7).sum(dim=1), torch.ones(25, dtype=torch.float64)))
     True
     """
-    impulses = torch.eye(side**2, dtype=torch.float64).view(-1, 1, side, side)
+    impulses = torch.eye(side**2, dtype=torch.float64, device="cpu").view(-1, 1, side, side)
     weights = F.conv2d(impulses, gaussian_window(size)[None, None], padding=size // 2).flatten(1).t()
     return weights / weights.sum(dim=1, keepdim=True)
 

@@ -40,7 +40,7 @@ def window_pixels(count: int, side: int, size: int, stride: int) -> RowSums:
     [1, 2, 4, 5]
     """
     pixels = _pixels(count, side, size, stride)
-    return RowSums(pixels.flatten(), torch.arange(len(pixels)) * size**2)
+    return RowSums(pixels.flatten(), torch.arange(len(pixels), device="cpu") * size**2)
 
 
 @lru_cache
@@ -68,5 +68,5 @@ def pixel_copies(count: int, side: int, size: int, stride: int) -> RowSums:
 
 def _pixels(count: int, side: int, size: int, stride: int) -> Tensor:
     """Return each window's pixels, (count * windows, size^2), pixels counted through all images."""
-    pixels = torch.arange(count * side**2).view(count, side, side)
+    pixels = torch.arange(count * side**2, device="cpu").view(count, side, side)
     return pixels.unfold(1, size, stride).unfold(2, size, stride).reshape(-1, size**2)

@@ -140,7 +140,7 @@ class ConjugateGradient(torch.optim.Optimizer):
             beta = (_dot(gradient, gradient) - _dot(gradient, previous)) / square
             direction = [beta * s - g for s, g in zip(direction, gradient, strict=True)]
             old_slope, slope = slope, _dot(gradient, direction)
-            if not slope < 0:
+            if not -math.inf < slope < 0:
                 direction = [-g for g in gradient]
                 slope = _dot(gradient, direction)
             # The new search is expected to gain about as much as the last one.

@@ -21,9 +21,9 @@ from labcode.training.evaluation import count_with, evaluator, one_thread
 from labcode.training.history import ErrorCurve, History
 from labcode.training.recipe import Recipe
 
-MEASURED_TRAINING_IMAGES = (
-    1_800  # as many as the lab's validation images, so that measuring either error costs the same
-)
+MEASURED_TRAINING_IMAGES = 1_800
+"""As many as the lab's validation images, so that both errors cost the same to measure."""
+
 IMAGES_AHEAD = 32
 
 
@@ -41,7 +41,7 @@ def minibatches(
     >>> [len(batch) for batch, _ in epoch], sorted(int(label) for batch, _ in epoch for label in batch.labels)
     ([2, 2, 1], [0, 1, 2, 3, 4])
     """
-    order = torch.randperm(len(images), generator=orders)
+    order = torch.randperm(len(images), generator=orders, device="cpu")
     for places in order.split(max(1, IMAGES_AHEAD // batch_size) * batch_size):
         ahead, masks_ahead = images[places], net.draw_masks(len(places), masks)
         for start in range(0, len(places), batch_size):

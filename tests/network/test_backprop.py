@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 @pytest.fixture(scope="module", params=[1, 5, math.inf], ids=["kernels", "both", "products"], autouse=True)
 def kernels_from(request):
-    """Every test runs with both: which one a processor takes depends on its make, and on how many images there are."""
+    """Every test runs with both convolutions; the processor and the number of images decide which one is used."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(handprop, "KERNELS_FROM", request.param)
         yield request.param
@@ -40,13 +40,13 @@ def kernels_from(request):
         ("NO AVX", "", math.inf),
     ],
 )
-def test_which_convolutions_are_taken_hangs_on_the_vectors_and_on_the_make(monkeypatch, vectors, processor, images):
+def test_vectors_and_manufacturer_decide_which_convolutions_are_used(monkeypatch, vectors, processor, images):
     monkeypatch.setattr(handprop, "vectors", lambda: vectors)
     monkeypatch.setattr(handprop, "processor_name", lambda: processor)
     assert handprop.kernels_from() == images
 
 
-def test_the_kernels_are_taken_from_that_many_images_on(kernels_from):
+def test_kernels_are_used_from_that_number_of_images(kernels_from):
     net = ConvNet(ConvNetConfig(width=2), stream(0, "initial weights"))
     taken = [type(HandPass(net, count).stages[0].convolution) for count in (1, 4, 5)]
     assert taken == [Convolution if count >= kernels_from else UnfoldedConvolution for count in (1, 4, 5)]
@@ -94,7 +94,7 @@ def assert_equal_to_autograd(net: ConvNet, batch: Images, masks) -> None:
     oracle = F.nll_loss(outputs, batch.labels)
     assert loss == pytest.approx(oracle.item(), rel=TOLERANCE)
     assert errors == int((outputs.argmax(dim=1) != batch.labels).sum())
-    # A gradient that cancels to nothing is known to the rounding of what cancelled: hence the common scale.
+    # A gradient that cancels to 0 has the rounding error of its terms: hence the common scale.
     theirs = torch.autograd.grad(oracle, net.parameters())
     scale = max(g.norm().item() for g in theirs)
     for (name, _), mine, reference in zip(net.named_parameters(), gradient, theirs, strict=True):
@@ -123,14 +123,14 @@ def test_loss_and_gradients_are_those_of_autograd(config, count, seed):
     ],
     ids=str,
 )
-def test_the_ablations_networks_are_among_them(settings):
+def test_gradients_of_the_ablations_networks_are_those_of_autograd(settings):
     net = ConvNet(ConvNetConfig(width=4, hidden=6, **settings), stream(0, "initial weights"), torch.float64)
     assert_equal_to_autograd(net, draw_batch(9), net.draw_masks(9, stream(0, "dropout")))
 
 
 @pytest.mark.parametrize("exponent", [1, 1.5, 2, 3, 4])
-def test_pooling_by_itself_is_that_of_autograd(exponent):
-    """Where pixels are exactly 0 too, in windows with others and in windows of nothing else."""
+def test_pooling_alone_agrees_with_autograd(exponent):
+    """Also where pixels are exactly 0, in windows with other values and in windows of zeros."""
     maps = (1.5 * torch.randint(-1, 2, (40, 1, 6, 6), generator=stream(0, "digits")).double()).requires_grad_()
     pooled = LpPool2d(exponent, size=2, stride=2)(maps)
     silent = pooled == 0
@@ -171,7 +171,7 @@ def test_a_minibatch_larger_than_a_chunk_steps_like_autograd(monkeypatch):
 
 
 @pytest.mark.parametrize("count", [1, 10])
-def test_a_loss_that_is_not_finite_leaves_the_weights_alone(count):
+def test_a_loss_that_is_not_finite_does_not_change_the_weights(count):
     net = ConvNet(ConvNetConfig(width=2, hidden=3), stream(0, "initial weights"))
     before = [p.clone() for p in net.parameters()]
     batch = draw_batch(count, torch.float32)

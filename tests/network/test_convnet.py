@@ -27,7 +27,7 @@ def test_the_final_model_has_940_170_parameters_stage_by_stage():
 
 
 def test_multiply_adds_of_the_final_model_from_its_layers():
-    """Counted from the shapes that really pass through, by hooks: an independent count."""
+    """An independent count, by hooks, from the shapes of the actual maps."""
     net, total = build(FINAL_MODEL), 0
 
     def add(layer, _, output):
@@ -89,7 +89,7 @@ def test_map_sizes_are_those_that_pass_through(settings, sizes):
         ({"stages": 101}, "stages is 101; it must be a whole number of at least 1 and of at most 100"),
     ],
 )
-def test_a_network_that_cannot_exist_is_refused_in_a_sentence(settings, sentence):
+def test_a_network_that_cannot_be_built_is_refused(settings, sentence):
     with pytest.raises(ValueError, match=sentence):
         ConvNetConfig(**settings)
 
@@ -128,7 +128,7 @@ def test_initial_weights_come_from_the_generator_alone():
     assert not torch.equal(first.output.bias, other.output.bias)
 
 
-def test_dropout_acts_where_masks_are_given_and_only_there():
+def test_dropout_acts_only_where_masks_are_given():
     config = ConvNetConfig(width=4, dropout=(0.5, 0, 0.5))
     net, images = build(config), torch.randn(3, 1, 32, 32, generator=stream(0, "images"))
     masks = net.draw_masks(3, stream(0, "dropout"))
@@ -163,10 +163,10 @@ def test_the_gradient_through_the_whole_network(settings):
 
 
 @pytest.mark.parametrize("settings", [{}, {"stages": 3}, {"normalize": False, "activation": "relu"}])
-def test_a_network_as_it_was_made_has_no_alterations(settings):
+def test_a_new_network_has_no_alterations(settings):
     net = build(ConvNetConfig(width=2, **settings))
     assert net.alterations() == []
-    assert net.double().eval().alterations() == []  # nor has one whose numbers changed
+    assert net.double().eval().alterations() == []  # another dtype or mode is no alteration
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_a_replaced_part_is_named(alter, sentence):
         lambda layer: layer.weight.register_post_accumulate_grad_hook(lambda weight: None),
     ],
 )
-def test_whatever_hooks_a_layer_or_its_parameters_have_it_is_named_until_they_are_removed(register):
+def test_hooks_on_a_layer_or_its_parameters_are_reported_until_removed(register):
     net = build(ConvNetConfig(width=2))
     hook = register(net.stages[1].convolution)
     (found,) = net.alterations()

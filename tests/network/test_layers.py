@@ -79,7 +79,7 @@ def test_a_silent_window_pools_to_zero_with_gradient_zero(exponent):
     assert (x.grad[..., 2:, 2:] != 0).all()
 
 
-def test_a_zero_in_a_window_that_is_not_silent():
+def test_the_gradient_at_a_zero_in_a_nonzero_window():
     x = random_maps(1, 1, 4, 4)
     x[..., 0, 0] = 0
     assert gradcheck(LpPool2d(2, 2, 2), x.requires_grad_())
@@ -92,7 +92,7 @@ def test_normalization_subtracts_the_local_mean(size, side):
     np.testing.assert_allclose(SubtractiveNorm2d(size)(x), normalize_directly(x.numpy(), size), atol=1e-12)
 
 
-def test_normalization_gradient_borders_included():
+def test_normalization_gradient_including_borders():
     assert gradcheck(SubtractiveNorm2d(7), random_maps(1, 2, 5, 5).requires_grad_())
 
 
@@ -100,7 +100,7 @@ def test_normalization_of_zeros_is_zeros():
     assert (SubtractiveNorm2d(7)(torch.zeros(1, 2, 5, 5)) == 0).all()
 
 
-def test_normalization_leaves_constants_nothing_borders_included():
+def test_normalization_maps_constants_to_zero_including_borders():
     x = torch.full((1, 4, 9, 9), 3.0, dtype=torch.float64)
     assert SubtractiveNorm2d(7)(x).abs().max() < 1e-14
 
@@ -134,8 +134,8 @@ def test_dropout_drops_at_its_rate_and_keeps_the_mean(rate):
     assert mask[mask > 0].unique().tolist() == pytest.approx([1 / (1 - rate)])
 
 
-def test_the_coins_of_one_word_are_independent():
-    """At rate one half a mask is read off 64-bit words: no place in the word leans, no two places agree too often."""
+def test_the_bits_of_one_word_are_independent():
+    """At rate 0.5 a mask is made from 64-bit words: every bit must be fair, and every pair of bits uncorrelated."""
     words = 4_000
     mask = dropout_mask((words * 64,), 0.5, torch.Generator().manual_seed(0), torch.float64).view(words, 64) - 1
     assert mask.mean(dim=0).abs().max() < 5 / words**0.5
@@ -143,7 +143,7 @@ def test_the_coins_of_one_word_are_independent():
 
 
 @pytest.mark.parametrize(("values", "words"), [(1, 1), (64, 1), (65, 2), (640, 10)])
-def test_a_mask_takes_a_random_bit_a_value_and_leaves_the_rest_of_the_stream(values, words):
+def test_a_mask_uses_one_random_bit_per_value_and_no_more_of_the_stream(values, words):
     drawn, expected = (torch.Generator().manual_seed(0) for _ in range(2))
     dropout_mask((values,), 0.5, drawn, torch.float32)
     torch.empty(words, dtype=torch.int64).random_(-(2**63), None, generator=expected)
@@ -175,6 +175,6 @@ def test_the_users_default_dtype_changes_no_mask(rate):
         ((0.5, 2, 2), "exponent is 0.5"),
     ],
 )
-def test_a_pooling_that_cannot_be_is_refused(arguments, sentence):
+def test_a_pooling_that_cannot_be_built_is_refused(arguments, sentence):
     with pytest.raises(ValueError, match=sentence):
         LpPool2d(*arguments)

@@ -1,4 +1,4 @@
-"""A file of weights gives the same network back, and anything else is refused with a sentence."""
+"""A file of weights gives the same network back; any other file is refused with a sentence."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def path(tmp_path):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_what_was_saved_comes_back(path, dtype):
+def test_load_returns_what_was_saved(path, dtype):
     before = trained(dtype=dtype)
     save(path, before)
     after = load(path)
@@ -43,7 +43,7 @@ def test_what_was_saved_comes_back(path, dtype):
         assert torch.equal(value, before.net.state_dict()[name]), name
 
 
-def test_weights_that_lie_otherwise_in_memory_are_saved_all_the_same(path):
+def test_weights_in_another_memory_layout_are_saved_with_the_same_values(path):
     before = trained()
     plain = {name: value.clone() for name, value in before.net.state_dict().items()}
     HandProp(before.net)  # moves the filters to channels-last memory
@@ -69,21 +69,21 @@ def test_images_are_prepared_as_for_the_training():
     assert torch.equal(net.prepare(test.pixels[:50]), mnist.test.pixels[:50])
 
 
-def test_a_write_that_is_broken_off_leaves_the_old_file(path, monkeypatch):
+def test_an_interrupted_write_leaves_the_old_file(path, monkeypatch):
     save(path, trained())
     before = path.read_bytes()
 
-    def break_off(*_):
+    def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("labcode.files.os.replace", break_off)
+    monkeypatch.setattr("labcode.files.os.replace", interrupt)
     with pytest.raises(KeyboardInterrupt):
         save(path, trained(FINAL_MODEL))
     assert path.read_bytes() == before
     assert os.listdir(path.parent) == [path.name]
 
 
-def test_a_full_disk_is_a_sentence_and_leaves_the_old_file(path, monkeypatch):
+def test_a_full_disk_raises_a_sentence_and_leaves_the_old_file(path, monkeypatch):
     save(path, trained())
     before = path.read_bytes()
 
@@ -98,7 +98,7 @@ def test_a_full_disk_is_a_sentence_and_leaves_the_old_file(path, monkeypatch):
 
 
 @pytest.mark.parametrize("folder", ["/proc/self/weights", "/proc/self/status"], ids=["forbidden", "a file"])
-def test_a_folder_that_cannot_be_made_is_a_sentence(folder):
+def test_a_folder_that_cannot_be_made_raises_a_sentence(folder):
     with pytest.raises(WeightsError, match=f"cannot be written to {folder}"):
         save(Path(folder) / "small.safetensors", trained())
 
@@ -108,8 +108,8 @@ def test_a_file_from_before_a_setting_existed_still_loads(path):
     assert load(path).net.config == CONFIG
 
 
-def test_whoever_watches_what_is_opened_sees_the_file(path):
-    """Else no chapter would become stale with new weights."""
+def test_an_audit_hook_sees_the_file_opened(path):
+    """This is how a chapter becomes stale when the weights change."""
     save(path, trained())
     watch = "import sys, pathlib; sys.addaudithook(lambda event, a: event == 'open' and print(a[0]))"
     command = f"from labcode.network.weights import load; {watch}; load(pathlib.Path({str(path)!r}))"
@@ -118,7 +118,7 @@ def test_whoever_watches_what_is_opened_sees_the_file(path):
 
 
 def test_a_network_with_a_replaced_part_is_not_saved(path):
-    """Its configuration, which the file holds, would give another network back."""
+    """Its configuration, which is what the file holds, describes another network."""
     net = trained()
     net.net.activation = torch.tanh
     with pytest.raises(ValueError, match=r"cannot say that activation is tanh in place of relu: save its state_dict"):
@@ -212,7 +212,7 @@ def test_the_digest_sees_names_shapes_and_types():
     assert weights.digest({"b": torch.ones(1), **one}) == weights.digest({**one, "b": torch.ones(1)})
 
 
-def test_preparing_leaves_the_images_alone():
+def test_preparing_does_not_change_the_images():
     pixels = np.full((1, 28, 28), 7, dtype=np.uint8)
     trained().prepare(pixels)
     assert (pixels == 7).all()

@@ -1,4 +1,4 @@
-"""Checkpoints: a training killed at any moment goes on, and ends as if nothing had happened."""
+"""Checkpoints: a training killed at any moment resumes, and ends as if it had not been killed."""
 
 import json
 import os
@@ -94,7 +94,7 @@ KILLER = textwrap.dedent(
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
-def test_ten_kills_in_a_row_leave_no_trace(tmp_path):
+def test_ten_kills_in_a_row_do_not_change_the_result(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", KILLER, str(tmp_path), "0"], capture_output=True, text=True, timeout=300, check=True
     )
@@ -106,21 +106,21 @@ def test_ten_kills_in_a_row_leave_no_trace(tmp_path):
 
 @pytest.mark.parametrize("engine", ["hand", "autograd"])
 @pytest.mark.parametrize("epoch", [1, 2, 3])
-def test_a_training_broken_off_in_the_middle_of_writing_goes_on(mnist, tmp_path, monkeypatch, engine, epoch):
-    """The write after each epoch in turn is the one that is broken off."""
+def test_a_training_interrupted_while_writing_resumes(mnist, tmp_path, monkeypatch, engine, epoch):
+    """Each epoch's write is interrupted in turn."""
     path, writes, replace_file = tmp_path / "c.safetensors", 0, os.replace
 
     class PowerCutError(Exception):
         pass
 
-    def break_off(source, target):
+    def interrupt(source, target):
         nonlocal writes
         writes += 1
         if writes == epoch:
             raise PowerCutError
         replace_file(source, target)
 
-    monkeypatch.setattr("labcode.files.os.replace", break_off)
+    monkeypatch.setattr("labcode.files.os.replace", interrupt)
     with pytest.raises(PowerCutError):
         run(mnist, path, engine=engine)
     monkeypatch.undo()
@@ -129,7 +129,7 @@ def test_a_training_broken_off_in_the_middle_of_writing_goes_on(mnist, tmp_path,
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
-def test_an_ended_training_is_not_trained_again(mnist, tmp_path, monkeypatch):
+def test_a_finished_training_is_not_repeated(mnist, tmp_path, monkeypatch):
     path = tmp_path / "c.safetensors"
     first = run(mnist, path)
     monkeypatch.setattr("labcode.training.loop.minibatches", lambda *_: pytest.fail("it trained"))
@@ -137,7 +137,7 @@ def test_an_ended_training_is_not_trained_again(mnist, tmp_path, monkeypatch):
     assert_same(first, second)
     with safe_open(path, framework="pt") as file:
         spent = json.loads(file.metadata()["progress"])["total_seconds"]
-    assert second[1].total_seconds == pytest.approx(spent, abs=0.1)  # what it took is remembered, too
+    assert second[1].total_seconds == pytest.approx(spent, abs=0.1)  # the file keeps the time as well
     assert spent > 0
 
 
@@ -190,7 +190,7 @@ def test_a_training_without_a_checkpoint_writes_nothing(mnist, tmp_path, monkeyp
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_recorded_run_goes_on_from_its_checkpoint_and_then_clears_it(mnist, tmp_path, monkeypatch):
+def test_a_recorded_run_resumes_from_its_checkpoint_and_deletes_it(mnist, tmp_path, monkeypatch):
     experiment = Experiment(seed=0, network=NET, recipe=RECIPE)
     monkeypatch.setattr(runs, "_load", lambda *_: mnist)
     whole = runs.run(experiment, progress=False).record
@@ -227,7 +227,7 @@ def test_a_recorded_run_goes_on_from_its_checkpoint_and_then_clears_it(mnist, tm
     ],
     ids=lambda recipe: f"{recipe.optimizer}, {recipe.decay}, {recipe.choice}, {recipe.measured_every}",
 )
-def test_every_kind_of_training_goes_on(mnist, tmp_path, monkeypatch, recipe):
+def test_every_kind_of_training_resumes(mnist, tmp_path, monkeypatch, recipe):
     path = tmp_path / "c.safetensors"
     whole = run(mnist, recipe=recipe)
     monkeypatch.setattr(checkpoints.Checkpoint, "save", _then_raise(checkpoints.Checkpoint.save))

@@ -1,6 +1,6 @@
-"""Configurations that nobody thought of: each trains, or is refused before training by a sentence that names a setting.
+"""Random configurations: each trains, or is refused before training by a sentence that names a setting.
 
-A few hundred are drawn here; `make search` draws new ones for as long as asked.
+A few hundred are drawn here; `make search` draws new ones for as long as you like.
 """
 
 import math
@@ -24,7 +24,7 @@ from labcode.training import loop as training
 
 EXAMPLES = settings(max_examples=300)
 
-# Every value by itself is one that the setting takes; that they go together is not said.
+# Each value is valid by itself; a combination may not be.
 NETWORK = {
     "width": st.integers(1, 2),
     "stages": st.integers(1, 4),
@@ -56,7 +56,7 @@ DATA = {
 }
 ENGINE = st.sampled_from(["hand", "autograd"])
 
-# What may be found in a setting's place: no number, no whole one, not finite, too large for any memory or for 64 bits.
+# Odd values: not a number, not whole, not finite, or too large for memory or for 64 bits.
 ODD = st.sampled_from(
     [
         *[None, True, False, object, b"x", "", "2", "tanh", "TANH", "adam"],
@@ -75,7 +75,7 @@ ODD = st.sampled_from(
         ],
     ]
 )
-# An endless training is no error: settings of its length take odd values that are not just large.
+# A very long training is not an error, so these settings take no large values.
 ENDLESS = {"epochs", "line_searches"}
 
 
@@ -111,7 +111,7 @@ def attempt(network, recipe, data, engine):
             mnist = Mnist(*(images(data[part], data) for part in ("training", "validation")), images(0, data), 0.0, 1.0)
             return train(net, mnist, plan, seed=0, progress=False, engine=engine)
         except ValueError as refusal:
-            assert not begun.called, "it was refused in the middle of the training"
+            assert not begun.called, "it was refused during training"
             return str(refusal)
 
 
@@ -121,7 +121,7 @@ def named(sentence):
 
 
 def can_be_built(network):
-    """Whether the framework itself takes an image through such layers; an independent judgement of the sizes."""
+    """Whether PyTorch itself can pass an image through such layers: an independent check of the sizes."""
     x = torch.zeros(1, 1, 32, 32)
     try:
         for _ in range(min(network["stages"], 100)):  # more are refused whatever their sizes
@@ -133,7 +133,7 @@ def can_be_built(network):
     return True
 
 
-def test_the_judgement_ends_whatever_the_number_of_stages():
+def test_the_independent_check_ends_for_any_number_of_stages():
     assert can_be_built({"stages": 10**12, "filter": 1, "padding": 0, "pool": 2, "pool_stride": 2})
 
 
@@ -148,20 +148,20 @@ REASONS = [
     ({"side"}, lambda c: c["side"] != 32),
     ({"dtype"}, lambda c: c["dtype"] != torch.float32),
 ]
-"""What must be refused though every value by itself is taken, with the settings of which one must then be named."""
+"""Combinations that must be refused although each value is valid, and the settings of which the message names one."""
 
 
 def expected_refusals(configuration):
     found = []
     for names, applies in REASONS:
-        with suppress(TypeError, ValueError, ArithmeticError):  # of an odd value
+        with suppress(TypeError, ValueError, ArithmeticError):  # raised by an odd value
             found += [names] if applies(configuration) else []
     return found
 
 
 @EXAMPLES
 @given(configurations())
-def test_each_configuration_trains_or_is_refused_by_the_name_of_a_setting(drawn):
+def test_each_configuration_trains_or_is_refused_with_the_name_of_a_setting(drawn):
     network, recipe, data, engine, odd_ones = drawn
     outcome = attempt(network, recipe, data, engine)
     expected = expected_refusals(network | recipe | data)

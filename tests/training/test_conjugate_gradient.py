@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from labcode.data import load
@@ -108,6 +108,8 @@ def test_exact_searches_minimize_a_quadratic_in_as_many_as_it_has_dimensions(dim
     scale=st.floats(1e-6, 1e6),
     evaluations=st.integers(1, 20),
 )
+@example(start=[6e-151], waves=0.0, scale=1e-6, evaluations=20)  # the parabola's curvature underflows
+@example(start=[6e-221], waves=0.0, scale=1e300, evaluations=20)  # the square of the bracket underflows
 def test_a_search_never_ends_above_where_it_began(start, waves, scale, evaluations):
     def function(x):
         return scale * ((x**2).sum() + waves * torch.sin(3 * x).sum())
@@ -142,7 +144,7 @@ def test_a_loss_that_is_not_finite_backs_off():
 
 
 @pytest.mark.parametrize("poison", [math.nan, math.inf, -math.inf])
-def test_a_loss_that_is_finite_nowhere_else_moves_nothing(poison):
+def test_a_loss_that_is_finite_only_at_the_start_moves_nothing(poison):
     start = torch.tensor([2.0, -1.0], dtype=torch.float64)
     tried = []
 
@@ -194,7 +196,7 @@ def test_every_evaluation_is_counted_and_the_counts_are_saved():
     assert other.param_groups[0]["max_iterations"] == 3
 
 
-def test_a_parameter_without_a_gradient_stays():
+def test_a_parameter_without_a_gradient_does_not_move():
     x, idle = torch.tensor([3.0], requires_grad=True), torch.tensor([7.0], requires_grad=True)
     optimizer = ConjugateGradient([x, idle], max_iterations=5)
     calls = []
@@ -212,7 +214,7 @@ def test_a_parameter_without_a_gradient_stays():
     assert optimizer.evaluations == len(calls)
 
 
-def test_two_directions_of_at_most_twenty_evaluations_unless_told_otherwise():
+def test_the_default_is_two_searches_of_at_most_twenty_evaluations():
     settings = ConjugateGradient([torch.ones(1, requires_grad=True)]).param_groups[0]
     assert (settings["max_iterations"], settings["max_evaluations"]) == (2, 20)
 
@@ -262,7 +264,7 @@ def test_the_cubic_through_two_points_has_its_minimum_where_numpy_says(coefficie
         (Point(0.0, 1.0, 0.0), Point(5e-324, 1.0, 0.0)),
     ],
 )
-def test_a_guess_that_is_not_finite_becomes_the_middle_of_the_bracket(behind, here):
+def test_a_guess_that_is_not_finite_falls_back_inside_the_bracket(behind, here):
     guess = interpolate(behind, here)
     assert behind.length <= guess <= here.length
     assert behind.length <= extrapolate(behind, here, 2 * here.length + 1) <= 2 * here.length + 1
@@ -270,7 +272,7 @@ def test_a_guess_that_is_not_finite_becomes_the_middle_of_the_bracket(behind, he
 
 @pytest.mark.parametrize(("start", "scale"), [(6e-151, 1e-6), (6e-221, 1e300), (1e-160, 1.0), (1e150, 1e-3)])
 def test_a_parabola_of_any_size_is_searched_without_an_error(start, scale):
-    """Found by random search: a tiny start, at which the square of a step is 0, and a steep one, at which it is too."""
+    """Found by random search: for these, the square of a step or the curvature underflows to 0."""
     x = torch.tensor([start], dtype=torch.float64, requires_grad=True)
     optimizer = ConjugateGradient([x], max_iterations=20)
 
@@ -288,6 +290,19 @@ def test_a_step_without_a_closure_is_refused():
     optimizer = ConjugateGradient([torch.zeros(1, requires_grad=True)])
     with pytest.raises(TypeError, match="closure is None; conjugate gradient needs one"):
         optimizer.step()
+
+
+any_number = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(any_number, any_number, any_number, any_number, st.floats(0, 1e300))
+@example(1.0, -1.0, 2.0, 1.0, 1e-170)
+@example(1.0, -1.0, 2.0, 1.0, 1e200)
+@example(0.0, 0.0, 5e-324, 0.0, 1.0)
+def test_a_guess_from_any_finite_numbers_stays_inside_its_bracket(loss, slope, loss2, slope2, span):
+    behind, here = Point(1.0, loss, slope), Point(1.0 + span, loss2, slope2)
+    assert behind.length <= interpolate(behind, here) <= here.length
+    assert here.length <= extrapolate(behind, here, here.length + span) <= here.length + span
 
 
 @given(st.floats(-10, 10), st.floats(-10, -0.01), st.floats(-10, 10), st.floats(-10, 10), st.floats(0.01, 5))
@@ -311,7 +326,7 @@ def test_interpolation_halves_a_bracket_whose_cubic_has_no_minimum():
 @given(
     st.floats(-10, 10), st.floats(-10, -0.01), st.floats(-10, 10), st.floats(-10, -0.01), st.floats(0.01, 5) | st.none()
 )
-def test_extrapolation_goes_on_but_not_too_far(loss, slope, loss2, slope2, room):
+def test_extrapolation_goes_beyond_but_not_too_far(loss, slope, loss2, slope2, room):
     limit = 2.0 + room if room else math.inf
     guess = extrapolate(Point(1.0, loss, slope), Point(2.0, loss2, slope2), limit)
     assert 2.0 < guess < limit
@@ -346,8 +361,8 @@ def test_both_engines_train_alike_by_conjugate_gradient():
         torch.testing.assert_close(mine, theirs, rtol=1e-6, atol=1e-8)
 
 
-def test_each_minibatch_is_left_with_a_lower_loss_than_it_came_with(small):
-    """The dropout mask is held fixed within a minibatch: else the two losses would be of two functions."""
+def test_each_step_lowers_the_loss_of_its_minibatch(small):
+    """The dropout mask is fixed within a minibatch; otherwise the two losses are of different functions."""
     net = ConvNet(ConvNetConfig(width=3, hidden=8, dropout=(0.5, 0.5, 0.5)), stream(0, "initial weights"))
     engine = HandSteps(net, learning_rate=1.0)
     steps, random = ConjugateGradientSteps(net, engine, line_searches=2), stream(0, "dropout")

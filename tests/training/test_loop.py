@@ -1,4 +1,4 @@
-"""Training: repeatable, its counts are what they say, bad settings fail before it starts."""
+"""Training: it is repeatable, its counts are correct, and bad settings fail before it starts."""
 
 from dataclasses import replace
 
@@ -9,6 +9,8 @@ import torch.nn.functional as F
 
 from labcode.data import load
 from labcode.network import ConvNet, ConvNetConfig
+from labcode.network.manual_layers import local_average
+from labcode.network.row_sums import pixel_copies, pixel_windows, window_pixels
 from labcode.seeds import stream
 from labcode.training import CheckpointError, ErrorCurve, Recipe, count_errors, predict, train
 
@@ -35,6 +37,35 @@ def test_the_same_seed_gives_the_same_curves_and_weights_bit_for_bit(mnist, conf
     assert (first.online, first.train, first.validation) == (second.online, second.train, second.validation)
     for a, b in zip(first_net.parameters(), second_net.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+def with_other_defaults(act):
+    """Call ``act`` while PyTorch makes tensors by default in double precision and on a device without values."""
+    cached = local_average, pixel_copies, pixel_windows, window_pixels
+    torch.set_default_dtype(torch.float64)
+    torch.set_default_device("meta")
+    try:
+        for function in cached:
+            function.cache_clear()
+        return act()
+    finally:
+        torch.set_default_device(None)
+        torch.set_default_dtype(torch.float32)
+        for function in cached:
+            function.cache_clear()
+
+
+@pytest.mark.parametrize("engine", ["hand", "autograd"])
+def test_the_default_dtype_and_device_do_not_matter(engine):
+    def trained():
+        net = ConvNet(DROPPING, stream(0, "initial weights"))
+        mnist = load("tenth", seed=0).first(50, 20)
+        history = train(net, mnist, Recipe(learning_rate=0.01, epochs=1), 0, progress=False, engine=engine)
+        return net, history.validation
+
+    (net, errors), (other, other_errors) = trained(), with_other_defaults(trained)
+    assert errors == other_errors
+    assert all(map(torch.equal, net.parameters(), other.parameters()))
 
 
 def test_the_number_of_threads_does_not_matter_and_is_put_back(mnist):
@@ -69,7 +100,7 @@ def test_one_epoch_is_plain_gradient_descent_on_the_mean_loss(mnist, batch_size)
 
 
 def gradient_descent(mnist, rates, batch_size, epochs):
-    """One epoch after another, recomputed with torch.func and no optimizer; ``rates`` has a learning rate a step."""
+    """Train by torch.func, without an optimizer; ``rates`` has one learning rate per step."""
     net = ConvNet(SMALL, stream(0, "initial weights"))
     weights = {name: p.detach().clone() for name, p in net.named_parameters()}
 
@@ -87,7 +118,7 @@ def gradient_descent(mnist, rates, batch_size, epochs):
 
 
 @pytest.mark.parametrize("engine", ["hand", "autograd"])
-def test_the_cosine_falls_from_the_learning_rate_to_nothing_step_by_step(mnist, engine):
+def test_cosine_decay_falls_from_the_learning_rate_to_zero_at_every_step(mnist, engine):
     net = ConvNet(SMALL, stream(0, "initial weights"))
     recipe = Recipe(learning_rate=0.02, batch_size=32, epochs=2, decay="cosine")
     train(net, mnist, recipe, 0, progress=False, engine=engine)
@@ -97,12 +128,12 @@ def test_the_cosine_falls_from_the_learning_rate_to_nothing_step_by_step(mnist, 
         torch.testing.assert_close(parameter.detach(), expected[name], rtol=1e-3, atol=1e-5)
 
 
-def test_the_network_ends_with_the_weights_of_the_best_epoch_where_that_is_asked_for(mnist):
+def test_choice_best_ends_with_the_weights_of_the_best_epoch(mnist):
     last_net, last = run(mnist, recipe=Recipe(learning_rate=0.1, epochs=8))
     best_net, best = run(mnist, recipe=Recipe(learning_rate=0.1, epochs=8, choice="best"))
     assert best.validation == last.validation
     lowest = min(last.validation.errors)
-    assert last.validation.errors[-1] > lowest  # or the test would show nothing
+    assert last.validation.errors[-1] > lowest  # otherwise the test shows nothing
     assert count_errors(best_net, mnist.validation) == lowest
     assert count_errors(last_net, mnist.validation) == last.validation.errors[-1]
 
@@ -115,7 +146,7 @@ def test_of_equally_good_epochs_the_later_is_chosen(mnist):
     assert torch.equal(last.hidden.weight, best.hidden.weight)
 
 
-def test_errors_are_measured_as_seldom_as_asked(mnist):
+def test_measured_every_sets_how_often_errors_are_measured(mnist):
     _, every = run(mnist, recipe=Recipe(learning_rate=0.01, epochs=6))
     _, third = run(mnist, recipe=Recipe(learning_rate=0.01, epochs=6, measured_every=3))
     for part in ("online", "train", "validation"):
@@ -124,7 +155,7 @@ def test_errors_are_measured_as_seldom_as_asked(mnist):
     assert len(third.seconds) == 2
 
 
-def test_processor_time_is_told_apart(mnist):
+def test_training_time_is_counted_apart_from_total_time(mnist):
     _, history = run(mnist)
     assert 0 < history.seconds[0] < history.seconds[1] < history.total_seconds + 0.1
 
@@ -134,7 +165,7 @@ def test_training_lowers_the_error(mnist):
     assert history.train.percent[-1] < 0.5 * history.train.percent[0]
 
 
-def test_curves_count_what_they_say(mnist):
+def test_curves_count_misclassified_images(mnist):
     net, history = run(mnist)
     assert [len(c.errors) for c in (history.online, history.train, history.validation)] == [2, 2, 2]
     assert [c.images for c in (history.online, history.train, history.validation)] == [200, 200, 150]
@@ -157,7 +188,7 @@ def test_dropout_is_off_when_errors_are_counted(mnist):
     assert count_errors(net, mnist.train) == count_errors(net, mnist.train)
 
 
-def test_a_loss_that_is_not_finite_ends_the_training_and_says_so(mnist):
+def test_a_loss_that_is_not_finite_ends_the_training_as_diverged(mnist):
     bad = replace(mnist, train=mnist.train[torch.arange(200)])
     bad.train.pixels[3] = float("nan")
     _, history = run(bad)
@@ -189,11 +220,11 @@ def test_a_batch_larger_than_the_data_is_refused_before_training(mnist):
         run(mnist, recipe=Recipe(batch_size=201))
 
 
-def test_percent():
+def test_percent_is_of_the_classified_images():
     assert ErrorCurve((3,), 60).percent.tolist() == [5.0]
 
 
-# Networks some part of which was replaced
+# Networks with a replaced part
 
 
 def with_softplus(net):
@@ -206,7 +237,7 @@ def with_max_pooling(net):
     return net
 
 
-def with_a_dropout_of_its_own(net):
+def with_its_own_dropout(net):
     net.stages[1].normalization = torch.nn.Dropout(0.5)
     return net
 
@@ -225,39 +256,39 @@ def subclass(net):
     return net
 
 
-ALTERATIONS = [with_softplus, with_max_pooling, with_a_dropout_of_its_own, with_a_hook, subclass]
+ALTERATIONS = [with_softplus, with_max_pooling, with_its_own_dropout, with_a_hook, subclass]
 
 
-def of_its_own(net, images):
-    """What the network itself says of the images, image by image."""
+def own_predictions(net, images):
+    """Return the network's own digits, image by image."""
     net.eval()
     with torch.no_grad():
         return torch.cat([net(image).argmax(dim=1) for image in images.pixels.split(1)])
 
 
 @pytest.mark.parametrize("alter", ALTERATIONS)
-def test_a_replaced_part_is_measured_as_it_is(mnist, alter):
+def test_a_replaced_part_is_used_in_measuring(mnist, alter):
     plain, altered = (ConvNet(SMALL, stream(0, "initial weights")) for _ in range(2))
     before = predict(alter(altered), mnist.validation)
-    assert torch.equal(before, of_its_own(altered, mnist.validation))
+    assert torch.equal(before, own_predictions(altered, mnist.validation))
     assert not torch.equal(before, predict(plain, mnist.validation))
     assert count_errors(altered, mnist.validation) == int((before != mnist.validation.labels).sum())
 
 
 @pytest.mark.parametrize("alter", ALTERATIONS)
-def test_a_replaced_part_is_trained_as_it_is(mnist, alter):
+def test_a_replaced_part_is_used_in_training_by_autograd_alone(mnist, alter):
     net = alter(ConvNet(SMALL, stream(0, "initial weights")))
     with pytest.raises(ValueError, match=r"in place of .* does not know this network.*engine=\"autograd\""):
         train(net, mnist, Recipe(learning_rate=0.01, epochs=1), 0, progress=False)
-    torch.manual_seed(0)  # for the dropout that draws by itself
+    torch.manual_seed(0)  # for the network's own dropout
     history = train(net, mnist, Recipe(learning_rate=0.01, epochs=1), 0, progress=False, engine="autograd")
     assert net.training
-    wrong = of_its_own(net, mnist.validation) != mnist.validation.labels
+    wrong = own_predictions(net, mnist.validation) != mnist.validation.labels
     assert history.validation.errors[-1] == int(wrong.sum())
 
 
-def test_parts_keep_their_modes_while_errors_are_counted(mnist):
-    net = with_a_dropout_of_its_own(ConvNet(SMALL, stream(0, "initial weights")))
+def test_counting_errors_restores_the_modes_of_all_parts(mnist):
+    net = with_its_own_dropout(ConvNet(SMALL, stream(0, "initial weights")))
     net.stages[0].eval()
     modes = [module.training for module in net.modules()]
     assert len(set(modes)) == 2
@@ -265,12 +296,12 @@ def test_parts_keep_their_modes_while_errors_are_counted(mnist):
     assert [module.training for module in net.modules()] == modes
 
 
-def test_any_module_that_answers_with_ten_numbers_is_measured(mnist):
+def test_any_module_with_ten_outputs_is_measured(mnist):
     net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(32 * 32, 10))
-    assert torch.equal(predict(net, mnist.validation), of_its_own(net, mnist.validation))
+    assert torch.equal(predict(net, mnist.validation), own_predictions(net, mnist.validation))
 
 
-def test_a_frozen_parameter_is_left_alone_or_the_engine_refused(mnist):
+def test_a_frozen_parameter_does_not_move_or_the_engine_is_refused(mnist):
     net = ConvNet(SMALL, stream(0, "initial weights"))
     net.hidden.weight.requires_grad_(False)
     before = net.hidden.weight.clone()
@@ -280,7 +311,7 @@ def test_a_frozen_parameter_is_left_alone_or_the_engine_refused(mnist):
     assert torch.equal(net.hidden.weight, before)
 
 
-def test_a_checkpoint_of_the_network_as_configured_does_not_serve_an_altered_one(mnist, tmp_path):
+def test_an_altered_network_does_not_resume_from_the_checkpoint_of_the_plain_one(mnist, tmp_path):
     settings = {"seed": 0, "progress": False, "engine": "autograd", "checkpoint": tmp_path / "c.safetensors"}
     train(ConvNet(SMALL, stream(0, "initial weights")), mnist, Recipe(epochs=1), **settings)
     with pytest.raises(CheckpointError, match="is of another training"):
