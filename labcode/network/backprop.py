@@ -117,7 +117,7 @@ class HandPass:
     def named_layers(self) -> dict[str, Part]:
         """The layers by name, in the order of the forward pass.
 
-        >>> from labcode.network.config import ConvNetConfig
+        >>> from labcode.network import ConvNetConfig
         >>> net = ConvNet(ConvNetConfig(width=2, stages=1), torch.Generator().manual_seed(0))
         >>> list(HandPass(net, count=1).named_layers)[:3]
         ['stage 1, Convolution', 'stage 1, Tanh', 'stage 1, LpPooling']
@@ -200,7 +200,7 @@ def parameter_matrices(net: ConvNet, tensors: Sequence[Tensor] | None = None) ->
     Parameters
     ----------
     net : whose parameters are seen as matrices.
-    tensors : other tensors to see likewise, one per parameter, of its shape and memory order, such as
+    tensors : other tensors to return as matrices, one per parameter, of its shape and memory order, such as
         ``torch.zeros_like`` of it.
     """
     for stage in net.stages:

@@ -25,7 +25,7 @@ class LpPool2d(nn.Module):
     exponent : P, at least 1.
     size, stride : of the window, in pixels.
 
-    Shapes: (N, C, H, W) to (N, C, H', W') with H' = (H - size) // stride + 1, likewise W'.
+    Shapes: (N, C, H, W) to (N, C, H', W') with H' = (H - size) // stride + 1, and the same for W'.
 
     >>> LpPool2d(exponent=2, size=2, stride=2)(torch.tensor([[[[3.0, 0.0], [0.0, 4.0]]]]))
     tensor([[[[5.]]]])

@@ -76,7 +76,7 @@ class Convolution:
     over the input. The framework has a kernel for each.
 
     Shapes: x (N H W, C), W (outputs, size size C) in the order (row, column, channel), y and g (N H' W', outputs) with
-    H' = H + 2 padding - size + 1, likewise W'.
+    H' = H + 2 padding - size + 1, and the same for W'.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor, count: int, side: int, size: int, padding: int):
@@ -210,7 +210,7 @@ class ReLU(Tanh):
 
 
 ACTIVATIONS: dict[str, type[Tanh]] = {"tanh": Tanh, "relu": ReLU, "sigmoid": Sigmoid}
-"""By name, which is that of PyTorch's own function too."""
+"""By name, which is also the name of PyTorch's function."""
 
 
 class LpPooling:

@@ -1,4 +1,4 @@
-"""What takes a step of training: the hand-written pass, PyTorch's autograd, and conjugate gradient on either."""
+"""Training steps: SGD by the hand-written pass or by PyTorch's autograd, and conjugate gradient on either."""
 
 import math
 from collections.abc import Callable

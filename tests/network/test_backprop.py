@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from labcode.data import Images
 from labcode.network import ConvNet, ConvNetConfig, HandProp, LpPool2d, parameter_matrices
-from labcode.network import backprop as handprop
+from labcode.network import backprop
 from labcode.network.backprop import HandPass
 from labcode.network.config import ACTIVATIONS
 from labcode.network.manual_layers import Convolution, LpPooling, UnfoldedConvolution
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 def kernels_from(request):
     """Every test runs with both convolutions; the processor and the number of images decide which one is used."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(handprop, "KERNELS_FROM", request.param)
+        patch.setattr(backprop, "KERNELS_FROM", request.param)
         yield request.param
 
 
@@ -41,9 +41,9 @@ def kernels_from(request):
     ],
 )
 def test_vectors_and_manufacturer_decide_which_convolutions_are_used(monkeypatch, vectors, processor, images):
-    monkeypatch.setattr(handprop, "vectors", lambda: vectors)
-    monkeypatch.setattr(handprop, "processor_name", lambda: processor)
-    assert handprop.kernels_from() == images
+    monkeypatch.setattr(backprop, "vectors", lambda: vectors)
+    monkeypatch.setattr(backprop, "processor_name", lambda: processor)
+    assert backprop.kernels_from() == images
 
 
 def test_kernels_are_used_from_that_number_of_images(kernels_from):
@@ -159,7 +159,7 @@ def test_silent_windows_pass_no_gradient(activation, exponent):
 
 
 def test_a_minibatch_larger_than_a_chunk_steps_like_autograd(monkeypatch):
-    for module in (handprop, engines):
+    for module in (backprop, engines):
         monkeypatch.setattr(module, "CHUNK", 4)
     config = ConvNetConfig(width=4, hidden=6, dropout=(0.5, 0.0, 0.5))
     nets = [ConvNet(config, stream(0, "initial weights"), torch.float64) for _ in range(2)]
@@ -212,12 +212,12 @@ def test_parameters_share_their_memory_with_the_matrices():
 def test_memory_does_not_grow_with_the_minibatch():
     net = ConvNet(ConvNetConfig(width=2, hidden=3), stream(0, "initial weights"))
     hand = HandProp(net)
-    hand.log_probabilities(draw_batch(5 * handprop.CHUNK, torch.float32).pixels)
-    assert set(hand.passes) == {handprop.CHUNK}
+    hand.log_probabilities(draw_batch(5 * backprop.CHUNK, torch.float32).pixels)
+    assert set(hand.passes) == {backprop.CHUNK}
 
 
 def test_memory_of_a_gradient_does_not_grow_with_the_minibatch(monkeypatch):
-    monkeypatch.setattr(handprop, "CHUNK", 4)
+    monkeypatch.setattr(backprop, "CHUNK", 4)
     net = ConvNet(ConvNetConfig(width=2, hidden=3), stream(0, "initial weights"))
     hand, gradient = HandProp(net), [torch.zeros_like(p) for p in net.parameters()]
     hand.add_gradient(draw_batch(9, torch.float32), None, parameter_matrices(net, gradient), scale=1.0)

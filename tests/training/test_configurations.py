@@ -124,7 +124,7 @@ def can_be_built(network):
     """Whether PyTorch itself can pass an image through such layers: an independent check of the sizes."""
     x = torch.zeros(1, 1, 32, 32)
     try:
-        for _ in range(min(network["stages"], 100)):  # more are refused whatever their sizes
+        for _ in range(min(network["stages"], 100)):  # more are always refused
             x = F.conv2d(x, torch.zeros(1, 1, network["filter"], network["filter"]), padding=network["padding"])
             if x.shape[-1] > 1:  # a 1x1 map is not pooled
                 x = F.max_pool2d(x, network["pool"], network["pool_stride"])

@@ -1,4 +1,4 @@
-"""Conjugate gradient: minima that theory knows, SciPy's method beside it, and losses that misbehave."""
+"""Conjugate gradient: known minima, comparison with SciPy's method, and losses that are not finite."""
 
 import math
 from itertools import pairwise
@@ -259,7 +259,7 @@ def test_the_cubic_through_two_points_has_its_minimum_where_numpy_says(coefficie
         (Point(0.0, 0.0, -1e-157), Point(1e-170, 1e-320, 0.0)),  # the square of the span is 0
         (Point(0.0, 1e-300, 0.0), Point(1.0, 2e-300, 0.0)),
         (Point(0.0, 1.0, -1e300), Point(1e200, 2.0, 1e300)),  # the square of the span overflows
-        (Point(1.0, 1.0, -1.0), Point(1.0, 1.0, 1.0)),  # no span at all
+        (Point(1.0, 1.0, -1.0), Point(1.0, 1.0, 1.0)),  # the span is 0
         (Point(0.0, 1.0, -1.0), Point(1.0, 0.5, -1e200)),
         (Point(0.0, 1.0, 0.0), Point(5e-324, 1.0, 0.0)),
     ],
@@ -311,7 +311,7 @@ def test_interpolation_stays_well_inside_the_bracket(loss, slope, loss2, slope2,
     assert 1 + 0.0999 * span <= guess <= 1 + 0.9001 * span
 
 
-def test_interpolation_between_equal_losses_knows_both_slopes():
+def test_interpolation_between_equal_losses_uses_both_slopes():
     behind, here = Point(0.0, 1.0, -2.0), Point(1.0, 1.0, 4.0)
     assert interpolate(behind, here) == cubic_minimum(behind, here) == pytest.approx(1 / math.sqrt(3))
 
