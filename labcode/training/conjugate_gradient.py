@@ -23,7 +23,7 @@ class ConjugateGradient(torch.optim.Optimizer):
     r"""Polak-Ribiere conjugate gradient with Rasmussen's line search.
 
     Every call of `step` makes up to ``max_iterations`` line searches on the function that the closure computes,
-    starting with steepest descent: so each minibatch starts anew. The closure must compute the same function
+    starting with steepest descent, so each minibatch starts anew. The closure must compute the same function
     each time, so a dropout mask is drawn before the step.
 
     The direction is :math:`s \leftarrow \beta s - g'` with :math:`\beta = (g' \cdot g' - g' \cdot g) / (g \cdot g)`,

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labcode.data import Images
-from labcode.network import ConvNet, ConvNetConfig, HandProp, LpPool2d, parameter_matrices
-from labcode.network import backprop
+from labcode.network import ConvNet, ConvNetConfig, HandProp, LpPool2d, backprop, parameter_matrices
 from labcode.network.backprop import HandPass
 from labcode.network.config import ACTIVATIONS
 from labcode.network.manual_layers import Convolution, LpPooling, UnfoldedConvolution
