@@ -12,3 +12,5 @@ from .history import History as History
 from .loop import minibatches as minibatches
 from .loop import train as train
 from .recipe import Recipe as Recipe
+from .fleet import train_fleet as train_fleet
+from .fleet_network import Fleet as Fleet

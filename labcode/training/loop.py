@@ -19,7 +19,7 @@ from labcode.training.checkpoints import Checkpoint, digest
 from labcode.training.engines import ENGINES, ConjugateGradientSteps
 from labcode.training.evaluation import count_with, evaluator, one_thread
 from labcode.training.history import ErrorCurve, History
-from labcode.training.recipe import Recipe
+from labcode.training.recipe import Recipe, learning_rates
 
 MEASURED_TRAINING_IMAGES = 1_800
 """As many as the lab's validation images, so that both errors cost the same to measure."""
@@ -90,7 +90,7 @@ def train(
     """
     one_of("engine", engine, ENGINES)
     seed = whole_number("seed", seed)
-    _require_fitting(net, mnist, recipe)
+    require_fitting(net, mnist, recipe)
     count = len(mnist.train)
     orders, masks = stream(seed, "order of images"), stream(seed, "dropout")
     measured = mnist.train[:MEASURED_TRAINING_IMAGES]
@@ -99,7 +99,7 @@ def train(
     gradients = ENGINES[engine](net, recipe.learning_rate)
     steps = ConjugateGradientSteps(net, gradients, recipe.line_searches) if recipe.optimizer == "cg" else gradients
     state = _State(net, {"order of images": orders, "dropout": masks})
-    kept = checkpoint and Checkpoint(checkpoint, _identity(net, mnist, recipe, seed, engine))
+    kept = checkpoint and Checkpoint(checkpoint, identity(net, mnist, recipe, seed, engine))
     curves: dict[str, list] = {"online": [], "train": [], "validation": [], "gradients": [], "seconds": []}
     total = 0.0  # processor seconds until the checkpoint
     if kept and (found := kept.load()):
@@ -108,7 +108,7 @@ def train(
     done = len(curves["online"]) * recipe.measured_every
     gradients.computed = curves["gradients"][-1] if done else 0
     training = curves["seconds"][-1] if done else 0.0
-    rates = _learning_rates(recipe, count, done)
+    rates = learning_rates(recipe, count, done)
     quiet = {} if progress else {"disable": True}  # if unset, the user's TQDM_DISABLE decides
     wrong: int | None = 0
     with (
@@ -155,7 +155,7 @@ def train(
     )
 
 
-def _require_fitting(net: ConvNet, mnist: Mnist, recipe: Recipe) -> None:
+def require_fitting(net: ConvNet, mnist: Mnist, recipe: Recipe) -> None:
     """Raise a `ValueError` unless network, images and recipe fit together."""
     count = len(mnist.train)
     if not count or not len(mnist.validation):
@@ -176,16 +176,6 @@ def _require_fitting(net: ConvNet, mnist: Mnist, recipe: Recipe) -> None:
                 f"The images' dtype is {pixels.dtype} and the network's {weight.dtype}; both `labcode.data.load` and "
                 "`ConvNet` take a dtype."
             )
-
-
-def _learning_rates(recipe: Recipe, count: int, done: int) -> Iterator[float]:
-    """Yield the learning rate of each step, from epoch ``done`` on."""
-    if recipe.decay == "none":
-        while True:
-            yield recipe.learning_rate
-    steps = -(-count // recipe.batch_size)
-    for step in range(done * steps, recipe.epochs * steps):
-        yield recipe.learning_rate * (1 + math.cos(math.pi * step / (recipe.epochs * steps))) / 2
 
 
 class _State:
@@ -235,7 +225,7 @@ class _Clock:
         return now - last
 
 
-def _identity(net: ConvNet, mnist: Mnist, recipe: Recipe, seed: int, engine: str) -> dict:
+def identity(net: ConvNet, mnist: Mnist, recipe: Recipe, seed: int, engine: str) -> dict:
     """Return everything that decides the course of a training; the seed decides the initial weights."""
     altered = net.alterations()
     return {

@@ -1,5 +1,7 @@
 """How a network is trained: learning rate, batch size, epochs, optimizer (lab section 2.3)."""
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from labcode.checks import one_of, real_number, whole_number
@@ -68,3 +70,18 @@ class Recipe:
     def _set(self, name: str, value: object) -> None:
         """Store a checked value: NumPy's numbers as Python's."""
         object.__setattr__(self, name, value)
+
+
+def learning_rates(recipe: Recipe, count: int, done: int) -> Iterator[float]:
+    """Yield the learning rate of each step after ``done`` epochs of ``count`` images.
+
+    >>> rates = learning_rates(Recipe(learning_rate=0.1, batch_size=50, epochs=2, decay="cosine"), count=100, done=0)
+    >>> [round(rate, 4) for rate in rates]
+    [0.1, 0.0854, 0.05, 0.0146]
+    """
+    if recipe.decay == "none":
+        while True:
+            yield recipe.learning_rate
+    steps = -(-count // recipe.batch_size)
+    for step in range(done * steps, recipe.epochs * steps):
+        yield recipe.learning_rate * (1 + math.cos(math.pi * step / (recipe.epochs * steps))) / 2

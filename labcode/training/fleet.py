@@ -1,0 +1,285 @@
+"""Many runs trained in lockstep on one device: the counts of `labcode.training.train`, at a fraction of its cost.
+
+A run at batch size 1 leaves a GPU almost idle, since its products are small. Here R runs take the same step at the same
+time, each on its own image, with its own weights, learning rate and dropout, from the same random streams as when it is
+trained alone. They share every kernel launch and nothing else.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from labcode.checks import whole_number
+from labcode.data.mnist import Images, Mnist
+from labcode.network.convnet import ConvNet
+from labcode.seeds import stream
+from labcode.training.checkpoints import Checkpoint
+from labcode.training.fleet_graph import Steps
+from labcode.training.fleet_network import Fleet, FleetMasks
+from labcode.training.history import ErrorCurve, History
+from labcode.training.loop import IMAGES_AHEAD, MEASURED_TRAINING_IMAGES, identity, require_fitting
+from labcode.training.recipe import Recipe, learning_rates
+
+MEASURED_AT_ONCE = 6_400
+"""Images, of all runs together, whose errors are counted at a time: enough to keep a GPU busy."""
+
+SECONDS_PER_CHECKPOINT = 60.0
+
+
+def train_fleet(
+    nets: Sequence[ConvNet],
+    mnists: Sequence[Mnist],
+    recipes: Sequence[Recipe],
+    seeds: Sequence[int],
+    device: str = "cpu",
+    progress: bool = True,
+    checkpoint: Path | None = None,
+) -> list[History]:
+    """Train ``nets`` in place, side by side, and return the history of each.
+
+    A run's counts do not depend on the other runs, and agree with those of `labcode.training.train` up to rounding. A
+    run whose loss is not finite is recorded as diverged and ends with its weights of the last measurement; the others
+    go on.
+
+    Parameters
+    ----------
+    nets : of one shape: their configurations differ only in dropout.
+    mnists : the images of each run, from `labcode.data.load`.
+    recipes : of plain SGD; they differ only in learning rate and decay.
+    seeds : of each run's order of images and dropout masks.
+    device : ``"cpu"``, or ``"cuda"`` for a GPU.
+    progress : whether to show a progress bar.
+    checkpoint : file that keeps the state, after an epoch and at most once a minute. If it exists, training resumes
+        from it. Delete it once the histories are saved.
+
+    Raises
+    ------
+    ValueError : the runs cannot be trained in lockstep, or one of them could not be trained alone; or there is no GPU.
+    labcode.training.CheckpointError : the checkpoint is damaged or of other runs.
+
+    >>> from labcode.data import load
+    >>> from labcode.network import ConvNetConfig
+    >>> seeds = range(3)
+    >>> nets = [ConvNet(ConvNetConfig(width=2), stream(seed, "initial weights")) for seed in seeds]
+    >>> images = [load("tenth", seed).first(200, 100) for seed in seeds]
+    >>> recipes = [Recipe(learning_rate=rate, epochs=2) for rate in (0.003, 0.01, 0.03)]
+    >>> histories = train_fleet(nets, images, recipes, seeds, progress=False)
+    >>> [len(history.validation.errors) for history in histories]
+    [2, 2, 2]
+    """
+    seeds = [whole_number("seed", seed) for seed in seeds]
+    recipe = _common_recipe(recipes)
+    _require_lockstep(nets, mnists, recipes, seeds, device)
+    state = _State(nets, mnists, recipes, seeds, device)
+    kept = None
+    if checkpoint:
+        runs = [identity(*run, "fleet") for run in zip(nets, mnists, recipes, seeds, strict=True)]
+        kept = Checkpoint(checkpoint, {"runs": runs})
+        state.resume(kept)
+    saved = time.monotonic()
+    steps = Steps(state.fleet, recipe.batch_size, IMAGES_AHEAD)
+    quiet = {} if progress else {"disable": True}  # if unset, the user's TQDM_DISABLE decides
+    with tqdm(total=recipe.epochs * len(nets), initial=state.epoch * len(nets), unit="epoch", **quiet) as bar:
+        while state.epoch < recipe.epochs and state.fleet.alive.any():
+            state.train_epoch(steps)
+            bar.update(len(nets))
+            if state.epoch % recipe.measured_every == 0:
+                state.measure(recipe.choice)
+                if kept and time.monotonic() - saved > SECONDS_PER_CHECKPOINT:
+                    state.save(kept)
+                    saved = time.monotonic()
+    state.fleet.load_into(nets, state.ended)
+    return state.histories()
+
+
+class _State:
+    """What changes while a fleet trains: weights, random streams, curves."""
+
+    def __init__(
+        self,
+        nets: Sequence[ConvNet],
+        mnists: Sequence[Mnist],
+        recipes: Sequence[Recipe],
+        seeds: Sequence[int],
+        device: str,
+    ):
+        self.nets, self.recipes, self.device = nets, recipes, device
+        self.fleet = Fleet(nets, device)
+        self.train, self.validation = ([getattr(mnist, part) for mnist in mnists] for part in ("train", "validation"))
+        self.pixels, self.labels = _stack(self.train, device)
+        self.measured = [(self.pixels[:, :MEASURED_TRAINING_IMAGES], self.labels[:, :MEASURED_TRAINING_IMAGES])]
+        self.measured.append(_stack(self.validation, device))
+        self.orders = [stream(seed, "order of images") for seed in seeds]
+        self.masks = [stream(seed, "dropout") for seed in seeds]
+        self.ended = [weight.clone() for weight in self.fleet.weights]
+        self.epoch = 0
+        self.seconds, self.total = 0.0, 0.0
+        self.curves: dict[str, list[list]] = {
+            name: [[] for _ in nets] for name in ("online", "train", "validation", "gradients", "seconds")
+        }
+
+    def train_epoch(self, steps: Steps) -> None:
+        """Take every run through its training images once."""
+        began = _clock(self.device)
+        count = self.pixels.shape[1]
+        self.online = torch.zeros(len(self.nets), dtype=torch.int64, device=self.device)
+        rates = [learning_rates(recipe, count, self.epoch) for recipe in self.recipes]
+        batch = self.recipes[0].batch_size
+        for places in self._chunks(count, batch):
+            size = places.shape[1]
+            taken = -(-size // batch)
+            chunk_rates = torch.tensor([[next(rate) for _ in range(taken)] for rate in rates], dtype=self.pixels.dtype)
+            masks = self._draw_masks(size)
+            run = torch.arange(len(self.nets), device=self.device)[:, None]
+            images, labels = self.pixels[run, places], self.labels[run, places]
+            self.online += steps.take(images, labels, masks, chunk_rates.to(self.device))
+        self.epoch += 1
+        self.seconds += (spent := _clock(self.device) - began)
+        self.total += spent
+
+    def _chunks(self, count: int, batch: int) -> Iterator[Tensor]:
+        """Yield each run's next images, (R, images), in its own random order, as `minibatches` takes them."""
+        orders = torch.stack([torch.randperm(count, generator=order) for order in self.orders])
+        for places in orders.split(max(1, IMAGES_AHEAD // batch) * batch, dim=1):
+            yield places.to(self.device)
+
+    def _draw_masks(self, count: int) -> FleetMasks:
+        """Draw each run's masks as it would alone; 1 for the runs that drop nothing where others do."""
+        drawn = [net.draw_masks(count, masks) for net, masks in zip(self.nets, self.masks, strict=True)]
+        stacked: list[Tensor | None] = []
+        for place in range(self.nets[0].config.stages + 1):
+            found = [None if masks is None else masks[place] for masks in drawn]
+            like = next((mask for mask in found if mask is not None), None)
+            if like is None:
+                stacked.append(None)
+                continue
+            mask = torch.stack([torch.ones_like(like) if mask is None else mask for mask in found])
+            stacked.append((mask.movedim(2, -1) if mask.dim() == 5 else mask).to(self.device))
+        return stacked
+
+    def measure(self, choice: str) -> None:
+        """Count every run's errors; keep its weights if they are the ones it would end with."""
+        began = _clock(self.device)
+        train, validation = (self._count_errors(*part) for part in self.measured)
+        alive = self.fleet.alive.tolist()
+        steps = self.epoch * -(-self.pixels.shape[1] // self.recipes[0].batch_size)
+        found = {"online": self.online.tolist(), "train": train, "validation": validation}
+        ends = list(alive)
+        for run in range(len(self.nets)):
+            if not alive[run]:
+                continue
+            for name, counts in found.items():
+                self.curves[name][run].append(counts[run])
+            self.curves["gradients"][run].append(steps)
+            self.curves["seconds"][run].append(round(self.seconds / len(self.nets), 2))
+            errors = self.curves["validation"][run]
+            ends[run] = choice == "last" or errors[-1] == min(errors)
+        now = torch.tensor(ends, device=self.device)
+        for kept, weight in zip(self.ended, self.fleet.weights, strict=True):
+            kept.copy_(torch.where(now.view(-1, *[1] * (weight.dim() - 1)), weight, kept))
+        self.total += _clock(self.device) - began
+
+    def _count_errors(self, pixels: Tensor, labels: Tensor) -> list[int]:
+        wrong = torch.zeros(len(self.nets), dtype=torch.int64, device=self.device)
+        size = max(1, MEASURED_AT_ONCE // len(self.nets))
+        for images, truth in zip(pixels.split(size, dim=1), labels.split(size, dim=1), strict=True):
+            wrong += (self.fleet.forward(images).argmax(2) != truth).sum(1)
+        return wrong.tolist()
+
+    def histories(self) -> list[History]:
+        """Return the history of each run."""
+        images = {
+            "online": self.pixels.shape[1],
+            "train": self.measured[0][1].shape[1],
+            "validation": self.measured[1][1].shape[1],
+        }
+        return [
+            History(
+                **{name: ErrorCurve(tuple(self.curves[name][run]), count) for name, count in images.items()},
+                diverged=not alive,
+                gradients=tuple(self.curves["gradients"][run]),
+                seconds=tuple(self.curves["seconds"][run]),
+                total_seconds=round(self.total / len(self.nets), 1),
+            )
+            for run, alive in enumerate(self.fleet.alive.tolist())
+        ]
+
+    def save(self, kept: Checkpoint) -> None:
+        """Write the state between two epochs."""
+        tensors = {f"weights/{i}": weight for i, weight in enumerate(self.fleet.weights)}
+        tensors |= {f"ended/{i}": weight for i, weight in enumerate(self.ended)}
+        tensors |= {f"orders/{i}": each.get_state() for i, each in enumerate(self.orders)}
+        tensors |= {f"masks/{i}": each.get_state() for i, each in enumerate(self.masks)}
+        progress = {"epoch": self.epoch, "curves": self.curves, "seconds": self.seconds, "total": self.total}
+        kept.save({name: each.cpu() for name, each in (tensors | {"alive": self.fleet.alive}).items()}, progress)
+
+    def resume(self, kept: Checkpoint) -> None:
+        """Restore the state that `save` wrote, if there is one."""
+        if (found := kept.load()) is None:
+            return
+        tensors, progress = found
+        for name, targets in (("weights", self.fleet.weights), ("ended", self.ended)):
+            for i, target in enumerate(targets):
+                target.copy_(tensors[f"{name}/{i}"])
+        for name, streams in (("orders", self.orders), ("masks", self.masks)):
+            for i, each in enumerate(streams):
+                each.set_state(tensors[f"{name}/{i}"])
+        self.fleet.alive.copy_(tensors["alive"])
+        self.epoch, self.curves = progress["epoch"], progress["curves"]
+        self.seconds, self.total = progress["seconds"], progress["total"]
+
+
+def _stack(parts: Sequence[Images], device: str) -> tuple[Tensor, Tensor]:
+    """Return the images of all runs, (R, N, 32, 32, 1), and their labels, (R, N)."""
+    pixels = torch.stack([part.pixels.movedim(1, 3) for part in parts])
+    return pixels.to(device), torch.stack([part.labels for part in parts]).to(device)
+
+
+def _clock(device: str) -> float:
+    """Seconds: processor time on a CPU; on a GPU, the time by the clock once it has finished its work."""
+    if device == "cpu":
+        return time.process_time()
+    torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def _common_recipe(recipes: Sequence[Recipe]) -> Recipe:
+    """Return what all recipes share; refuse those that cannot go in lockstep."""
+    if not recipes:
+        raise ValueError("There are no recipes; a fleet takes at least one run.")
+    for recipe in recipes:
+        if recipe.optimizer != "sgd":
+            raise ValueError(
+                f"optimizer is {recipe.optimizer!r}; a fleet takes 'sgd' alone, since conjugate gradient needs another "
+                "number of evaluations in each run."
+            )
+    plain = [replace(recipe, learning_rate=Recipe.learning_rate, decay="none") for recipe in recipes]
+    for name in Recipe.__dataclass_fields__:
+        values = list(dict.fromkeys(getattr(recipe, name) for recipe in plain))
+        if len(values) > 1:
+            listed = " and ".join(map(str, values))
+            raise ValueError(f"{name} is {listed}; the recipes of a fleet differ only in learning rate and decay.")
+    return recipes[0]
+
+
+def _require_lockstep(
+    nets: Sequence[ConvNet], mnists: Sequence[Mnist], recipes: Sequence[Recipe], seeds: Sequence[int], device: str
+) -> None:
+    counts = {"networks": len(nets), "data sets": len(mnists), "recipes": len(recipes), "seeds": len(seeds)}
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"{count} {name}" for name, count in counts.items())
+        raise ValueError(f"There are {listed}; a fleet takes one of each per run.")
+    for net, mnist, recipe in zip(nets, mnists, recipes, strict=True):
+        require_fitting(net, mnist, recipe)
+        if altered := net.alterations():
+            raise ValueError(f"{'; '.join(altered)}: a fleet computes by the configuration and cannot train it.")
+    sizes = {(len(mnist.train), len(mnist.validation)) for mnist in mnists}
+    if len(sizes) > 1:
+        raise ValueError(f"The data sets have {sizes} training and validation images; a fleet needs equal numbers.")
+    if torch.device(device).type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device is {device!r}, and this machine has no GPU that PyTorch can use; 'cpu' always works.")

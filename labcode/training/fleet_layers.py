@@ -1,0 +1,145 @@
+"""The layers of R networks of one shape, computed in lockstep: the formulas of `labcode.network.manual_layers`.
+
+Every tensor has the run first. Maps are (R, N, H, W, C), channels last: N images each of R runs. A layer's products are
+batched over the runs (``torch.bmm``), so that R small products cost one call, and one reading of the weights.
+
+``backward`` takes the gradient at the output and returns that at the input. Layers with weights move them at once: the
+gradient is multiplied by each run's learning rate, and the product of the update is subtracted in place.
+"""
+
+import torch
+from torch import Tensor
+
+from labcode.network.manual_layers import local_average
+
+
+class FleetLinear:
+    r"""R linear layers, :math:`Y_r = X_r W_r^T + b_r`.
+
+    Shapes: X (R, N, inputs), W (R, outputs, inputs), b (R, outputs), Y (R, N, outputs).
+
+    >>> layer = FleetLinear(torch.tensor([[[1.0, 2.0]]]), torch.tensor([[3.0]]))
+    >>> layer.forward(torch.tensor([[[4.0, 5.0]]]))
+    tensor([[[17.]]])
+    >>> layer.backward(torch.tensor([[[10.0]]]), rates=torch.tensor([0.1]))
+    tensor([[[10., 20.]]])
+    >>> layer.weight, layer.bias
+    (tensor([[[-3., -3.]]]), tensor([[2.]]))
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor):
+        self.weight, self.bias = weight, bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.input = x
+        return torch.baddbmm(self.bias[:, None], x, self.weight.mT)
+
+    def backward(self, g: Tensor, rates: Tensor) -> Tensor:
+        """Return the gradient at the input, then take a step of SGD, each run at its own rate (R,)."""
+        at_input = torch.bmm(g, self.weight)
+        self.step(g, rates)
+        return at_input
+
+    def step(self, g: Tensor, rates: Tensor) -> None:
+        """Take the step alone: at the first layer nothing needs the gradient at the input."""
+        scaled = g * rates[:, None, None]
+        self.weight.baddbmm_(scaled.mT, self.input, alpha=-1)
+        self.bias.sub_(scaled.sum(1))
+
+
+class FleetConvolution:
+    """R convolutions, each the product of `FleetLinear` over windows copied side by side.
+
+    Shapes: x (R, N, H, W, C), W (R, outputs, size size C) in the order (row, column, channel), y
+    (R, N, H', W', outputs) with H' = H + 2 padding - size + 1, likewise W'.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor, size: int, padding: int):
+        self.products, self.size, self.padding = FleetLinear(weight, bias), size, padding
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.padding:
+            x = torch.nn.functional.pad(x, (0, 0, *[self.padding] * 4))
+        runs, count, side, _, channels = self.padded_shape = x.shape
+        convolved = side - self.size + 1
+        # In memory, a row of a window and all its channels are neighbours.
+        run, image, row, pixel, _ = x.stride()
+        shape = (runs, count, convolved, convolved, self.size, self.size * channels)
+        windows = x.as_strided(shape, (run, image, row, pixel, row, 1)).reshape(runs, count * convolved**2, -1)
+        return self.products.forward(windows).view(runs, count, convolved, convolved, -1)
+
+    def backward(self, g: Tensor, rates: Tensor) -> Tensor:
+        """As `FleetLinear.backward`; a pixel's gradient is the sum over the places that it was copied to."""
+        size, (runs, count, side, _, channels) = self.size, self.padded_shape
+        convolved = side - size + 1
+        at_windows = self.products.backward(g.reshape(runs, count * convolved**2, -1), rates)
+        at_windows = at_windows.view(runs, count, convolved, convolved, size, size, channels)
+        at_padded = g.new_zeros(self.padded_shape)
+        for i in range(size):
+            for j in range(size):
+                at_padded[:, :, i : i + convolved, j : j + convolved] += at_windows[:, :, :, :, i, j]
+        inside = slice(self.padding, side - self.padding)
+        return at_padded[:, :, inside, inside]
+
+    def step(self, g: Tensor, rates: Tensor) -> None:
+        """Take the step alone: images have no gradient."""
+        self.products.step(g.flatten(1, 3), rates)
+
+
+class FleetActivation:
+    """tanh, ReLU or the logistic function, elementwise; the derivative from the output, as in Part I."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.output = getattr(torch, self.name)(x)
+        return self.output
+
+    def backward(self, g: Tensor) -> Tensor:
+        y = self.output
+        slope = {"tanh": lambda: 1 - y * y, "relu": lambda: (y > 0).to(y.dtype), "sigmoid": lambda: y * (1 - y)}
+        return g * slope[self.name]()
+
+
+class FleetPooling:
+    """Lp pooling (see `labcode.network.manual_layers.LpPooling`): (R, N, H, W, C) to (R, N, H', W', C)."""
+
+    def __init__(self, size: int, stride: int, exponent: float):
+        self.size, self.stride, self.exponent = size, stride, exponent
+
+    def _places(self, side: int) -> list[tuple[slice, slice]]:
+        """The pixels that stand at each place of a window, all windows at once."""
+        pooled = (side - self.size) // self.stride + 1
+        ranges = [slice(i, i + self.stride * (pooled - 1) + 1, self.stride) for i in range(self.size)]
+        return [(rows, columns) for rows in ranges for columns in ranges]
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.input = x
+        powers = x * x if self.exponent == 2 else x.abs() ** self.exponent
+        sums = sum(powers[:, :, rows, columns] for rows, columns in self._places(x.shape[2]))
+        assert isinstance(sums, Tensor)
+        self.output = sums.sqrt() if self.exponent == 2 else sums ** (1 / self.exponent)
+        return self.output
+
+    def backward(self, g: Tensor) -> Tensor:
+        P, x = self.exponent, self.input
+        share = (g / self.output ** (P - 1)).masked_fill(self.output == 0, 0)
+        shares = torch.zeros_like(x)
+        for rows, columns in self._places(x.shape[2]):
+            shares[:, :, rows, columns] += share
+        slope = x if P == 2 else (x.abs() ** (P - 1)).copysign(x).masked_fill(x == 0, 0)
+        return shares * slope
+
+
+class FleetNormalization:
+    """Subtractive normalization (see `labcode.network.manual_layers.SubtractiveNormalization`), to the same shape."""
+
+    def __init__(self, side: int, size: int, like: Tensor):
+        self.average = local_average(side, size).to(like)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x - (x.mean(-1).flatten(2) @ self.average.mT).view(*x.shape[:4], 1)
+
+    def backward(self, g: Tensor) -> Tensor:
+        return g - (g.mean(-1).flatten(2) @ self.average).view(*g.shape[:4], 1)

@@ -1,0 +1,209 @@
+"""Runs in lockstep against the same runs alone: weights in double precision, counts of errors in single precision."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from labcode.data import Images, load
+from labcode.network import ConvNet, ConvNetConfig
+from labcode.network.manual_layers import ACTIVATIONS
+from labcode.seeds import stream
+from labcode.training import HandSteps, Recipe, fleet, train
+from labcode.training.fleet import train_fleet
+from labcode.training.fleet_network import Fleet
+
+RATES = (0.1, 0.03, 0.2)
+
+
+@st.composite
+def shapes(draw) -> dict:
+    """Draw the settings of any legal network, small in width."""
+    drawn = {
+        "width": draw(st.integers(1, 4)),
+        "stages": draw(st.integers(1, 3)),
+        "filter": draw(st.integers(2, 7)),
+        "padding": draw(st.integers(0, 1)),
+        "pool": draw(st.integers(1, 3)),
+        "pool_stride": draw(st.integers(1, 3)),
+        "exponent": draw(st.sampled_from([1, 2, 2.5, 4])),
+        "activation": draw(st.sampled_from(sorted(ACTIVATIONS))),
+        "normalize": draw(st.booleans()),
+        "hidden": draw(st.integers(1, 6)),
+    }
+    try:
+        ConvNetConfig(**drawn)
+    except ValueError:
+        drawn |= {"stages": 1, "pool": 2}
+    return drawn
+
+
+def three_networks(shape: dict) -> list[ConvNet]:
+    """Networks that differ in their seed and in their dropout."""
+    places = shape.get("stages", 2) + 1
+    dropout = [(), (0.5,) * places, (0.25, *[0.0] * (places - 1))]
+    return [
+        ConvNet(ConvNetConfig(**shape, dropout=rates), stream(seed, "initial weights"), torch.float64)
+        for seed, rates in enumerate(dropout)
+    ]
+
+
+@pytest.mark.parametrize("batch", [1, 3, 16])
+@settings(max_examples=25)
+@given(shape=shapes())
+def test_five_steps_move_the_weights_as_the_hand_written_pass_does(batch, shape):
+    nets, alone = three_networks(shape), three_networks(shape)
+    together, engines = Fleet(nets), [HandSteps(net, rate) for net, rate in zip(alone, RATES, strict=True)]
+    draws, rates = stream(batch, "digits"), torch.tensor(RATES, dtype=torch.float64)
+    for step in range(5):
+        pixels = torch.randn(3, batch, 1, 32, 32, dtype=torch.float64, generator=draws)
+        labels = torch.randint(10, (3, batch), generator=draws)
+        drawn = [net.draw_masks(batch, stream(10 * step + run, "dropout")) for run, net in enumerate(nets)]
+        for engine, own_pixels, own_labels, masks in zip(engines, pixels, labels, drawn, strict=True):
+            engine.step(Images(own_pixels, own_labels), masks)
+        together.step(pixels.movedim(2, 4), labels, stacked(drawn), rates)
+    together.load_into(nets)
+    for mine, theirs in zip(nets, alone, strict=True):
+        for (name, a), b in zip(mine.named_parameters(), theirs.parameters(), strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10, msg=name)
+
+
+def stacked(drawn: list) -> list[torch.Tensor]:
+    """The masks of three networks, of which the second drops in every place, as the fleet takes them."""
+    masks = []
+    for place, like in enumerate(drawn[1]):
+        own = [torch.ones_like(like) if each is None or each[place] is None else each[place] for each in drawn]
+        mask = torch.stack(own)
+        masks.append(mask.movedim(2, -1) if mask.dim() == 5 else mask)
+    return masks
+
+
+@pytest.fixture(scope="module")
+def images():
+    return {seed: load("tenth", seed).first(200, 100) for seed in range(3)}
+
+
+def trained(images, seeds, shape=None, rates=(0.01,) * 3, **options):
+    """Train a fleet; return its networks and histories without their times."""
+    nets = [ConvNet(ConvNetConfig(**(shape or {"width": 4, "hidden": 8})), stream(s, "initial weights")) for s in seeds]
+    recipes = [Recipe(learning_rate=rates[seed], epochs=2, **options) for seed in seeds]
+    histories = train_fleet(nets, [images[seed] for seed in seeds], recipes, seeds, progress=False)
+    return nets, [replace(history, seconds=(), total_seconds=0) for history in histories]
+
+
+SETTINGS = {
+    "one image per step": ({}, {}),
+    "ten, decay": ({}, {"batch_size": 10, "decay": "cosine"}),
+    "three, ReLU": ({"activation": "relu", "stages": 1}, {"batch_size": 3}),
+    "best epoch": ({"pool": 3}, {"choice": "best"}),
+    "dropout": ({"dropout": (0.5, 0.25, 0.5)}, {"batch_size": 7}),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_fleet_counts_the_errors_that_each_run_makes_alone(images, name):
+    shape, recipe = SETTINGS[name]
+    shape = {"width": 4, "hidden": 8} | shape
+    nets, histories = trained(images, range(3), shape, **recipe)
+    for seed, (net, history) in enumerate(zip(nets, histories, strict=True)):
+        own = ConvNet(ConvNetConfig(**shape), stream(seed, "initial weights"))
+        alone = train(own, images[seed], Recipe(learning_rate=0.01, epochs=2, **recipe), seed, progress=False)
+        assert replace(alone, seconds=(), total_seconds=0) == history
+        for mine, theirs in zip(net.parameters(), own.parameters(), strict=True):
+            torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-4)
+
+
+def test_a_run_does_not_depend_on_its_neighbours(images):
+    _, together = trained(images, range(3), rates=(0.01, 0.1, 0.003))
+    _, (alone,) = trained(images, [0])
+    assert together[0] == alone
+
+
+def test_a_run_that_diverges_is_frozen_and_its_neighbours_do_not_notice(images):
+    shape = {"width": 4, "hidden": 8, "activation": "relu"}
+    nets, histories = trained(images, range(3), shape, rates=(0.01, 1e6, 0.01))
+    assert [history.diverged for history in histories] == [False, True, False]
+    assert [len(history.validation.errors) for history in histories] == [2, 0, 2]
+    assert all(p.isfinite().all() for net in nets for p in net.parameters())
+    calm, expected = trained(images, range(3), shape)
+    assert histories[::2] == expected[::2]
+    assert all(map(torch.equal, nets[2].parameters(), calm[2].parameters()))
+
+
+def test_a_training_broken_off_resumes_to_the_same_end(images, tmp_path, monkeypatch):
+    monkeypatch.setattr(fleet, "SECONDS_PER_CHECKPOINT", 0)
+    config, recipes = ConvNetConfig(width=2, hidden=4, dropout=(0.5, 0.5, 0.5)), [Recipe(epochs=4, choice="best")] * 3
+
+    def run(checkpoint=None):
+        nets = [ConvNet(config, stream(seed, "initial weights")) for seed in range(3)]
+        data = [images[seed] for seed in range(3)]
+        histories = train_fleet(nets, data, recipes, range(3), progress=False, checkpoint=checkpoint)
+        return nets, [replace(history, seconds=(), total_seconds=0) for history in histories]
+
+    whole, expected = run()
+    measure, epochs = fleet._State.measure, 0
+
+    def break_off(state, choice):
+        nonlocal epochs
+        epochs += 1
+        if epochs == 3:
+            raise KeyboardInterrupt
+        measure(state, choice)
+
+    monkeypatch.setattr(fleet._State, "measure", break_off)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "fleet.safetensors")
+    monkeypatch.setattr(fleet._State, "measure", measure)
+    resumed, found = run(tmp_path / "fleet.safetensors")
+    assert found == expected
+    for mine, theirs in zip(resumed, whole, strict=True):
+        assert all(map(torch.equal, mine.parameters(), theirs.parameters()))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"recipes": [Recipe(optimizer="cg")] * 2}, "optimizer is 'cg'; a fleet takes 'sgd' alone"),
+        ({"recipes": [Recipe(), Recipe(batch_size=2)]}, "batch_size is 1 and 2; the recipes of a fleet differ only in"),
+        ({"recipes": []}, "There are no recipes"),
+        ({"seeds": [0]}, "There are 2 networks, 2 data sets, 2 recipes, 1 seeds; a fleet takes one of each per run"),
+        ({"seeds": [0, True]}, "seed is True; it must be a whole number"),
+        ({"widths": (2, 3)}, "width is 2 and 3; the networks of a fleet differ only in their dropout"),
+        ({"first": 100}, "a fleet needs equal numbers"),
+        ({"dtype": torch.float64}, "dtype is torch.float32 and the network's torch.float64"),
+        pytest.param(
+            {"device": "cuda"},
+            "device is 'cuda', and this machine has no GPU",
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU"),
+        ),
+    ],
+)
+def test_what_cannot_go_in_lockstep_is_refused_before_anything_starts(images, change, sentence):
+    widths, dtype = change.get("widths", (2, 2)), change.get("dtype", torch.float32)
+    nets = [ConvNet(ConvNetConfig(width=width), stream(0, "initial weights"), dtype) for width in widths]
+    before = [p.clone() for net in nets for p in net.parameters()]
+    data = [images[0], images[1].first(change.get("first", 200), 100)]
+    recipes, seeds = change.get("recipes", [Recipe()] * 2), change.get("seeds", [0, 1])
+    with pytest.raises(ValueError, match=sentence):
+        train_fleet(nets, data, recipes, seeds, device=change.get("device", "cpu"), progress=False)
+    assert all(map(torch.equal, before, (p for net in nets for p in net.parameters())))
+
+
+def test_a_patched_network_is_refused(images):
+    net = ConvNet(ConvNetConfig(width=2), stream(0, "initial weights"))
+    net.activation = torch.relu
+    with pytest.raises(ValueError, match="activation is relu in place of tanh: a fleet computes by the configuration"):
+        train_fleet([net], [images[0]], [Recipe()], [0], progress=False)
+
+
+def test_an_image_that_is_not_a_number_stops_its_run_alone():
+    nets = [ConvNet(ConvNetConfig(width=2, hidden=3), stream(seed, "initial weights")) for seed in range(2)]
+    together = Fleet(nets)
+    pixels = torch.randn(2, 1, 32, 32, 1, generator=stream(0, "digits"))
+    pixels[1, 0, 16, 16] = math.nan
+    together.step(pixels, torch.tensor([[3], [8]]), None, torch.tensor([0.1, 0.1]))
+    assert together.alive.tolist() == [True, False]
+    assert all(weight[0].isfinite().all() for weight in together.weights)
