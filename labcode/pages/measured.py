@@ -37,6 +37,42 @@ def convolution_table(measured: Mapping[str, Any]) -> Markdown:
     )
 
 
+def fleet_table(measured: Mapping[str, Any]) -> Markdown:
+    """Return what a step costs per image and run on a GPU, by the way to train, from ``tools/gpu_check.py``.
+
+    >>> print(fleet_table(measurement("gpu-h200")).data.splitlines()[2])
+    | baseline  | fleet of 64 runs        | 11.56                  | 12%                  |
+    """
+    rows: list[list[Cell]] = []
+    for name, found in measured["bench"].items():
+        network, kind = name.split(", ")
+        if kind == "peers":
+            rows += [[network, way, us, ""] for way, us in found.items()]
+        else:
+            rows.append([network, f"fleet of {kind}", found["fleet"], f"{found['share of the floor']:.0%}"])
+    return table(["network", "way to train", "us per image and run", "share of the floor"], rows)
+
+
+def equality_table(measured: Mapping[str, Any]) -> Markdown:
+    """Return how far a fleet's counts are from the records of the same seeds, in images of 1 800.
+
+    >>> [cell.strip() for cell in equality_table(measurement("gpu-h200")).data.splitlines()[2].split("|")[1:-1]]
+    ['baseline', '3 of 8', '0', '+0.04']
+    """
+    rows: list[list[Cell]] = [
+        [
+            name,
+            f"{found['equal in every epoch']} of {len(found['differences at the end'])}",
+            found["largest difference at the end, images"],
+            f"{found['mean difference over the last 3 epochs, images']:+z.2f}",
+        ]
+        for name, found in measured["equality"].items()
+    ]
+    return table(
+        ["setting", "equal in every epoch", "largest difference at the end", "mean difference, last 3 epochs"], rows
+    )
+
+
 def study_table(measured: Mapping[str, Mapping[str, Any]]) -> Markdown:
     """Return the cost of the whole study, one row per measurement: minutes, and the factors that save time.
 

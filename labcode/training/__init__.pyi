@@ -7,10 +7,10 @@ from .engines import HandSteps as HandSteps
 from .evaluation import count_errors as count_errors
 from .evaluation import one_thread as one_thread
 from .evaluation import predict as predict
+from .fleet import train_fleet as train_fleet
+from .fleet_network import Fleet as Fleet
 from .history import ErrorCurve as ErrorCurve
 from .history import History as History
 from .loop import minibatches as minibatches
 from .loop import train as train
 from .recipe import Recipe as Recipe
-from .fleet import train_fleet as train_fleet
-from .fleet_network import Fleet as Fleet
