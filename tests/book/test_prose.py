@@ -1,0 +1,114 @@
+"""The chapters of ablations are mostly prose, and what they say fails when a record says otherwise."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from chapters.pairs import BOOK, find, notebook_from
+
+from labcode.pages import SentenceError, figures
+from labcode.study import ablation
+from labcode.training import ErrorCurve
+
+TREATED = ["mnist/stages", "mnist/optimizers"]
+LIVE = ("train(", "deepcopy(", "cg_step", "taken[")  # marks the cells that train, and those that need their results
+
+
+@pytest.mark.parametrize("chapter", TREATED)
+def test_hidden_code_is_less_than_a_fifth_of_the_source(chapter):
+    source = (BOOK / f"{chapter}.md").read_text(encoding="utf-8")
+    cells = re.findall(r"^```\{code-cell\}.*?^```$", source, flags=re.DOTALL | re.MULTILINE)
+    hidden = [cell for cell in cells if re.search(r"^:tags: \[(?:hide|remove)-", cell, re.MULTILINE)]
+    assert hidden
+    assert sum(map(len, hidden)) < len(source) / 5
+
+
+def read_out(chapter):
+    """Execute the cells of a chapter that read records, up to its quiz, as far as its sentences hold."""
+    names = {}
+    for cell in notebook_from(find(chapter)).cells:
+        if cell.cell_type == "markdown" and "## Quiz" in cell.source:
+            return
+        if cell.cell_type == "code" and not any(word in cell.source for word in LIVE):
+            exec(compile(cell.source, chapter, "exec"), names)
+
+
+@pytest.fixture
+def alter(monkeypatch):
+    """Add errors to the records of some runs, without touching their files: alter(run, part, {epoch: errors})."""
+    monkeypatch.setattr(figures, "display", lambda *_, **__: None)
+
+    def change(run, part, added):
+        unaltered = ablation.read
+
+        def read(experiment, folder):
+            record = unaltered(experiment, folder)
+            if not re.fullmatch(run, experiment.name):
+                return record
+            curve = getattr(record.history, part)
+            errors = tuple(max(0, n + added.get(epoch, 0)) for epoch, n in enumerate(curve.errors, 1))
+            history = replace(record.history, **{part: ErrorCurve(errors, curve.images)})
+            return replace(record, history=history)
+
+        monkeypatch.setattr(ablation, "read", read)
+
+    return change
+
+
+@pytest.mark.parametrize("chapter", TREATED)
+def test_every_sentence_holds_on_the_records(chapter, alter):
+    alter("no such run", "train", {})
+    read_out(chapter)
+
+
+EVERY_EPOCH = range(1, 21)
+
+
+@pytest.mark.parametrize(
+    ("chapter", "run", "part", "added", "sentence"),
+    [
+        ("mnist/stages", r"stages=1_seed=\d", "train", {2: 30}, "what the figure shows"),
+        (
+            "mnist/stages",
+            "baseline_seed=3",
+            "validation",
+            dict.fromkeys(EVERY_EPOCH, 20),
+            "A second stage lowers the best validation error by",
+        ),
+        (
+            "mnist/stages",
+            "stages=1_seed=5",
+            "train",
+            {4: 40, 5: 40},
+            "The single stage is ahead on the training images",
+        ),
+        (
+            "mnist/stages",
+            "stages=3_padding=2_seed=1",
+            "validation",
+            dict.fromkeys(EVERY_EPOCH, 20),
+            "with padding the third gains in each seed",
+        ),
+        ("mnist/optimizers", "optimizer=cg_seed=2", "validation", {19: 10}, "from epoch 8 on"),
+        (
+            "mnist/optimizers",
+            r"learning_rate=0\.001_seed=\d",
+            "train",
+            dict.fromkeys(range(1, 6), -40),
+            "CG less SGD, in percentage points",
+        ),
+        (
+            "mnist/optimizers",
+            "batch_size=100_optimizer=cg_seed=1",
+            "validation",
+            dict.fromkeys(EVERY_EPOCH, 30),
+            "little ahead at the scaled rate",
+        ),
+    ],
+    ids=lambda value: value[:30] if isinstance(value, str) else None,
+)
+def test_a_sentence_fails_when_a_record_contradicts_it(chapter, run, part, added, sentence, alter):
+    alter(run, part, added)
+    with pytest.raises(SentenceError, match=r"^This no longer holds: \"" + re.escape(sentence)) as failed:
+        read_out(chapter)
+    assert re.search(r"\nIt requires .+, but .+ is .+\.", str(failed.value))
