@@ -1,4 +1,4 @@
-"""From a pen's strokes to an image as MNIST's: drawn, fitted into a box by size, centred by mass.
+"""From the strokes of a pen to an image like those of MNIST: drawn, fitted into a box, centered by mass.
 
 The page on which the reader draws does the same in its script (``book/_assets/draw-pen.js``).
 """
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 SIDE = 280
-"""Side of a drawing, in pixels: ten for one of MNIST's."""
+"""Side of a drawing, in pixels: ten for each of MNIST's."""
 PEN = 12
 """Radius of the pen, in pixels of the drawing."""
 IMAGE = 28
@@ -42,11 +42,11 @@ def draw(strokes: Sequence[Stroke]) -> np.ndarray:
 
 
 def place(drawing: np.ndarray) -> np.ndarray:
-    """Return a drawing as MNIST's makers would have stored it: bytes (28, 28).
+    """Return a drawing as the authors of MNIST would have stored it: bytes (28, 28).
 
     The ink is fitted into a box of 20 by 20, its longer side filling the box and its proportions kept; a cell of the
     box takes the mean of the pixels under it. The box then moves by whole pixels until its centre of mass, rounded, is
-    at row 14 and column 14. What would come to lie outside the image is cut off. A drawing without ink stays empty.
+    at row 14 and column 14. What would lie outside the image is cut off. A drawing without ink stays empty.
 
     Parameters
     ----------

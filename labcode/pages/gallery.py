@@ -1,4 +1,4 @@
-"""Digits with a network's answers, as a list that needs no script; the page's script makes buttons of them."""
+"""Digits with a network's answers, as a list that needs no script; the page's script turns it into buttons."""
 
 import base64
 import io
@@ -21,7 +21,7 @@ class Gallery:
     ----------
     places : (N,) of the digits among the test images.
     digits : the N digits, as published.
-    probabilities : (N, 10), the network's. Shown are the largest, up to three, as far as they reach 1%.
+    probabilities : (N, 10), of the network. Up to three are shown, the largest, if they are at least 1%.
 
     >>> one = RawImages(np.zeros((1, 28, 28), dtype=np.uint8), np.array([4], dtype=np.uint8))
     >>> Gallery(np.array([115]), one, np.array([[0, 0, 0, 0, 0.374, 0, 0, 0, 0.001, 0.625]]))
@@ -55,7 +55,7 @@ def _answers(probabilities: np.ndarray) -> list[str]:
 
 
 def _png(pixels: np.ndarray) -> str:
-    """An image, dark ink on white, as base64; not compressed, so that the text does not depend on the compressor."""
+    """Return an image, dark ink on white, as base64; not compressed, so that the text does not depend on a compressor."""
     file = io.BytesIO()
     Image.fromarray(255 - pixels).save(file, "PNG", compress_level=0)
     return base64.b64encode(file.getvalue()).decode()

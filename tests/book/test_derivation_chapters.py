@@ -178,14 +178,6 @@ def test_every_chapter_has_chains_mistakes_and_exercises(chapter):
     assert "## Run it again" in source
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
-def test_hidden_code_is_less_than_a_fifth_of_the_source(chapter):
-    source = chapter.read_text(encoding="utf-8")
-    cells = re.findall(r"^```\{code-cell\}.*?^```$", source, flags=re.DOTALL | re.MULTILINE)
-    hidden = [cell for cell in cells if re.search(r"^:tags: \[(?:hide|remove)-", cell, re.MULTILINE)]
-    assert sum(map(len, hidden)) < len(source) / 5
-
-
 # The functions above find what they are looking for
 
 

@@ -1,26 +1,38 @@
-"""The chapters of ablations are mostly prose, and what they say fails when a record says otherwise."""
+"""Chapters are mostly prose, and what they say of records fails when a record says otherwise."""
 
 import re
 from dataclasses import replace
 
 import pytest
-from chapters.pairs import BOOK, find, notebook_from
+from chapters.pairs import BOOK, chapters, find, name_of, notebook_from
 
 from labcode.pages import SentenceError, figures
 from labcode.study import ablation
 from labcode.training import ErrorCurve
 
 TREATED = ["mnist/stages", "mnist/optimizers"]
+# Their hidden code is still a program; they will be written anew around new runs.
+STILL_PROGRAMS = {
+    f"mnist/{name}" for name in ("activations", "batch_size", "conclusion", "dropout", "filters", "pooling")
+}
 LIVE = ("train(", "deepcopy(", "cg_step", "taken[")  # marks the cells that train, and those that need their results
 
 
-@pytest.mark.parametrize("chapter", TREATED)
+@pytest.mark.parametrize("chapter", sorted({name_of(source) for source in chapters()} - STILL_PROGRAMS))
 def test_hidden_code_is_less_than_a_fifth_of_the_source(chapter):
+    assert hidden_share(chapter) < 1 / 5
+
+
+@pytest.mark.parametrize("chapter", sorted(STILL_PROGRAMS))
+def test_an_exempt_chapter_needs_its_exemption(chapter):
+    assert hidden_share(chapter) >= 1 / 5
+
+
+def hidden_share(chapter):
     source = (BOOK / f"{chapter}.md").read_text(encoding="utf-8")
     cells = re.findall(r"^```\{code-cell\}.*?^```$", source, flags=re.DOTALL | re.MULTILINE)
     hidden = [cell for cell in cells if re.search(r"^:tags: \[(?:hide|remove)-", cell, re.MULTILINE)]
-    assert hidden
-    assert sum(map(len, hidden)) < len(source) / 5
+    return sum(map(len, hidden)) / len(source)
 
 
 def read_out(chapter):

@@ -164,3 +164,13 @@ def test_no_formula_of_part_one_runs_out_of_its_column(browser, address, pages):
     widen = "document.querySelector('article div.math mjx-container svg').style.width = '700px'"
     browser.execute_script(widen)
     assert len(browser.execute_script(FORMULAS_TOO_WIDE)) == 1  # the test can fail
+
+
+@pytest.mark.parametrize("page", ["backprop/softmax.html", "backprop/whole_network.html"])
+def test_a_formula_within_a_line_has_no_scroll_bar(browser, address, page):
+    visit(browser, address + page)
+    screen(browser, DESK)
+    formulas = "[...document.querySelectorAll('mjx-container:not([display])')]"
+    WebDriverWait(browser, 30).until(lambda b: b.execute_script(f"return {formulas}.length > 40"))
+    wider = "f.scrollWidth > f.clientWidth || f.scrollHeight > f.clientHeight"
+    assert browser.execute_script(f"return {formulas}.filter(f => {wider}).map(f => f.textContent)") == []
