@@ -55,7 +55,7 @@ def _answers(probabilities: np.ndarray) -> list[str]:
 
 
 def _png(pixels: np.ndarray) -> str:
-    """Return an image, dark ink on white, as base64; not compressed, so that the text does not depend on a compressor."""
+    """Return an image, dark ink on white, as base64; uncompressed, so that the text depends on no compressor."""
     file = io.BytesIO()
     Image.fromarray(255 - pixels).save(file, "PNG", compress_level=0)
     return base64.b64encode(file.getvalue()).decode()
