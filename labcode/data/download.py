@@ -136,8 +136,8 @@ def _from_mirror(address: str, wanted: Collection[str]) -> Iterator[tuple[str, b
         yield name, _download(f"{address}{name}.gz", end)
 
 
-# pooch was tried in place of this function. It limits the seconds between two bytes but not those of the whole download,
-# and checks the digest of the archive, not of the file in it. What is left to write is as long as this.
+# pooch was tried in place of this function. It limits the seconds between two bytes but not those of the whole
+# download, and checks the digest of the archive, not of the file in it. What is left to write is as long as this.
 def _download(address: str, end: float) -> bytes:
     """Return the decompressed content of a file on a web server; every error says what was wrong."""
     received = bytearray()

@@ -169,8 +169,8 @@ def _processes(workers: int) -> Iterator[SideBySide]:
     yield side_by_side
 
 
-# joblib's own Dask backend would make these two one function. It was tried with a worker that is killed again and
-# again: its generator waits (for two minutes, then the trial ended), where Dask's futures raise KilledWorker.
+# joblib's own Dask backend would make these two one function. But where a worker is killed again and again, its
+# generator was still waiting after two minutes, where Dask's futures raise KilledWorker.
 @contextmanager
 def _cluster(address: str) -> Iterator[SideBySide]:
     """Yield the same for the workers of a cluster."""
