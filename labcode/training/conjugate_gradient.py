@@ -1,8 +1,9 @@
 """Nonlinear conjugate gradient, the lab's other optimizer (lab section 2.4.4), which PyTorch does not have."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -10,6 +11,8 @@ from torch import Tensor
 from labcode.checks import real_number, whole_number
 from labcode.errors import LabcodeError
 
+EVALUATIONS = 20  # of a line search, at most
+RHO, SIGMA = 0.01, 0.5  # of the Wolfe-Powell conditions
 SHRINK = 0.1  # an interpolated step keeps this share of the bracket away from both of its ends
 STRETCH = 3.0  # an extrapolated step is at most this many times the step before
 RATIO = 100.0  # the first step of a search is at most this many times the last step of the search before
@@ -62,10 +65,10 @@ class ConjugateGradient(torch.optim.Optimizer):
         self,
         params: Iterable[Tensor],
         max_iterations: int = 2,
-        max_evaluations: int = 20,
+        max_evaluations: int = EVALUATIONS,
         tolerance: float = 0.0,
-        rho: float = 0.01,
-        sigma: float = 0.5,
+        rho: float = RHO,
+        sigma: float = SIGMA,
     ):
         max_iterations = whole_number("max_iterations", max_iterations, at_least=1)
         max_evaluations = whole_number("max_evaluations", max_evaluations, at_least=1)
@@ -117,67 +120,20 @@ class ConjugateGradient(torch.optim.Optimizer):
         if closure is None:
             raise TypeError("closure is None; conjugate gradient needs one, since it evaluates the loss several times.")
         settings = self.param_groups[0]
+        counts = self.state[self._parameters[0]]
+        line = ParameterLine(self._parameters, settings["tolerance"])
+        lengths = minimize(
+            line, settings["max_iterations"], settings["max_evaluations"], settings["rho"], settings["sigma"]
+        )
+        next(lengths)
         first_loss = loss = self._evaluate(closure)
-        gradient = [g.clone() for g in self._gradient()]
-        if not (math.isfinite(loss) and math.isfinite(_dot(gradient, gradient))):
-            raise NotFiniteError(f"The loss is {loss} where the step begins, or its gradient is not finite.")
-        direction: list[Tensor] | None = None
-        for _ in range(settings["max_iterations"]):
-            square = _dot(gradient, gradient)
-            if square == 0 or max(g.abs().max().item() for g in gradient) <= settings["tolerance"]:
-                break
-            steepest = direction is None
-            if direction is None:
-                direction, slope, length = [-g for g in gradient], -square, 1 / (1 + square)
-            self.state[self._parameters[0]]["line_searches"] += 1
-            end = self._search(closure, Point(0.0, loss, slope), direction, length)
-            if end is None:
-                if steepest:
-                    break
-                direction = None
-                continue
-            loss, previous, gradient = end.loss, gradient, [g.clone() for g in self._gradient()]
-            beta = (_dot(gradient, gradient) - _dot(gradient, previous)) / square
-            direction = [beta * s - g for s, g in zip(direction, gradient, strict=True)]
-            old_slope, slope = slope, _dot(gradient, direction)
-            if not -math.inf < slope < 0:
-                direction = [-g for g in gradient]
-                slope = _dot(gradient, direction)
-            # The new search is expected to gain about as much as the last one.
-            length = end.length * min(RATIO, old_slope / slope) if slope else 1.0
-        return first_loss
-
-    def _search(
-        self, closure: Callable[[], Tensor | float], start: "Point", direction: list[Tensor], length: float
-    ) -> "Point | None":
-        """Move the weights along ``direction`` to where the Wolfe-Powell conditions hold, and return that point.
-
-        The last evaluation is then at the new weights. Without such a point, restore the weights and return None.
-        """
-        settings = self.param_groups[0]
-        origin = [p.clone() for p in self._parameters]
-        behind, limit = start, math.inf
-        for _ in range(settings["max_evaluations"]):
-            for p, x, s in zip(self._parameters, origin, direction, strict=True):
-                torch.add(x, s, alpha=length, out=p)
+        while True:
+            try:
+                line.move(lengths.send(loss))
+            except StopIteration as end:
+                counts["line_searches"] += end.value
+                return first_loss
             loss = self._evaluate(closure)
-            here = Point(length, loss, _dot(self._gradient(), direction))
-            if not (math.isfinite(here.loss) and math.isfinite(here.slope)):
-                limit = here.length
-                length = (behind.length + here.length) / 2
-            elif (
-                here.loss > start.loss + settings["rho"] * here.length * start.slope
-                or here.slope > -settings["sigma"] * start.slope
-            ):
-                limit = here.length
-                length = interpolate(behind, here)
-            elif here.slope < settings["sigma"] * start.slope:
-                length, behind = extrapolate(behind, here, limit), here
-            else:
-                return here
-        for p, x in zip(self._parameters, origin, strict=True):
-            p.copy_(x)
-        return None
 
     def _evaluate(self, closure: Callable[[], Tensor | float]) -> float:
         self.state[self._parameters[0]]["evaluations"] += 1
@@ -185,9 +141,152 @@ class ConjugateGradient(torch.optim.Optimizer):
             loss = closure()
         return loss.item() if isinstance(loss, Tensor) else float(loss)
 
+
+class Line(Protocol):
+    """The line x0 + t s that is searched, with gradients g0 at x0 and g at x, the point evaluated last."""
+
+    def square(self) -> float:
+        """Return g . g, or 0 where the gradient is as small as it has to be."""
+
+    def overlap(self) -> float:
+        """Return g . g0."""
+
+    def slope(self) -> float:
+        """Return g . s."""
+
+    def start(self) -> None:
+        """Let the next line start here: x0 <- x and g0 <- g."""
+
+    def turn(self, beta: float) -> None:
+        """Set its direction: s <- beta s - g0."""
+
+    def back(self) -> None:
+        """Return to where the line starts: x <- x0."""
+
+
+class ParameterLine:
+    """The line of parameters with their gradients, as lists of tensors; a missing gradient is zero.
+
+    No entry of the gradient has to be smaller than ``tolerance``.
+    """
+
+    def __init__(self, parameters: list[Tensor], tolerance: float):
+        self.parameters, self.tolerance = parameters, tolerance
+        self.direction: list[Tensor] = []
+
+    def square(self) -> float:
+        gradient = self._gradient()
+        if self.tolerance and max(g.abs().max().item() for g in gradient) <= self.tolerance:
+            return 0.0
+        return _dot(gradient, gradient)
+
+    def overlap(self) -> float:
+        return _dot(self._gradient(), self.start_gradient)
+
+    def slope(self) -> float:
+        return _dot(self._gradient(), self.direction)
+
+    def start(self) -> None:
+        self.origin = [p.clone() for p in self.parameters]
+        self.start_gradient = [g.clone() for g in self._gradient()]
+
+    def turn(self, beta: float) -> None:
+        if beta:
+            self.direction = [beta * s - g for s, g in zip(self.direction, self.start_gradient, strict=True)]
+        else:
+            self.direction = [-g for g in self.start_gradient]
+
+    def move(self, length: float) -> None:
+        """Move the parameters to x0 + length s."""
+        for p, x, s in zip(self.parameters, self.origin, self.direction, strict=True):
+            torch.add(x, s, alpha=length, out=p)
+
+    def back(self) -> None:
+        for p, x in zip(self.parameters, self.origin, strict=True):
+            p.copy_(x)
+
     def _gradient(self) -> list[Tensor]:
-        """Return the gradient, zero for a parameter that has none; the next evaluation overwrites it."""
-        return [torch.zeros_like(p) if p.grad is None else p.grad for p in self._parameters]
+        return [torch.zeros_like(p) if p.grad is None else p.grad for p in self.parameters]
+
+
+def minimize(
+    line: Line, searches: int, evaluations: int = EVALUATIONS, rho: float = RHO, sigma: float = SIGMA
+) -> Generator[float, float, int]:
+    """Search along up to ``searches`` lines, as `ConjugateGradient` describes it; return how many were searched.
+
+    This is a generator of numbers, so that many minimizations can go on side by side: whoever runs it moves the
+    parameters to each length that it yields, x = x0 + length s, computes loss and gradient there, and sends the loss.
+    The first length is 0: nothing moves. ``line`` does the rest of the work on vectors.
+
+    Raises
+    ------
+    NotFiniteError : the first loss or its gradient is not finite.
+
+    >>> x = torch.tensor([3.0])
+    >>> lengths = minimize(ParameterLine([x], tolerance=0.0), searches=1)
+    >>> next(lengths)
+    0.0
+    >>> x.grad = 2 * (x - 1)  # of (x - 1)^2
+    >>> lengths.send(4.0) == 1 / (1 + 4**2)
+    True
+    """
+    loss = yield 0.0
+    square = line.square()
+    if not (math.isfinite(loss) and math.isfinite(square)):
+        raise NotFiniteError(f"The loss is {loss} where the step begins, or its gradient is not finite.")
+    line.start()
+    end: Point | None = None
+    slope = 0.0
+    for number in range(searches):
+        steepest = end is None
+        if end is None:
+            if not square:
+                return number
+            line.turn(0)
+            slope, length = -square, 1 / (1 + square)
+        else:
+            loss, before, square = end.loss, square, line.square()
+            if not square:
+                return number
+            beta = (square - line.overlap()) / before
+            line.start()
+            line.turn(beta)
+            old_slope, slope = slope, line.slope()
+            if not -math.inf < slope < 0:
+                line.turn(0)
+                slope = -square
+            # The new search is expected to gain about as much as the last one.
+            length = end.length * min(RATIO, old_slope / slope) if slope else 1.0
+        end = yield from search(line, Point(0.0, loss, slope), length, evaluations, rho, sigma)
+        if end is None:
+            line.back()
+            if steepest:
+                return number + 1
+    return searches
+
+
+def search(
+    line: Line, start: "Point", length: float, evaluations: int, rho: float, sigma: float
+) -> Generator[float, float, "Point | None"]:
+    """Try lengths, ``length`` first, until the Wolfe-Powell conditions hold; return that point, or None.
+
+    See `minimize` for what is yielded.
+    """
+    behind, limit = start, math.inf
+    for _ in range(evaluations):
+        loss = yield length
+        here = Point(length, loss, line.slope())
+        if not (math.isfinite(here.loss) and math.isfinite(here.slope)):
+            limit = here.length
+            length = (behind.length + here.length) / 2
+        elif here.loss > start.loss + rho * here.length * start.slope or here.slope > -sigma * start.slope:
+            limit = here.length
+            length = interpolate(behind, here)
+        elif here.slope < sigma * start.slope:
+            length, behind = extrapolate(behind, here, limit), here
+        else:
+            return here
+    return None
 
 
 @dataclass(frozen=True)
