@@ -39,6 +39,7 @@ from labcode.study import Experiment
 from labcode.study.lab import THE_LABS
 from labcode.study.records import read
 from labcode.training import train_fleet
+from labcode.training.fleet_dropout import FleetDropout
 from labcode.training.fleet_graph import Steps
 from labcode.training.fleet_network import Fleet
 
@@ -217,21 +218,16 @@ class Check:
 
     def fleet_steps(self, config: ConvNetConfig, runs: int) -> Iterator[int]:
         """Yield the images of a chunk, then take chunk after chunk of steps."""
-        net = ConvNet(config, stream(0, "initial weights"))
-        fleet = Fleet([net] * runs, self.device)
-        steps = Steps(fleet, 1, 32)
-        images, labels = self.digits(runs, 32)
-        masks = self.masks(net, runs, 32)
+        nets = [ConvNet(config, stream(0, "initial weights"))] * runs
+        dropout = FleetDropout(nets, range(runs), self.device)
+        steps = Steps(Fleet(nets, self.device), *self.digits(runs, 32), dropout, batch_size=1)
+        places = torch.arange(32, device=self.device).expand(runs, 32)
         rates = torch.full((runs, 32), 1e-4, device=self.device)
         yield 32
         while True:
-            steps.take(images, labels, masks, rates)
-            yield 32
-
-    def masks(self, net: ConvNet, runs: int, count: int) -> list:
-        drawn = net.draw_masks(count, stream(0, "dropout")) or [None] * (net.config.stages + 1)
-        moved = [mask if mask is None or mask.dim() == 2 else mask.movedim(1, -1) for mask in drawn]
-        return [m if m is None else m.expand(runs, *m.shape).contiguous().to(self.device) for m in moved]
+            for bits in dropout.draw([32] * 100):
+                steps.take(places, rates, bits)
+                yield 32
 
     def idiomatic_steps(self, config: ConvNetConfig) -> Iterator[int]:
         net = ConvNet(config, stream(0, "initial weights")).to(self.device)

@@ -6,6 +6,7 @@ Semantics follow Torch7's ``nn`` package, which the lab used; see the assumption
 import math
 from functools import cache
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -102,8 +103,7 @@ class SubtractiveNorm2d(nn.Module):
 def dropout_mask(shape: tuple[int, ...], rate: float, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
     """Draw a dropout mask: 0 with probability ``rate``, else 1 / (1 - rate), so that the mean stays 1.
 
-    Multiply by it in training; leave it out in testing (Srivastava et al., JMLR 2014). At the lab's rate of one half,
-    each value takes one random bit: otherwise the draw would cost as much as a layer.
+    Multiply by it in training; leave it out in testing (Srivastava et al., JMLR 2014).
 
     The mask is on the CPU, and independent of PyTorch's default dtype and device.
 
@@ -111,16 +111,28 @@ def dropout_mask(shape: tuple[int, ...], rate: float, generator: torch.Generator
     >>> sorted(mask.unique().tolist())
     [0.0, 2.0]
     """
-    if rate != 0.5:
-        kept = torch.rand(shape, generator=generator, dtype=torch.float32, device="cpu") >= rate
-        return kept.to(dtype) / (1 - rate)
     count = math.prod(shape)
+    bits = dropout_bits(count, rate, generator)
+    return torch.embedding(_factors(rate, dtype), bits.int()).flatten()[:count].view(shape)
+
+
+def dropout_bits(count: int, rate: float, generator: torch.Generator) -> Tensor:
+    """Draw which of ``count`` values dropout keeps: one bit each, the lowest of a byte first, (ceil(count / 8),).
+
+    At a rate of one half, each value takes one random bit: otherwise the draw would cost as much as a layer.
+
+    >>> dropout_bits(12, 0.25, torch.Generator().manual_seed(0)).shape
+    torch.Size([2])
+    """
+    if rate != 0.5:
+        kept = torch.rand(count, generator=generator, dtype=torch.float32, device="cpu") >= rate
+        return torch.from_numpy(np.packbits(kept.numpy(), bitorder="little"))
     words = torch.empty(-(-count // 64), dtype=torch.int64, device="cpu").random_(-(2**63), None, generator=generator)
-    return torch.embedding(_coins(dtype), words.view(torch.uint8).int()).flatten()[:count].view(shape)
+    return words.view(torch.uint8)[: -(-count // 8)]
 
 
 @cache
-def _coins(dtype: torch.dtype) -> Tensor:
-    """Return the mask that each byte stands for: (256, 8), 2 where its bit is set, else 0."""
+def _factors(rate: float, dtype: torch.dtype) -> Tensor:
+    """Return the factors that each byte of `dropout_bits` stands for, (256, 8)."""
     bits = torch.arange(256, device="cpu")[:, None] >> torch.arange(8, device="cpu") & 1
-    return 2 * bits.to(dtype)
+    return bits.to(dtype) / (1 - rate)

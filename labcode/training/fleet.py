@@ -6,8 +6,8 @@ trained alone. They share every kernel launch and nothing else.
 """
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -16,17 +16,18 @@ from tqdm import tqdm
 
 from labcode.checks import whole_number
 from labcode.data.mnist import Images, Mnist
+from labcode.machine import require_device
 from labcode.network.convnet import ConvNet
 from labcode.seeds import stream
 from labcode.training.checkpoints import Checkpoint
+from labcode.training.evaluation import one_thread
+from labcode.training.fleet_dropout import FleetDropout
 from labcode.training.fleet_graph import Steps
-from labcode.training.fleet_network import Fleet, FleetMasks
+from labcode.training.fleet_memory import images_at_once
+from labcode.training.fleet_network import Fleet, common
 from labcode.training.history import ErrorCurve, History
 from labcode.training.loop import IMAGES_AHEAD, MEASURED_TRAINING_IMAGES, identity, require_fitting
 from labcode.training.recipe import Recipe, learning_rates
-
-MEASURED_AT_ONCE = 6_400
-"""Images, of all runs together, whose errors are counted at a time: enough to keep a GPU busy."""
 
 SECONDS_PER_CHECKPOINT = 60.0
 
@@ -42,9 +43,9 @@ def train_fleet(
 ) -> list[History]:
     """Train ``nets`` in place, side by side, and return the history of each.
 
-    A run's counts do not depend on the other runs, and agree with those of `labcode.training.train` up to rounding. A
-    run whose loss is not finite is recorded as diverged and ends with its weights of the last measurement; the others
-    go on.
+    A run takes the steps that `labcode.training.train` takes, so that its counts agree up to rounding, and does not
+    depend on the other runs, up to rounding as well: a library may add in another order where a product is one of many.
+    A run whose loss is not finite stops, diverged, as it does alone; the others go on.
 
     Parameters
     ----------
@@ -73,28 +74,54 @@ def train_fleet(
     [2, 2, 2]
     """
     seeds = [whole_number("seed", seed) for seed in seeds]
-    recipe = _common_recipe(recipes)
-    _require_lockstep(nets, mnists, recipes, seeds, device)
-    state = _State(nets, mnists, recipes, seeds, device)
-    kept = None
-    if checkpoint:
-        runs = [identity(*run, "fleet") for run in zip(nets, mnists, recipes, seeds, strict=True)]
-        kept = Checkpoint(checkpoint, {"runs": runs})
-        state.resume(kept)
-    saved = time.monotonic()
-    steps = Steps(state.fleet, recipe.batch_size, IMAGES_AHEAD)
+    require_device(device)
+    _require_lockstep(nets, mnists, recipes, seeds)
+    recipe, kept = recipes[0], None
     quiet = {} if progress else {"disable": True}  # if unset, the user's TQDM_DISABLE decides
-    with tqdm(total=recipe.epochs * len(nets), initial=state.epoch * len(nets), unit="epoch", **quiet) as bar:
-        while state.epoch < recipe.epochs and state.fleet.alive.any():
-            state.train_epoch(steps)
-            bar.update(len(nets))
-            if state.epoch % recipe.measured_every == 0:
-                state.measure(recipe.choice)
-                if kept and time.monotonic() - saved > SECONDS_PER_CHECKPOINT:
-                    state.save(kept)
-                    saved = time.monotonic()
-    state.fleet.load_into(nets, state.ended)
+    with one_thread():
+        state = _State(nets, mnists, recipes, seeds, device)
+        if checkpoint:
+            runs = [identity(*run, "fleet") for run in zip(nets, mnists, recipes, seeds, strict=True)]
+            kept = Checkpoint(checkpoint, {"runs": runs})
+            state.resume(kept)
+        saved = time.monotonic()
+        total, done = (epochs * len(nets) for epochs in (recipe.epochs, state.epoch))
+        with tqdm(total=total, initial=done, unit="epoch", desc=f"{len(nets)} runs", leave=False, **quiet) as bar:
+            while state.epoch < recipe.epochs and state.fleet.alive.any():
+                state.train_epoch()
+                bar.update(len(nets))
+                if state.epoch % recipe.measured_every == 0:
+                    state.measure(recipe.choice)
+                    if kept and time.monotonic() - saved >= SECONDS_PER_CHECKPOINT:
+                        state.save(kept)
+                        saved = time.monotonic()
+        state.fleet.load_into(nets, state.ended)
     return state.histories()
+
+
+def predict_fleet(nets: Sequence[ConvNet], parts: Sequence[Images], device: str = "cpu") -> Tensor:
+    """Return the digits (R, N) that each network sees in its own N images, with dropout off.
+
+    Parameters
+    ----------
+    nets : of one shape.
+    parts : the images of each.
+    device : as in `train_fleet`.
+
+    >>> from labcode.data import load
+    >>> from labcode.network import ConvNetConfig
+    >>> nets = [ConvNet(ConvNetConfig(width=2), stream(seed, "initial weights")) for seed in range(3)]
+    >>> predict_fleet(nets, [load("tenth", seed=0).validation[:50]] * 3).shape
+    torch.Size([3, 50])
+    """
+    fleet = Fleet(nets, device)
+    size = images_at_once(fleet)
+    with one_thread():
+        found = [
+            fleet.forward(_stack([part[start : start + size] for part in parts], device)[0]).argmax(2)
+            for start in range(0, len(parts[0]), size)
+        ]
+    return torch.cat(found, dim=1).cpu()
 
 
 class _State:
@@ -108,14 +135,14 @@ class _State:
         seeds: Sequence[int],
         device: str,
     ):
-        self.nets, self.recipes, self.device = nets, recipes, device
+        self.recipes, self.device = recipes, device
         self.fleet = Fleet(nets, device)
-        self.train, self.validation = ([getattr(mnist, part) for mnist in mnists] for part in ("train", "validation"))
-        self.pixels, self.labels = _stack(self.train, device)
+        self.pixels, self.labels = _stack([mnist.train for mnist in mnists], device)
         self.measured = [(self.pixels[:, :MEASURED_TRAINING_IMAGES], self.labels[:, :MEASURED_TRAINING_IMAGES])]
-        self.measured.append(_stack(self.validation, device))
+        self.measured.append(_stack([mnist.validation for mnist in mnists], device))
         self.orders = [stream(seed, "order of images") for seed in seeds]
-        self.masks = [stream(seed, "dropout") for seed in seeds]
+        self.dropout = FleetDropout(nets, seeds, device)
+        self.steps = Steps(self.fleet, self.pixels, self.labels, self.dropout, recipes[0].batch_size)
         self.ended = [weight.clone() for weight in self.fleet.weights]
         self.epoch = 0
         self.seconds, self.total = 0.0, 0.0
@@ -123,60 +150,48 @@ class _State:
             name: [[] for _ in nets] for name in ("online", "train", "validation", "gradients", "seconds")
         }
 
-    def train_epoch(self, steps: Steps) -> None:
-        """Take every run through its training images once."""
+    def train_epoch(self) -> None:
+        """Take every run through its training images once, in its own random order, as `minibatches` does."""
         began = _clock(self.device)
-        count = self.pixels.shape[1]
-        self.online = torch.zeros(len(self.nets), dtype=torch.int64, device=self.device)
-        rates = [learning_rates(recipe, count, self.epoch) for recipe in self.recipes]
-        batch = self.recipes[0].batch_size
-        for places in self._chunks(count, batch):
-            size = places.shape[1]
-            taken = -(-size // batch)
-            chunk_rates = torch.tensor([[next(rate) for _ in range(taken)] for rate in rates], dtype=self.pixels.dtype)
-            masks = self._draw_masks(size)
-            run = torch.arange(len(self.nets), device=self.device)[:, None]
-            images, labels = self.pixels[run, places], self.labels[run, places]
-            self.online += steps.take(images, labels, masks, chunk_rates.to(self.device))
+        count, batch = self.labels.shape[1], self.recipes[0].batch_size
+        order = torch.stack([torch.randperm(count, generator=each, device="cpu") for each in self.orders])
+        steps = -(-count // batch)
+        rates = [list(islice(learning_rates(recipe, count, self.epoch), steps)) for recipe in self.recipes]
+        ahead = max(1, IMAGES_AHEAD // batch)
+        places = order.to(self.device).split(ahead * batch, dim=1)
+        each_rate = torch.tensor(rates, dtype=self.pixels.dtype, device=self.device).split(ahead, dim=1)
+        bits = self.dropout.draw([part.shape[1] for part in places])
+        self.online = torch.zeros(len(self.fleet), dtype=torch.int64, device=self.device)
+        for inputs in zip(places, each_rate, bits, strict=True):
+            self.online += self.steps.take(*inputs)
+        self._end_diverged()
         self.epoch += 1
         self.seconds += (spent := _clock(self.device) - began)
         self.total += spent
 
-    def _chunks(self, count: int, batch: int) -> Iterator[Tensor]:
-        """Yield each run's next images, (R, images), in its own random order, as `minibatches` takes them."""
-        orders = torch.stack([torch.randperm(count, generator=order) for order in self.orders])
-        for places in orders.split(max(1, IMAGES_AHEAD // batch) * batch, dim=1):
-            yield places.to(self.device)
-
-    def _draw_masks(self, count: int) -> FleetMasks:
-        """Draw each run's masks as it would alone; 1 for the runs that drop nothing where others do."""
-        drawn = [net.draw_masks(count, masks) for net, masks in zip(self.nets, self.masks, strict=True)]
-        stacked: list[Tensor | None] = []
-        for place in range(self.nets[0].config.stages + 1):
-            found = [None if masks is None else masks[place] for masks in drawn]
-            like = next((mask for mask in found if mask is not None), None)
-            if like is None:
-                stacked.append(None)
-                continue
-            mask = torch.stack([torch.ones_like(like) if mask is None else mask for mask in found])
-            stacked.append((mask.movedim(2, -1) if mask.dim() == 5 else mask).to(self.device))
-        return stacked
+    def _end_diverged(self) -> None:
+        """Let the runs that diverged in this epoch end as they do alone: before the failing step, or as chosen."""
+        for run, weights in self.steps.diverged.items():
+            if self.recipes[0].choice == "last" or not self.curves["validation"][run]:
+                for ended, weight in zip(self.ended, weights, strict=True):
+                    ended[run] = weight
+        self.steps.diverged.clear()
 
     def measure(self, choice: str) -> None:
         """Count every run's errors; keep its weights if they are the ones it would end with."""
         began = _clock(self.device)
         train, validation = (self._count_errors(*part) for part in self.measured)
         alive = self.fleet.alive.tolist()
-        steps = self.epoch * -(-self.pixels.shape[1] // self.recipes[0].batch_size)
+        steps = self.epoch * -(-self.labels.shape[1] // self.recipes[0].batch_size)
         found = {"online": self.online.tolist(), "train": train, "validation": validation}
         ends = list(alive)
-        for run in range(len(self.nets)):
+        for run in range(len(self.fleet)):
             if not alive[run]:
                 continue
             for name, counts in found.items():
                 self.curves[name][run].append(counts[run])
             self.curves["gradients"][run].append(steps)
-            self.curves["seconds"][run].append(round(self.seconds / len(self.nets), 2))
+            self.curves["seconds"][run].append(round(self.seconds / len(self.fleet), 2))
             errors = self.curves["validation"][run]
             ends[run] = choice == "last" or errors[-1] == min(errors)
         now = torch.tensor(ends, device=self.device)
@@ -185,8 +200,8 @@ class _State:
         self.total += _clock(self.device) - began
 
     def _count_errors(self, pixels: Tensor, labels: Tensor) -> list[int]:
-        wrong = torch.zeros(len(self.nets), dtype=torch.int64, device=self.device)
-        size = max(1, MEASURED_AT_ONCE // len(self.nets))
+        wrong = torch.zeros(len(self.fleet), dtype=torch.int64, device=self.device)
+        size = images_at_once(self.fleet)
         for images, truth in zip(pixels.split(size, dim=1), labels.split(size, dim=1), strict=True):
             wrong += (self.fleet.forward(images).argmax(2) != truth).sum(1)
         return wrong.tolist()
@@ -194,7 +209,7 @@ class _State:
     def histories(self) -> list[History]:
         """Return the history of each run."""
         images = {
-            "online": self.pixels.shape[1],
+            "online": self.labels.shape[1],
             "train": self.measured[0][1].shape[1],
             "validation": self.measured[1][1].shape[1],
         }
@@ -204,7 +219,7 @@ class _State:
                 diverged=not alive,
                 gradients=tuple(self.curves["gradients"][run]),
                 seconds=tuple(self.curves["seconds"][run]),
-                total_seconds=round(self.total / len(self.nets), 1),
+                total_seconds=round(self.total / len(self.fleet), 1),
             )
             for run, alive in enumerate(self.fleet.alive.tolist())
         ]
@@ -214,7 +229,7 @@ class _State:
         tensors = {f"weights/{i}": weight for i, weight in enumerate(self.fleet.weights)}
         tensors |= {f"ended/{i}": weight for i, weight in enumerate(self.ended)}
         tensors |= {f"orders/{i}": each.get_state() for i, each in enumerate(self.orders)}
-        tensors |= {f"masks/{i}": each.get_state() for i, each in enumerate(self.masks)}
+        tensors |= {f"masks/{i}": each.get_state() for i, each in enumerate(self.dropout.streams)}
         progress = {"epoch": self.epoch, "curves": self.curves, "seconds": self.seconds, "total": self.total}
         kept.save({name: each.cpu() for name, each in (tensors | {"alive": self.fleet.alive}).items()}, progress)
 
@@ -226,7 +241,7 @@ class _State:
         for name, targets in (("weights", self.fleet.weights), ("ended", self.ended)):
             for i, target in enumerate(targets):
                 target.copy_(tensors[f"{name}/{i}"])
-        for name, streams in (("orders", self.orders), ("masks", self.masks)):
+        for name, streams in (("orders", self.orders), ("masks", self.dropout.streams)):
             for i, each in enumerate(streams):
                 each.set_state(tensors[f"{name}/{i}"])
         self.fleet.alive.copy_(tensors["alive"])
@@ -248,38 +263,22 @@ def _clock(device: str) -> float:
     return time.perf_counter()
 
 
-def _common_recipe(recipes: Sequence[Recipe]) -> Recipe:
-    """Return what all recipes share; refuse those that cannot go in lockstep."""
-    if not recipes:
-        raise ValueError("There are no recipes; a fleet takes at least one run.")
-    for recipe in recipes:
-        if recipe.optimizer != "sgd":
-            raise ValueError(
-                f"optimizer is {recipe.optimizer!r}; a fleet takes 'sgd' alone, since conjugate gradient needs another "
-                "number of evaluations in each run."
-            )
-    plain = [replace(recipe, learning_rate=Recipe.learning_rate, decay="none") for recipe in recipes]
-    for name in Recipe.__dataclass_fields__:
-        values = list(dict.fromkeys(getattr(recipe, name) for recipe in plain))
-        if len(values) > 1:
-            listed = " and ".join(map(str, values))
-            raise ValueError(f"{name} is {listed}; the recipes of a fleet differ only in learning rate and decay.")
-    return recipes[0]
-
-
 def _require_lockstep(
-    nets: Sequence[ConvNet], mnists: Sequence[Mnist], recipes: Sequence[Recipe], seeds: Sequence[int], device: str
+    nets: Sequence[ConvNet], mnists: Sequence[Mnist], recipes: Sequence[Recipe], seeds: Sequence[int]
 ) -> None:
     counts = {"networks": len(nets), "data sets": len(mnists), "recipes": len(recipes), "seeds": len(seeds)}
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{count} {name}" for name, count in counts.items())
         raise ValueError(f"There are {listed}; a fleet takes one of each per run.")
-    for net, mnist, recipe in zip(nets, mnists, recipes, strict=True):
+    if (recipe := common(recipes)).optimizer != "sgd":
+        raise ValueError(
+            f"optimizer is {recipe.optimizer!r}; a fleet takes 'sgd' alone, since conjugate gradient needs another "
+            "number of evaluations in each run."
+        )
+    for net, mnist in zip(nets, mnists, strict=True):
         require_fitting(net, mnist, recipe)
         if altered := net.alterations():
             raise ValueError(f"{'; '.join(altered)}: a fleet computes by the configuration and cannot train it.")
     sizes = {(len(mnist.train), len(mnist.validation)) for mnist in mnists}
     if len(sizes) > 1:
         raise ValueError(f"The data sets have {sizes} training and validation images; a fleet needs equal numbers.")
-    if torch.device(device).type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device is {device!r}, and this machine has no GPU that PyTorch can use; 'cpu' always works.")

@@ -5,70 +5,112 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from labcode.training.fleet_network import Fleet, FleetMasks
+from labcode.training.fleet_dropout import Bits, FleetDropout
+from labcode.training.fleet_network import Fleet
 
 
 class Steps:
-    """Steps of `Fleet.step` on as many images as are fetched at a time.
+    """Steps of `Fleet.step` on some minibatches at a time.
 
-    On a GPU the first call captures these steps in a CUDA graph and later calls replay it. A call with fewer images,
-    such as the last of an epoch, takes its steps one by one.
+    On a GPU the first call captures its steps in a CUDA graph, and later calls with as many images replay it. Other
+    calls, such as the last of an epoch, take their steps one by one.
+
+    Nothing in a graph can wait for a loss. So a call after which a run has diverged is taken back, and its steps are
+    taken again one by one.
 
     Parameters
     ----------
     fleet : whose weights are moved.
+    pixels, labels : the training images of each run, (R, N, 32, 32, 1) and (R, N), where the fleet computes.
+    dropout : of the runs.
     batch_size : images per step.
-    images_ahead : images that are fetched at a time, at least a minibatch.
+
+    Attributes
+    ----------
+    diverged : for each run that diverged, its weights before the step that failed. Weights of zero, which give a finite
+        loss, stand in its place in the fleet.
     """
 
-    def __init__(self, fleet: Fleet, batch_size: int, images_ahead: int):
-        self.fleet, self.batch_size = fleet, batch_size
-        self.images = max(1, images_ahead // batch_size) * batch_size
+    def __init__(self, fleet: Fleet, pixels: Tensor, labels: Tensor, dropout: FleetDropout, batch_size: int):
+        self.fleet, self.pixels, self.labels, self.dropout = fleet, pixels, labels, dropout
+        self.batch_size = batch_size
+        self.runs = torch.arange(len(fleet), device=pixels.device)[:, None]
+        self.before = [weight.clone() for weight in fleet.weights]
+        self.diverged: dict[int, list[Tensor]] = {}
         self.graph: torch.cuda.CUDAGraph | None = None
 
-    def take(self, images: Tensor, labels: Tensor, masks: FleetMasks, rates: Tensor) -> Tensor:
+    def take(self, places: Tensor, rates: Tensor, bits: Bits) -> Tensor:
         """Take the steps; return the number of misclassified images of each run, (R,).
 
         Parameters
         ----------
-        images, labels : (R, images, 32, 32, 1) and (R, images).
-        masks : of dropout, for all of them.
+        places : which of its images each run takes, (R, images).
         rates : learning rates, (R, steps).
+        bits : of dropout, from `FleetDropout.draw`.
         """
-        if images.device.type != "cuda" or images.shape[1] != self.images:
-            return self._take(images, labels, masks, rates)
-        inputs = [images, labels, rates, *(mask for mask in masks if mask is not None)]
-        if self.graph is None:
-            self._capture(inputs, masks)
-        assert self.graph is not None
-        for static, given in zip(self.inputs, inputs, strict=True):
-            static.copy_(given)
-        self.graph.replay()
-        return self.wrong
+        inputs = [places, rates, *bits]
+        alive = self.fleet.alive.clone()
+        self._keep()
+        if places.device.type != "cuda":
+            wrong = self._take(inputs)
+        else:
+            if self.graph is None:
+                self._capture(inputs)
+            wrong = self._replay(inputs) if self.inputs[0].shape == places.shape else self._take(inputs)
+        if torch.equal(alive, self.fleet.alive):
+            return wrong
+        self._take_back(alive)
+        return self._take(inputs, one_by_one=True)
 
-    def _take(self, images: Tensor, labels: Tensor, masks: FleetMasks, rates: Tensor) -> Tensor:
-        wrong = torch.zeros(len(self.fleet), dtype=torch.int64, device=images.device)
-        for number, start in enumerate(range(0, images.shape[1], self.batch_size)):
+    def _keep(self) -> None:
+        for kept, weight in zip(self.before, self.fleet.weights, strict=True):
+            kept.copy_(weight)
+
+    def _take_back(self, alive: Tensor) -> None:
+        for kept, weight in zip(self.before, self.fleet.weights, strict=True):
+            weight.copy_(kept)
+        self.fleet.alive.copy_(alive)
+
+    def _take(self, inputs: Sequence[Tensor], one_by_one: bool = False) -> Tensor:
+        places, rates, *bits = inputs
+        pixels, labels = self.pixels[self.runs, places], self.labels[self.runs, places]
+        kept = self.dropout.expand(bits, places.shape[1])
+        wrong = torch.zeros(len(self.fleet), dtype=torch.int64, device=places.device)
+        for number, start in enumerate(range(0, places.shape[1], self.batch_size)):
             part = slice(start, start + self.batch_size)
-            taken = [mask if mask is None else mask[:, part] for mask in masks]
-            wrong += self.fleet.step(images[:, part], labels[:, part], taken, rates[:, number])
+            alive = self.fleet.alive.clone()
+            if one_by_one:
+                self._keep()
+            masks = self.dropout.masks(kept, part)
+            wrong += self.fleet.step(pixels[:, part], labels[:, part], masks, rates[:, number])
+            if one_by_one:
+                self._stop(alive & ~self.fleet.alive)
         return wrong
 
-    def _capture(self, inputs: Sequence[Tensor], masks: FleetMasks) -> None:
-        """Record the steps on buffers of their own. The warm-up has learning rate 0, so it moves nothing."""
+    def _stop(self, failed: Tensor) -> None:
+        for run in torch.nonzero(failed).flatten().tolist():
+            self.diverged[run] = [kept[run].clone() for kept in self.before]
+            for weight in self.fleet.weights:
+                weight[run] = 0
+
+    def _capture(self, inputs: Sequence[Tensor]) -> None:
+        """Record the steps on inputs of their own, after steps that are taken back."""
         self.inputs = [tensor.clone() for tensor in inputs]
-        images, labels, rates, *kept = self.inputs
-        rest = iter(kept)
-        static = [mask if mask is None else next(rest) for mask in masks]
-        rates.zero_()
         alive = self.fleet.alive.clone()
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
             for _ in range(2):
-                self._take(images, labels, static, rates)
+                self._take(self.inputs)
         torch.cuda.current_stream().wait_stream(side)
+        self._take_back(alive)
         self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph):
-            self.wrong = self._take(images, labels, static, rates)
-        self.fleet.alive.copy_(alive)
+        with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
+            self.wrong = self._take(self.inputs)
+
+    def _replay(self, inputs: Sequence[Tensor]) -> Tensor:
+        assert self.graph is not None
+        for own, given in zip(self.inputs, inputs, strict=True):
+            own.copy_(given)
+        self.graph.replay()
+        return self.wrong

@@ -139,7 +139,12 @@ class FleetNormalization:
         self.average = local_average(side, size).to(like)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x - (x.mean(-1).flatten(2) @ self.average.mT).view(*x.shape[:4], 1)
+        return x - self._average(x, self.average.mT)
 
     def backward(self, g: Tensor) -> Tensor:
-        return g - (g.mean(-1).flatten(2) @ self.average).view(*g.shape[:4], 1)
+        return g - self._average(g, self.average)
+
+    def _average(self, x: Tensor, average: Tensor) -> Tensor:
+        # A product for each run: the rounding of one product for all would depend on how many they are.
+        means = x.mean(-1).flatten(2)
+        return torch.bmm(means, average.expand(len(x), -1, -1)).view(*x.shape[:4], 1)

@@ -6,7 +6,8 @@ streams as `labcode.training.train`, and so reaches the same counts of errors, u
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -20,6 +21,7 @@ from labcode.training.fleet_layers import (
     FleetNormalization,
     FleetPooling,
 )
+from labcode.training.recipe import Recipe
 
 FleetMasks = Sequence[Tensor | None]
 """One dropout mask for each stage, (R, N, H, W, C), and one for the classifier, (R, N, hidden); None: no dropout."""
@@ -35,7 +37,7 @@ class Fleet:
 
     Attributes
     ----------
-    alive : (R,), whether every loss of a run was finite so far. A run that diverged has rate 0 from then on.
+    alive : (R,), whether every loss of a run was finite so far.
 
     Raises
     ------
@@ -52,7 +54,7 @@ class Fleet:
     """
 
     def __init__(self, nets: Sequence[ConvNet], device: str | torch.device = "cpu"):
-        self.config = common_shape([net.config for net in nets])
+        self.config = common([net.config for net in nets])
         self.weights = [
             torch.stack(views).flatten(2).to(device) if views[0].dim() == 4 else torch.stack(views).to(device)
             for views in zip(*map(_views, nets), strict=True)
@@ -92,7 +94,7 @@ class Fleet:
     def step(self, images: Tensor, labels: Tensor, masks: FleetMasks | None, rates: Tensor) -> Tensor:
         """Take a step of SGD on each run's minibatch; return the number of misclassified images of each, (R,).
 
-        A run whose loss is not finite is marked as no longer alive, and moves no more.
+        A run whose loss is not finite is marked as no longer alive, for good. Its weights may have become NaN.
 
         Parameters
         ----------
@@ -125,29 +127,41 @@ class Fleet:
                 view.copy_(stacked[run].view(view.shape))
 
 
-def common_shape(configs: Sequence[ConvNetConfig]) -> ConvNetConfig:
-    """Return the configuration that all share but for their dropout, which it leaves out.
+OWN: dict[type, dict[str, Any]] = {
+    ConvNetConfig: {"dropout": ()},
+    Recipe: {"learning_rate": Recipe.learning_rate, "decay": "none"},
+}
+"""The settings of which each run of a fleet has its own, with what stands for them in the settings that all share."""
+
+Settings = TypeVar("Settings", ConvNetConfig, Recipe)
+
+
+def common(settings: Sequence[Settings]) -> Settings:
+    """Return the settings that the networks or recipes of a fleet share, with the defaults of the others.
 
     Raises
     ------
-    ValueError : there is none, or they differ in something else.
+    ValueError : there are none, or they differ in a setting that a fleet has but once.
 
-    >>> common_shape([ConvNetConfig(width=8, dropout=(0.5, 0, 0)), ConvNetConfig(width=8)]).width
+    >>> common([ConvNetConfig(width=8, dropout=(0.5, 0, 0)), ConvNetConfig(width=8)]).width
     8
-    >>> common_shape([ConvNetConfig(width=8), ConvNetConfig(width=16)])
+    >>> common([Recipe(batch_size=1), Recipe(batch_size=2)])
     Traceback (most recent call last):
     ...
-    ValueError: width is 8 and 16; the networks of a fleet differ only in their dropout.
+    ValueError: batch_size is 1 and 2; the runs of a fleet differ only in dropout, learning_rate, decay and seed.
     """
-    if not configs:
-        raise ValueError("There are no networks; a fleet takes at least one.")
-    shapes = [replace(config, dropout=()) for config in configs]
-    for name in ConvNetConfig.__dataclass_fields__:
-        values = list(dict.fromkeys(getattr(shape, name) for shape in shapes))
+    if not settings:
+        raise ValueError("There are no runs; a fleet takes at least one.")
+    own = OWN[type(settings[0])]
+    shared = [replace(each, **own) for each in settings]
+    for field in fields(shared[0]):
+        values = list(dict.fromkeys(getattr(each, field.name) for each in shared))
         if len(values) > 1:
-            listed = " and ".join(map(str, values))
-            raise ValueError(f"{name} is {listed}; the networks of a fleet differ only in their dropout.")
-    return shapes[0]
+            raise ValueError(
+                f"{field.name} is {' and '.join(map(str, values))}; the runs of a fleet differ only in dropout, "
+                "learning_rate, decay and seed."
+            )
+    return shared[0]
 
 
 def _views(net: ConvNet) -> list[Tensor]:

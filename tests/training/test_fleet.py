@@ -1,5 +1,6 @@
 """Runs in lockstep against the same runs alone: weights in double precision, counts of errors in single precision."""
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -12,8 +13,9 @@ from labcode.data import Images, load
 from labcode.network import ConvNet, ConvNetConfig
 from labcode.network.manual_layers import ACTIVATIONS
 from labcode.seeds import stream
-from labcode.training import HandSteps, Recipe, fleet, train
-from labcode.training.fleet import train_fleet
+from labcode.training import HandSteps, Recipe, fleet, fleet_memory, loop, predict, train
+from labcode.training.fleet import predict_fleet, train_fleet
+from labcode.training.fleet_dropout import FleetDropout
 from labcode.training.fleet_network import Fleet
 
 RATES = (0.1, 0.03, 0.2)
@@ -71,10 +73,10 @@ def test_five_steps_move_the_weights_as_the_hand_written_pass_does(batch, shape)
             torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10, msg=name)
 
 
-def stacked(drawn: list) -> list[torch.Tensor]:
-    """The masks of three networks, of which the second drops in every place, as the fleet takes them."""
+def stacked(drawn: list, every: int = 1) -> list[torch.Tensor]:
+    """The masks of three networks, of which one drops in every place, as the fleet takes them."""
     masks = []
-    for place, like in enumerate(drawn[1]):
+    for place, like in enumerate(drawn[every]):
         own = [torch.ones_like(like) if each is None or each[place] is None else each[place] for each in drawn]
         mask = torch.stack(own)
         masks.append(mask.movedim(2, -1) if mask.dim() == 5 else mask)
@@ -86,9 +88,9 @@ def images():
     return {seed: load("tenth", seed).first(200, 100) for seed in range(3)}
 
 
-def trained(images, seeds, shape=None, rates=(0.01,) * 3, **options):
+def trained(images, seeds, shapes, rates=(0.01,) * 3, **options):
     """Train a fleet; return its networks and histories without their times."""
-    nets = [ConvNet(ConvNetConfig(**(shape or {"width": 4, "hidden": 8})), stream(s, "initial weights")) for s in seeds]
+    nets = [ConvNet(ConvNetConfig(**s), stream(seed, "initial weights")) for s, seed in zip(shapes, seeds, strict=True)]
     recipes = [Recipe(learning_rate=rates[seed], epochs=2, **options) for seed in seeds]
     histories = train_fleet(nets, [images[seed] for seed in seeds], recipes, seeds, progress=False)
     return nets, [replace(history, seconds=(), total_seconds=0) for history in histories]
@@ -107,7 +109,7 @@ SETTINGS = {
 def test_a_fleet_counts_the_errors_that_each_run_makes_alone(images, name):
     shape, recipe = SETTINGS[name]
     shape = {"width": 4, "hidden": 8} | shape
-    nets, histories = trained(images, range(3), shape, **recipe)
+    nets, histories = trained(images, range(3), [shape] * 3, **recipe)
     for seed, (net, history) in enumerate(zip(nets, histories, strict=True)):
         own = ConvNet(ConvNetConfig(**shape), stream(seed, "initial weights"))
         alone = train(own, images[seed], Recipe(learning_rate=0.01, epochs=2, **recipe), seed, progress=False)
@@ -116,21 +118,75 @@ def test_a_fleet_counts_the_errors_that_each_run_makes_alone(images, name):
             torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-4)
 
 
-def test_a_run_does_not_depend_on_its_neighbours(images):
-    _, together = trained(images, range(3), rates=(0.01, 0.1, 0.003))
-    _, (alone,) = trained(images, [0])
-    assert together[0] == alone
+DROPOUT = [(0.5, 0.25, 0.5), (), (0, 0, 0.5)]
 
 
-def test_a_run_that_diverges_is_frozen_and_its_neighbours_do_not_notice(images):
+@pytest.mark.parametrize(
+    ("size", "batch", "tolerance"),
+    [
+        (16, 16, 0),  # each run's numbers begin at a multiple of 64 bytes: equal bit for bit
+        (4, 3, 1e-3),  # elsewhere MKL's products round by the place in memory, which the neighbours shift
+    ],
+)
+def test_a_fleet_of_one_equals_a_fleet_of_many(images, size, batch, tolerance):
+    """Although rates and dropout of the neighbours differ."""
+    shapes = [{"width": size, "hidden": size, "dropout": dropout} for dropout in DROPOUT]
+    options = {"rates": (0.01, 0.1, 0.003), "batch_size": batch}
+    nets, together = trained(images, range(3), shapes, **options)
+    for run, shape in enumerate(shapes):
+        (net,), (alone,) = trained(images, [run], [shape], **options)
+        assert together[run] == alone
+        for mine, theirs in zip(nets[run].parameters(), net.parameters(), strict=True):
+            torch.testing.assert_close(mine, theirs, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("choice", ["last", "best"])
+@pytest.mark.parametrize("epoch", [0, 1])
+def test_a_run_that_diverges_ends_as_it_does_alone_and_its_neighbours_do_not_notice(images, choice, epoch, monkeypatch):
+    """In the middle of an epoch, in which the rates of one run grow out of bounds."""
+
+    def rates(recipe, count, done):
+        for step in itertools.count(done * count):
+            yield 1e6 if recipe.learning_rate == 0.02 and step > (epoch + 0.5) * count else 0.01
+
+    for module in (fleet, loop):
+        monkeypatch.setattr(module, "learning_rates", rates)
     shape = {"width": 4, "hidden": 8, "activation": "relu"}
-    nets, histories = trained(images, range(3), shape, rates=(0.01, 1e6, 0.01))
+    nets, histories = trained(images, range(3), [shape] * 3, rates=(0.01, 0.02, 0.01), choice=choice)
     assert [history.diverged for history in histories] == [False, True, False]
-    assert [len(history.validation.errors) for history in histories] == [2, 0, 2]
-    assert all(p.isfinite().all() for net in nets for p in net.parameters())
-    calm, expected = trained(images, range(3), shape)
+    assert [len(history.validation.errors) for history in histories] == [2, epoch, 2]
+    own = ConvNet(ConvNetConfig(**shape), stream(1, "initial weights"))
+    recipe = Recipe(learning_rate=0.02, epochs=2, choice=choice)
+    alone = train(own, images[1], recipe, 1, progress=False)
+    assert replace(alone, seconds=(), total_seconds=0) == histories[1]
+    for mine, theirs in zip(nets[1].parameters(), own.parameters(), strict=True):
+        # Explosion amplifies rounding as well; a step more or less changes the weights a thousandfold.
+        assert (mine - theirs).abs().max() < 0.1 * theirs.abs().max()
+    calm, expected = trained(images, range(3), [shape] * 3, choice=choice)
     assert histories[::2] == expected[::2]
     assert all(map(torch.equal, nets[2].parameters(), calm[2].parameters()))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_run_drops_the_values_that_it_drops_alone(dtype):
+    """Also where the bits of a place do not fill its last byte."""
+    configs = [ConvNetConfig(width=3, hidden=5, dropout=dropout) for dropout in DROPOUT]
+    nets = [ConvNet(config, stream(0, "initial weights"), dtype) for config in configs]
+    dropout, streams = FleetDropout(nets, range(3)), [stream(seed, "dropout") for seed in range(3)]
+    counts = [7, 7, 2]
+    for count, bits in zip(counts, dropout.draw(counts), strict=True):
+        expected = stacked([net.draw_masks(count, own) for net, own in zip(nets, streams, strict=True)], every=0)
+        for part in (slice(0, 3), slice(3, 7)):
+            found = dropout.masks(dropout.expand(bits, count), part)
+            assert all(torch.equal(mask, whole[:, part]) for mask, whole in zip(found, expected, strict=True))
+    for mine, theirs in zip(dropout.streams, streams, strict=True):
+        assert torch.equal(mine.get_state(), theirs.get_state())
+
+
+def test_bits_are_drawn_only_where_a_run_drops_values():
+    nets = [ConvNet(ConvNetConfig(width=2, dropout=rates), stream(0, "initial weights")) for rates in ((), (0, 0.5, 0))]
+    (bits,) = FleetDropout(nets, range(2)).draw([3])
+    assert [tuple(each.shape) for each in bits] == [(2, -(-3 * 5 * 5 * 2 // 8))]
 
 
 def test_a_training_broken_off_resumes_to_the_same_end(images, tmp_path, monkeypatch):
@@ -167,13 +223,18 @@ def test_a_training_broken_off_resumes_to_the_same_end(images, tmp_path, monkeyp
     ("change", "sentence"),
     [
         ({"recipes": [Recipe(optimizer="cg")] * 2}, "optimizer is 'cg'; a fleet takes 'sgd' alone"),
-        ({"recipes": [Recipe(), Recipe(batch_size=2)]}, "batch_size is 1 and 2; the recipes of a fleet differ only in"),
-        ({"recipes": []}, "There are no recipes"),
+        ({"recipes": [Recipe(), Recipe(batch_size=2)]}, "batch_size is 1 and 2; the runs of a fleet differ only in"),
+        ({"recipes": []}, "There are 2 networks, 2 data sets, 0 recipes, 2 seeds; a fleet takes one of each per run"),
         ({"seeds": [0]}, "There are 2 networks, 2 data sets, 2 recipes, 1 seeds; a fleet takes one of each per run"),
         ({"seeds": [0, True]}, "seed is True; it must be a whole number"),
-        ({"widths": (2, 3)}, "width is 2 and 3; the networks of a fleet differ only in their dropout"),
+        (
+            {"widths": (2, 3)},
+            "width is 2 and 3; the runs of a fleet differ only in dropout, learning_rate, decay and seed",
+        ),
         ({"first": 100}, "a fleet needs equal numbers"),
         ({"dtype": torch.float64}, "dtype is torch.float32 and the network's torch.float64"),
+        ({"device": "gpu"}, "device is 'gpu'; accepted are 'cpu', 'cuda'."),
+        ({"device": "cuda:0"}, "device is 'cuda:0'; accepted are 'cpu', 'cuda'."),
         pytest.param(
             {"device": "cuda"},
             "device is 'cuda', and this machine has no GPU",
@@ -190,6 +251,15 @@ def test_what_cannot_go_in_lockstep_is_refused_before_anything_starts(images, ch
     with pytest.raises(ValueError, match=sentence):
         train_fleet(nets, data, recipes, seeds, device=change.get("device", "cpu"), progress=False)
     assert all(map(torch.equal, before, (p for net in nets for p in net.parameters())))
+
+
+def test_predictions_are_those_of_each_network_on_its_own_images(images, monkeypatch):
+    nets = [ConvNet(ConvNetConfig(width=2), stream(seed, "initial weights")) for seed in range(3)]
+    parts = [images[seed].validation for seed in range(3)]
+    monkeypatch.setattr(fleet_memory, "MEASURED_NUMBERS", 30 * 3 * fleet_memory.numbers_per_image(nets[0].config))
+    found = predict_fleet(nets, parts)  # in chunks of 30 images, the last of 10
+    expected = torch.stack([predict(net, part) for net, part in zip(nets, parts, strict=True)])
+    assert torch.equal(found, expected)
 
 
 def test_a_patched_network_is_refused(images):
