@@ -3,8 +3,9 @@
 Every tensor has the run first. Maps are (R, N, H, W, C), channels last: N images each of R runs. A layer's products are
 batched over the runs (``torch.bmm``), so that R small products cost one call, and one reading of the weights.
 
-``backward`` takes the gradient at the output and returns that at the input. Layers with weights move them at once: the
-gradient is multiplied by each run's learning rate, and the product of the update is subtracted in place.
+``backward`` takes the gradient at the output and returns that at the input. Layers with weights add their gradient,
+times a scale of each run, to their targets. These are the weights themselves unless others are set; with the negative learning
+rates as scales, that is a step of SGD.
 """
 
 import torch
@@ -21,30 +22,31 @@ class FleetLinear:
     >>> layer = FleetLinear(torch.tensor([[[1.0, 2.0]]]), torch.tensor([[3.0]]))
     >>> layer.forward(torch.tensor([[[4.0, 5.0]]]))
     tensor([[[17.]]])
-    >>> layer.backward(torch.tensor([[[10.0]]]), rates=torch.tensor([0.1]))
+    >>> layer.backward(torch.tensor([[[10.0]]]), scales=torch.tensor([-0.1]))
     tensor([[[10., 20.]]])
     >>> layer.weight, layer.bias
     (tensor([[[-3., -3.]]]), tensor([[2.]]))
     """
 
     def __init__(self, weight: Tensor, bias: Tensor):
-        self.weight, self.bias = weight, bias
+        self.weight, self.bias = self.targets = weight, bias
 
     def forward(self, x: Tensor) -> Tensor:
         self.input = x
         return torch.baddbmm(self.bias[:, None], x, self.weight.mT)
 
-    def backward(self, g: Tensor, rates: Tensor) -> Tensor:
-        """Return the gradient at the input, then take a step of SGD, each run at its own rate (R,)."""
+    def backward(self, g: Tensor, scales: Tensor) -> Tensor:
+        """Return the gradient at the input; then add that of the weights, times each run's scale (R,), to the targets."""
         at_input = torch.bmm(g, self.weight)
-        self.step(g, rates)
+        self.add_gradient(g, scales)
         return at_input
 
-    def step(self, g: Tensor, rates: Tensor) -> None:
-        """Take the step alone: at the first layer nothing needs the gradient at the input."""
-        scaled = g * rates[:, None, None]
-        self.weight.baddbmm_(scaled.mT, self.input, alpha=-1)
-        self.bias.sub_(scaled.sum(1))
+    def add_gradient(self, g: Tensor, scales: Tensor) -> None:
+        """Leave out the gradient at the input, which nothing needs at the first layer."""
+        weight, bias = self.targets
+        scaled = g * scales[:, None, None]
+        weight.baddbmm_(scaled.mT, self.input)
+        bias.add_(scaled.sum(1))
 
 
 class FleetConvolution:
@@ -68,11 +70,11 @@ class FleetConvolution:
         windows = x.as_strided(shape, (run, image, row, pixel, row, 1)).reshape(runs, count * convolved**2, -1)
         return self.products.forward(windows).view(runs, count, convolved, convolved, -1)
 
-    def backward(self, g: Tensor, rates: Tensor) -> Tensor:
+    def backward(self, g: Tensor, scales: Tensor) -> Tensor:
         """As `FleetLinear.backward`; a pixel's gradient is the sum over the places that it was copied to."""
         size, (runs, count, side, _, channels) = self.size, self.padded_shape
         convolved = side - size + 1
-        at_windows = self.products.backward(g.reshape(runs, count * convolved**2, -1), rates)
+        at_windows = self.products.backward(g.reshape(runs, count * convolved**2, -1), scales)
         at_windows = at_windows.view(runs, count, convolved, convolved, size, size, channels)
         at_padded = g.new_zeros(self.padded_shape)
         for i in range(size):
@@ -81,9 +83,9 @@ class FleetConvolution:
         inside = slice(self.padding, side - self.padding)
         return at_padded[:, :, inside, inside]
 
-    def step(self, g: Tensor, rates: Tensor) -> None:
-        """Take the step alone: images have no gradient."""
-        self.products.step(g.flatten(1, 3), rates)
+    def add_gradient(self, g: Tensor, scales: Tensor) -> None:
+        """As `FleetLinear.add_gradient`: images have no gradient."""
+        self.products.add_gradient(g.flatten(1, 3), scales)
 
 
 class FleetActivation:

@@ -72,6 +72,7 @@ class Fleet:
             self.stages.append((FleetConvolution(weight, bias, config.filter, config.padding), layers))
         self.hidden, self.classifier = FleetLinear(*pairs[-2]), FleetLinear(*pairs[-1])
         self.hidden_activation = FleetActivation(config.activation)
+        self.products = [*(convolution.products for convolution, _ in self.stages), self.hidden, self.classifier]
 
     def __len__(self) -> int:
         return len(self.alive)
@@ -103,22 +104,33 @@ class Fleet:
         rates : learning rates (R,); each multiplies the minibatch's mean gradient.
         """
         outputs = self.forward(images, masks)
-        losses = -outputs.gather(2, labels[..., None]).sum((1, 2))
-        self.alive &= losses.isfinite()
-        rates = torch.where(self.alive, rates, 0.0) / labels.shape[1]
+        self.alive &= losses(outputs, labels).isfinite()
+        self.backward(outputs, labels, torch.where(self.alive, -rates, 0.0))
+        return (outputs.argmax(2) != labels).sum(1)
+
+    @torch.no_grad()
+    def backward(self, outputs: Tensor, labels: Tensor, scales: Tensor) -> None:
+        """Add the gradient of each run's mean loss, times its scale (R,), to the targets of the layers."""
+        scales = scales / labels.shape[1]
         g = outputs.exp()
         g.scatter_add_(2, labels[..., None], g.new_full((*labels.shape, 1), -1.0))
-        g = _times(self.classifier.backward(g, rates), self.masks[-1])
-        g = self.hidden.backward(self.hidden_activation.backward(g), rates).view(self.maps)
+        g = _times(self.classifier.backward(g, scales), self.masks[-1])
+        g = self.hidden.backward(self.hidden_activation.backward(g), scales).view(self.maps)
         for number, (convolution, layers) in reversed(list(enumerate(self.stages))):
             g = _times(g, self.masks[number])
             for layer in reversed(layers):
                 g = layer.backward(g)
             if number:
-                g = convolution.backward(g, rates)
+                g = convolution.backward(g, scales)
             else:
-                convolution.step(g, rates)
-        return (outputs.argmax(2) != labels).sum(1)
+                convolution.add_gradient(g, scales)
+
+    def use(self, weights: Sequence[Tensor], targets: Sequence[Tensor]) -> None:
+        """Compute with these tensors as weights, and add gradients to the targets, which have the same shapes."""
+        self.weights = list(weights)
+        for place, layer in zip(range(0, len(weights), 2), self.products, strict=True):
+            layer.weight, layer.bias = weights[place], weights[place + 1]
+            layer.targets = targets[place], targets[place + 1]
 
     def load_into(self, nets: Sequence[ConvNet], weights: Sequence[Tensor] | None = None) -> None:
         """Copy the weights (or others of their shapes) back into the networks that the fleet was made of."""
@@ -162,6 +174,11 @@ def common(settings: Sequence[Settings]) -> Settings:
                 "learning_rate, decay and seed."
             )
     return shared[0]
+
+
+def losses(outputs: Tensor, labels: Tensor) -> Tensor:
+    """Return the mean loss (R,) of log-probabilities (R, N, 10) and labels (R, N)."""
+    return -outputs.gather(2, labels[..., None]).mean((1, 2))
 
 
 def _views(net: ConvNet) -> list[Tensor]:
