@@ -4,7 +4,7 @@ Every tensor has the run first. Maps are (R, N, H, W, C), channels last: N image
 batched over the runs (``torch.bmm``), so that R small products cost one call, and one reading of the weights.
 
 ``backward`` takes the gradient at the output and returns that at the input. Layers with weights add their gradient,
-times a scale of each run, to their targets. These are the weights themselves unless others are set; with the negative learning
+times a scale of each run, to their targets: the weights themselves, unless others are set. With the negative learning
 rates as scales, that is a step of SGD.
 """
 
@@ -36,7 +36,7 @@ class FleetLinear:
         return torch.baddbmm(self.bias[:, None], x, self.weight.mT)
 
     def backward(self, g: Tensor, scales: Tensor) -> Tensor:
-        """Return the gradient at the input; then add that of the weights, times each run's scale (R,), to the targets."""
+        """Return the gradient at the input; add that of the weights, times each run's scale (R,), to the targets."""
         at_input = torch.bmm(g, self.weight)
         self.add_gradient(g, scales)
         return at_input
