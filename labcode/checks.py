@@ -5,8 +5,6 @@ from collections.abc import Collection
 from numbers import Integral, Real
 from typing import Any
 
-import numpy as np
-
 
 def whole_number(name: str, value: Any, at_least: int | None = None, at_most: int | None = None) -> int:
     """Return ``value`` as an ``int``. NumPy's integers are whole numbers; booleans and floats are not.
@@ -15,6 +13,7 @@ def whole_number(name: str, value: Any, at_least: int | None = None, at_most: in
     ------
     ValueError : it is something else, or out of range.
 
+    >>> import numpy as np
     >>> whole_number("width", np.int64(8), at_least=1)
     8
     >>> whole_number("width", 0, at_least=1)
@@ -22,7 +21,7 @@ def whole_number(name: str, value: Any, at_least: int | None = None, at_most: in
     ...
     ValueError: width is 0; it must be a whole number of at least 1.
     """
-    fits = isinstance(value, Integral) and not isinstance(value, bool | np.bool_)
+    fits = isinstance(value, Integral) and not isinstance(value, bool)
     if fits and (at_least is None or value >= at_least) and (at_most is None or value <= at_most):
         return int(value)
     bounds = [("of at least", at_least), ("of at most", at_most)]
@@ -44,6 +43,7 @@ def real_number(
     ------
     ValueError : it is something else, or out of range.
 
+    >>> import numpy as np
     >>> real_number("rate", np.float64(0.5), at_least=0, below=1)
     0.5
     >>> real_number("rate", 1, at_least=0, below=1)
@@ -51,7 +51,7 @@ def real_number(
     ...
     ValueError: rate is 1; it must be a finite number of at least 0 and below 1.
     """
-    fits = isinstance(value, Real) and not isinstance(value, bool | np.bool_) and _is_finite(value)
+    fits = isinstance(value, Real) and not isinstance(value, bool) and _is_finite(value)
     fits = fits and (above is None or value > above) and (at_least is None or value >= at_least) and value < below
     if fits:
         return int(value) if isinstance(value, Integral) else float(value)

@@ -27,3 +27,4 @@ from .printing import latex_lines as latex_lines
 from .printing import text as text
 from .proof import prove_equal as prove_equal
 from .sampling import sample as sample
+from .statement import StatementError as StatementError

@@ -8,12 +8,15 @@ partial derivative, until only plain SymPy is left.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 
 import sympy
-from sympy import Expr, Indexed, KroneckerDelta, Symbol
-from sympy.concrete.delta import deltasummation
+from sympy import Dummy, Expr, Indexed, KroneckerDelta, Symbol
 from sympy.core.function import AppliedUndef
 from sympy.printing.precedence import PRECEDENCE
+
+from labcode.derivation.statement import StatementError, check_definitions, in_words, shown
+from labcode.derivation.statement import expression as as_expression
 
 
 class Partial(Expr):
@@ -24,7 +27,7 @@ class Partial(Expr):
 
     Raises
     ------
-    TypeError : ``v`` is neither a symbol nor an indexed symbol such as ``z[k]``.
+    TypeError : ``v`` is neither a symbol nor an indexed symbol such as ``z[k]``, or it is a whole number.
 
     >>> from sympy import symbols
     >>> y, x = symbols("y x", real=True)
@@ -39,7 +42,9 @@ class Partial(Expr):
             raise TypeError(
                 f"The variable of a partial derivative is {variable!r}; it must be a symbol or an indexed symbol."
             )
-        return Expr.__new__(cls, sympy.sympify(function), variable)
+        if variable.is_integer:
+            raise TypeError(f"The variable of a partial derivative is {variable}, a whole number, which has no slope.")
+        return Expr.__new__(cls, as_expression(function, "What a partial derivative is of"), variable)
 
 
 class Product(Expr):
@@ -48,7 +53,7 @@ class Product(Expr):
     precedence = PRECEDENCE["Mul"]
 
     def __new__(cls, *factors: Expr) -> Product:
-        return Expr.__new__(cls, *map(sympy.sympify, factors))
+        return Expr.__new__(cls, *_parts(factors, "A product", "factor"))
 
 
 class Total(Expr):
@@ -57,7 +62,7 @@ class Total(Expr):
     precedence = PRECEDENCE["Add"]
 
     def __new__(cls, *terms: Expr) -> Total:
-        return Expr.__new__(cls, *map(sympy.sympify, terms))
+        return Expr.__new__(cls, *_parts(terms, "A sum", "term"))
 
 
 class Ratio(Expr):
@@ -66,7 +71,14 @@ class Ratio(Expr):
     precedence = PRECEDENCE["Mul"]
 
     def __new__(cls, numerator: Expr, denominator: Expr) -> Ratio:
-        return Expr.__new__(cls, sympy.sympify(numerator), sympy.sympify(denominator))
+        return Expr.__new__(cls, *_parts((numerator, denominator), "A fraction", "part"))
+
+
+def _parts(parts: Iterable, whole: str, part: str) -> list[Expr]:
+    found = [as_expression(each, f"A {part} of {whole.lower()}") for each in parts]
+    if not found:
+        raise StatementError(f"{whole} has no {part}s; it needs at least one.")
+    return found
 
 
 _WRITTEN = {
@@ -86,36 +98,45 @@ def unfold(expression: Expr, definitions: Mapping | None = None, held: frozenset
         or indices.
     held : names that are not replaced.
 
+    Raises
+    ------
+    labcode.derivation.StatementError : a definition is malformed or refers to itself, or SymPy cannot expand.
+
     >>> from sympy import Function, Lambda, exp, symbols
     >>> x, u = symbols("x u", real=True)
     >>> sigma = Function("sigma")
     >>> unfold(sigma(2 * x), {sigma: Lambda(u, 1 / (1 + exp(-u)))})
     1/(1 + exp(-2*x))
     """
-    definitions = definitions or {}
+    with in_words("Expanding an expression"):
+        return _unfold(as_expression(expression, "The expression"), check_definitions(definitions), frozenset(held))
+
+
+def _unfold(expression: Expr, definitions: Mapping, held: frozenset) -> Expr:
     if isinstance(expression, Partial):
         function, variable = expression.args
-        written = unfold(function, definitions, held | {_name(variable)})
+        written = _unfold(function, definitions, held | {_name(variable)})
         # The variable was held fixed; now it may be expanded as well.
-        return unfold(differentiate(written, variable), definitions, held)
+        return _unfold(differentiate(written, variable), definitions, held)
     name = _name(expression)
     if name is not None and name in definitions and name not in held:
         meaning = definitions[name]
-        if isinstance(expression, AppliedUndef):
-            meaning = meaning(*(unfold(a, definitions, held) for a in expression.args))
-        elif isinstance(expression, Indexed):
-            meaning = meaning(*expression.indices)
-        return unfold(meaning, definitions, held)
+        if not isinstance(expression, Symbol):
+            given = expression.indices if isinstance(expression, Indexed) else expression.args
+            if len(given) not in meaning.nargs:
+                raise StatementError(f"{expression} has {len(given)} arguments; its definition takes {meaning.nargs}.")
+            meaning = meaning(*(_unfold(argument, definitions, held) for argument in given))
+        return _unfold(meaning, definitions, held)
     if not expression.args or isinstance(expression, Indexed):
         return expression
     if isinstance(expression, sympy.Sum):
         if all(ends[1].is_Integer and ends[2].is_Integer for ends in expression.limits):
-            return sympy.Add(*(unfold(term, definitions, held) for term in _terms(expression)))
+            return sympy.Add(*(_unfold(term, definitions, held) for term in _terms(expression)))
         # Rename the index, so that it cannot coincide with the variable of a derivative.
-        renamed = {ends[0]: sympy.Dummy(ends[0].name, **ends[0].assumptions0) for ends in expression.limits}
+        renamed = {ends[0]: Dummy(ends[0].name, **ends[0].assumptions0) for ends in expression.limits}
         expression = expression.xreplace(renamed)
     rebuild = _WRITTEN.get(expression.func, expression.func)
-    return rebuild(*(unfold(argument, definitions, held) for argument in expression.args))
+    return rebuild(*(_unfold(argument, definitions, held) for argument in expression.args))
 
 
 def _terms(node: sympy.Sum) -> list[Expr]:
@@ -147,7 +168,11 @@ def differentiate(expression: Expr, variable: Expr) -> Expr:
     >>> differentiate(Sum(z[k] ** 2, (k, 1, n)), z[j])
     2*z[j]
     """
-    return tidy_sums(_detach(sympy.diff(without_max(expression), variable)))
+    if not isinstance(variable, Symbol | Indexed):
+        raise StatementError(f"The variable is {shown(variable)}; it must be a symbol or an indexed symbol.")
+    expression = as_expression(expression, "The expression to differentiate")
+    with in_words(f"Differentiating {expression}"):
+        return tidy_sums(_detach(sympy.diff(without_max(expression), variable)))
 
 
 def _detach(expression: Expr) -> Expr:
@@ -157,21 +182,22 @@ def _detach(expression: Expr) -> Expr:
     """
 
     def detach(node: sympy.Derivative) -> sympy.Subs:
-        variable, place = node.variables[0], sympy.Dummy("xi", real=True)
-        return sympy.Subs(node.xreplace({variable: place}), place, variable)
+        places = {variable: Dummy("xi", real=True) for variable in dict.fromkeys(node.variables)}
+        return sympy.Subs(node.xreplace(places), list(places.values()), list(places))
 
     unknown = [
         node
         for node in expression.atoms(sympy.Derivative)
-        if isinstance(node.expr, AppliedUndef) and not isinstance(node.variables[0], sympy.Dummy)
+        if isinstance(node.expr, AppliedUndef) and not any(isinstance(v, Dummy) for v in node.variables)
     ]
     return expression.xreplace({node: detach(node) for node in unknown})
 
 
 def without_max(expression: Expr) -> Expr:
-    """Write ``max(a, b)`` as ``(a + b + |a - b|) / 2``, and ``min(a, b)`` likewise, for real numbers.
+    """Write ``max(a, b)`` as ``(a + b + |a - b|) / 2``, and ``min(a, b)`` likewise.
 
-    The derivative is then a sign, which is undefined at a tie, where the maximum has no derivative.
+    Assumes that the arguments are real, as they are wherever the maximum has a value. The derivative is then a sign,
+    which is 0 at a tie, where the maximum has no derivative.
 
     >>> from sympy import Max, symbols
     >>> a, b = symbols("a b", real=True)
@@ -194,6 +220,8 @@ def without_max(expression: Expr) -> Expr:
 def tidy_sums(expression: Expr) -> Expr:
     """Split each sum into terms, move factors without its index outside, and resolve Kronecker deltas.
 
+    Assumes that an index lies within the limits of every sum whose upper limit is a symbol (a number of terms).
+
     >>> from sympy import IndexedBase, Sum, symbols
     >>> k, j, n = symbols("k j n", integer=True, positive=True)
     >>> z = IndexedBase("z", real=True)
@@ -203,6 +231,12 @@ def tidy_sums(expression: Expr) -> Expr:
     return expression.replace(lambda node: isinstance(node, sympy.Sum), _tidy_sum)
 
 
+@cache
+def _index(depth: int, **promises: bool) -> Dummy:
+    """The same index for every sum of one depth, so that equal sums compare equal; it is no symbol of the author's."""
+    return Dummy(f"k{depth}", integer=True, **promises)
+
+
 def _tidy_sum(node: sympy.Sum) -> Expr:
     if len(node.limits) != 1:
         return node
@@ -210,16 +244,31 @@ def _tidy_sum(node: sympy.Sum) -> Expr:
     whole = sympy.S.Zero
     for term in sympy.Add.make_args(sympy.expand(node.function)):
         outside, inside = term.as_independent(index, as_Add=False)
-        if inside.has(KroneckerDelta):
-            whole += outside * deltasummation(inside, (index, low, high), no_piecewise=True)
-        elif inside == 1:
+        if (place := _place_of_delta(inside, index)) is not None and _within(place, low, high):
+            whole += outside * inside.xreplace({KroneckerDelta(index, place): sympy.S.One}).xreplace({index: place})
+        elif inside == 1 and (high - low + 1).is_nonnegative:  # a sum that ends before it begins is empty, not negative
             whole += outside * (high - low + 1)
         else:
-            # The same index name for every sum, so that equal sums compare equal.
-            depth = len(inside.atoms(sympy.Sum))
-            common = Symbol(f"_k{depth}", integer=True, positive=True)
+            # An index that begins at 0 may be 0: it promises what the lower limit promises, and no more.
+            promise = {} if not low.is_nonnegative else {"positive": True} if low.is_positive else {"nonnegative": True}
+            common = _index(len(inside.atoms(sympy.Sum)), **promise)
             whole += outside * sympy.Sum(inside.xreplace({index: common}), (common, low, high))
     return whole
+
+
+def _place_of_delta(product: Expr, index: Symbol) -> Expr | None:
+    """Where the first Kronecker delta among the factors picks the index, or None."""
+    for factor in sympy.Mul.make_args(product):
+        if isinstance(factor, KroneckerDelta) and index in factor.args:
+            (place,) = set(factor.args) - {index}
+            return None if place.has(index) else place
+    return None
+
+
+def _within(place: Expr, low: Expr, high: Expr) -> bool:
+    """Whether an index lies within limits: an index by itself is assumed not to exceed a number of terms."""
+    reaches = (place.is_Symbol and high.is_Symbol) or (high - place).is_nonnegative
+    return bool((place - low).is_nonnegative and reaches)
 
 
 def confine(expression: Expr, distinct: Iterable[tuple], case: Mapping | None) -> Expr:
@@ -228,8 +277,8 @@ def confine(expression: Expr, distinct: Iterable[tuple], case: Mapping | None) -
     Parameters
     ----------
     expression : to restrict.
-    distinct : pairs of indices that differ; their Kronecker delta is 0.
-    case : replaces variables, all at once.
+    distinct : pairs of indices that differ; their Kronecker delta is 0. Assumes that no pair is of equal indices.
+    case : replaces variables, all at once. Assumes that what replaces a variable keeps the variable's assumptions.
 
     >>> from sympy import symbols
     >>> i, j = symbols("i j", integer=True)

@@ -9,13 +9,19 @@ import itertools
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import mpmath
 import sympy
-from sympy import Expr, Indexed, IndexedBase, Lambda, Symbol
+from mpmath.libmp.libhyper import NoConvergence
+from sympy import Dummy, Expr, Indexed, Lambda, Symbol
 from sympy.core.function import AppliedUndef
 
+from labcode.checks import whole_number
 from labcode.derivation.expressions import confine, unfold
+from labcode.derivation.statement import Name, Statement, StatementError, in_words, statement
+
+Ends: TypeAlias = tuple[Expr, Expr]
 
 #: Digits to which both sides are evaluated, and digits that must agree.
 DIGITS = 50
@@ -26,6 +32,9 @@ AGREE = 45
 #: are more of them, so both are smaller for more than two variables.
 FAR, MOST_DIGITS = (100, 1000), 1700
 FAR_OF_MANY, MOST_DIGITS_OF_MANY = (50,), 600
+
+#: What mpmath raises where a function has no value; a Piecewise without a default is None there.
+NO_VALUE = (ZeroDivisionError, ValueError, TypeError, OverflowError, NoConvergence)
 
 #: Numbers tried for a symbolic number of terms, such as the n outputs of a softmax.
 SIZES = (2, 3, 5)
@@ -45,12 +54,22 @@ class Difference:
         values = ", ".join(f"{name} = {_digits(value)}" for name, value in self.point.items())
         return f"at {values or 'every point'}"
 
+    @property
+    def values(self) -> tuple[str, str]:
+        """The two values, to 6 digits or to as many as it takes to tell them apart."""
+        for digits in (6, 15, DIGITS):
+            left, right = (_digits(value, digits) for value in (self.left, self.right))
+            if left != right:
+                break
+        return left, right
+
     def __str__(self) -> str:
-        return f"A{self.where[1:]} the left side is {_digits(self.left)}, the right side {_digits(self.right)}."
+        left, right = self.values
+        return f"A{self.where[1:]} the left side is {left}, the right side {right}."
 
 
-def _digits(value: int | mpmath.mpf) -> str:
-    return str(value) if isinstance(value, int) else mpmath.nstr(value, 6)
+def _digits(value: int | mpmath.mpf, digits: int = 6) -> str:
+    return str(value) if isinstance(value, int) else mpmath.nstr(value, digits)
 
 
 def sample(
@@ -68,15 +87,15 @@ def sample(
 
     Random points are tried first, then the ends of the domain: a finite end is approached to within 1e-20, an infinite
     one replaced with 100 and 1000. A symbolic number of terms is tried as 2, 3 and 5, an index as 1 and as that number.
-    An unknown function is replaced with a random smooth one. The search stops at the first point where fewer than
-    45 digits agree.
+    Other whole numbers are also tried as -1 and as minus that number, where their assumptions allow. An unknown
+    function is replaced with a random smooth one. The search stops at the first point where fewer than 45 digits agree.
 
     Parameters
     ----------
     left, right : the two sides.
     definitions : what the names in them stand for, see :func:`labcode.derivation.unfold`.
     domain : maps a symbol or an indexed base to its two ends; by default they follow from the symbol's assumptions
-        (positive: 0 to infinity).
+        (positive: 0 to infinity). Every symbol must be known to be real.
     distinct : pairs of indices that get different numbers; pairs that occur on neither side are ignored.
     case : replaces a variable with an expression that confines it.
     points : the number of random points.
@@ -84,8 +103,9 @@ def sample(
 
     Raises
     ------
-    ValueError : at every point an exponential needs more working digits than are allowed (1700, or 600 with more than
-        two variables); or the indices cannot all be ``distinct``, since each is tried only as the first and the last.
+    labcode.derivation.StatementError : a symbol is not known to be real, or the sides are malformed otherwise; at every
+        point an exponential needs more working digits than are allowed (1700, or 600 with more than two variables); or
+        the indices cannot all be ``distinct``, since each is tried only as the first and the last.
 
     >>> from sympy import exp, symbols
     >>> x = symbols("x", real=True)
@@ -95,86 +115,115 @@ def sample(
     >>> sample(exp(x) ** 2, exp(2 * x))[1] is None
     True
     """
-    chance = random.Random(seed)
-    domain = domain or {}
-    distinct = tuple(distinct)
-    choices = list(_choices(left, right, definitions or {}, distinct))
+    whole_number("points", points, at_least=1)
+    chance = random.Random(whole_number("seed", seed))
+    said = statement(left, right, definitions, domain, distinct, case)
+    with in_words("Evaluating the two sides"):
+        return _sample(said, points, chance)
+
+
+def _sample(said: Statement, points: int, chance: random.Random) -> tuple[int, Difference | None]:
+    choices = list(_choices(said))
     if not choices:
-        pairs = ", ".join(f"{first} and {second}" for first, second in distinct)
-        raise ValueError(
+        pairs = ", ".join(f"{first} and {second}" for first, second in said.distinct)
+        raise StatementError(
             f"The indices cannot all differ ({pairs}): each is tried only as 1 and as the number of terms."
         )
     tried = 0
     for numbers in choices:
         # Insert the numbers before expanding: sums are then added term by term and differentiated by concrete
         # variables, independently of how the proof treats a symbolic sum.
-        concrete = {name: _with_numbers(meaning, numbers) for name, meaning in (definitions or {}).items()}
-        first, second = (confine(unfold(sympy.sympify(s).subs(numbers), concrete), (), case) for s in (left, right))
-        pair = [_index_free(side) for side in _same_functions(first, second, chance)]
-        variables = sorted(set().union(*(side.free_symbols for side in pair)), key=str)
+        concrete = {name: _with_numbers(meaning, numbers) for name, meaning in said.definitions.items()}
+        case = {name: value.subs(numbers) for name, value in said.case.items()}
+        sides = (confine(unfold(s.subs(numbers), concrete), (), case) for s in (said.left, said.right))
+        pair, names = _in_letters(_same_functions(*sides, chance))
+        variables = list(names)
         functions = [sympy.lambdify(variables, side, modules="mpmath", cse=True) for side in pair]
-        ends = [_ends(variable, domain) for variable in variables]
+        ends = [_ends(node, said.domain) for node in names.values()]
         needed = _digits_needed(pair, variables)
         for values in _points(ends, max(3, points // len(choices)), chance):
+            values = [_whole(value) if v.is_integer else value for v, value in zip(variables, values, strict=True)]
             digits = needed(values)
             if digits > (MOST_DIGITS if len(variables) <= 2 else MOST_DIGITS_OF_MANY):
                 continue
             tried += 1
             here = [_value(function, values, digits) for function in functions]
             if not _agree(*here):
-                named = {str(v): mpmath.mpf(x) for v, x in zip(variables, values, strict=True)}
+                named = {v.name: mpmath.mpf(x) for v, x in zip(variables, values, strict=True)}
                 sizes = {str(symbol): value for symbol, value in numbers.items()}
                 return tried, Difference({**sizes, **named}, *here)
     if not tried:
-        raise ValueError("No point could be tried: each needs more working digits than are allowed.")
+        raise StatementError("No point could be tried: each needs more working digits than are allowed.")
     return tried, None
 
 
-def _choices(left: Expr, right: Expr, definitions: Mapping, distinct: Sequence[tuple]) -> Iterator[dict[Symbol, int]]:
-    """Numbers for each symbolic size and index: for every size, the first and the last index."""
-    expressions = [sympy.sympify(side) for side in (left, right)]
-    everything = [*expressions, *map(sympy.sympify, definitions.values())]
-    limits = {end for side in everything for node in side.atoms(sympy.Sum) for ends in node.limits for end in ends[1:]}
-    integers = sorted({s for side in everything for s in side.free_symbols if s.is_integer}, key=str)
-    integers = [s for s in integers if isinstance(s, Symbol)]
-    sizes = [s for s in integers if s in limits]
-    indices = [s for s in integers if s not in limits]
-    if not integers:
-        yield {}
-        return
-    for size in SIZES:
-        for choice in itertools.product((1, size), repeat=len(indices)):
-            # Different sizes get different numbers, so that a matrix is not confused with its transpose.
-            numbers = dict(zip(indices, choice, strict=True)) | {s: size + k for k, s in enumerate(sizes)}
-            if all(
-                numbers[first] != numbers[second] for first, second in distinct if {first, second} <= numbers.keys()
-            ):
+def _choices(said: Statement) -> Iterator[dict[Symbol, int]]:
+    """Numbers for each whole number: for every size, the first and the last index; other numbers also below zero."""
+    ends = {end for side in said.expressions for total in side.atoms(sympy.Sum) for e in total.limits for end in e[1:]}
+    places = {index for side in said.expressions for node in side.atoms(Indexed) for index in node.indices}
+    places |= {index for side in said.expressions for node in side.atoms(sympy.KroneckerDelta) for index in node.args}
+    labels = {node.base.label for side in said.expressions for node in side.atoms(Indexed)}
+    free = {s for side in said.expressions for s in side.free_symbols if isinstance(s, Symbol) and s.is_integer}
+    integers = sorted(free - labels, key=str)
+    sizes = [s for s in integers if s in ends]
+    others = [s for s in integers if s not in ends]
+    for size in SIZES if integers else SIZES[:1]:
+        # An index lies within the limits of its sums; any other whole number may be negative.
+        tried = [_allowed(s, (1, size) if s in places else (-size, -1, 1, size), said.domain) for s in others]
+        # Different sizes get different numbers, so that a matrix is not confused with its transpose.
+        tried += [_allowed(s, range(size + k, size + k + 10), said.domain)[:1] for k, s in enumerate(sizes)]
+        for choice in itertools.product(*tried):
+            numbers = dict(zip([*others, *sizes], choice, strict=True))
+            if all(numbers.get(first, first) != numbers.get(second, second) for first, second in said.distinct):
                 yield numbers
+
+
+def _allowed(symbol: Symbol, candidates: Iterable[int], domain: Mapping[Name, Ends]) -> list[int]:
+    """The candidates that keep what the symbol promises and lie in its domain."""
+    low, high = domain.get(symbol, (-sympy.oo, sympy.oo))
+    promises = [(f"is_{fact}", value) for fact, value in symbol.assumptions0.items()]
+    kept = [
+        candidate
+        for candidate in candidates
+        if low <= candidate <= high
+        and all(getattr(sympy.Integer(candidate), fact, value) == value for fact, value in promises)
+    ]
+    if not kept:
+        raise StatementError(f"None of the whole numbers that are tried for {symbol} fits its assumptions and domain.")
+    return kept
 
 
 def _with_numbers(meaning: Expr | Lambda, numbers: Mapping[Symbol, int]) -> Expr | Lambda:
     if not isinstance(meaning, Lambda):
-        return sympy.sympify(meaning).subs(numbers)
+        return meaning.subs(numbers)
     inside = {s: value for s, value in numbers.items() if s not in meaning.variables}
     return Lambda(meaning.signature, meaning.expr.subs(inside))
 
 
-def _index_free(expression: Expr) -> Expr:
-    """Replace ``x[1]`` with a plain symbol, which lambdify accepts."""
-    names = {
-        node: Symbol(f"{node.base}_{'_'.join(map(str, node.indices))}", **node.assumptions0)
-        for node in expression.atoms(Indexed)
-    }
-    return expression.xreplace(names)
+def _in_letters(pair: Iterable[Expr]) -> tuple[list[Expr], dict[Dummy, Expr]]:
+    """Replace ``x[1]`` with a letter, which lambdify accepts, and so each symbol, whose name may be any text.
+
+    Return the two sides, and what each letter stands for; the letters are sorted by name.
+    """
+    pair = list(pair)
+    entries = {entry for side in pair for entry in side.atoms(Indexed)}
+    names = {entry: f"{entry.base}_{'_'.join(map(str, entry.indices))}" for entry in entries}
+    letters = {entry: Dummy(name, **entry.assumptions0) for entry, name in names.items()}
+    pair = [side.xreplace(letters) for side in pair]
+    symbols = {s for side in pair for s in side.free_symbols} - set(letters.values())
+    letters |= {symbol: Dummy(symbol.name, **symbol.assumptions0) for symbol in symbols}
+    meanings = {letter: node for node, letter in sorted(letters.items(), key=lambda item: (item[1].name, str(item[0])))}
+    return [side.xreplace(letters) for side in pair], meanings
 
 
 def _same_functions(left: Expr, right: Expr, chance: random.Random) -> tuple[Expr, Expr]:
     """Replace each unknown function with a random smooth function, the same on both sides."""
-    unknown = sorted({node.func for side in (left, right) for node in side.atoms(AppliedUndef)}, key=str)
-    for function in unknown:
-        arity = {
-            len(node.args) for side in (left, right) for node in side.atoms(AppliedUndef) if node.func == function
-        }.pop()
+    applied = {node for side in (left, right) for node in side.atoms(AppliedUndef)}
+    for function in sorted({node.func for node in applied}, key=str):
+        arities = {len(node.args) for node in applied if node.func == function}
+        if len(arities) > 1:
+            raise StatementError(f"{function} is used with {' and with '.join(map(str, sorted(arities)))} arguments.")
+        (arity,) = arities
         arguments = sympy.symbols(f"u0:{arity}", real=True)
         numbers = [sympy.Rational(chance.randint(1, 40), 20) for _ in range(2 * arity)]
         inside = sum(a * u for a, u in zip(numbers, arguments, strict=False))
@@ -185,19 +234,21 @@ def _same_functions(left: Expr, right: Expr, chance: random.Random) -> tuple[Exp
     return left, right
 
 
-def _ends(variable: Symbol, domain: Mapping) -> tuple:
-    for key, ends in domain.items():
-        name = str(key.args[0]) if isinstance(key, IndexedBase) else None
-        if key == variable or (name and str(variable).startswith(f"{name}_")):
-            return ends
-    if variable.is_positive:
-        return (0, sympy.oo)
-    if variable.is_negative:
-        return (-sympy.oo, 0)
-    return (-sympy.oo, sympy.oo)
+def _ends(variable: Expr, domain: Mapping[Name, Ends]) -> Ends:
+    """The domain of a symbol or of an entry of an indexed base, by default what its assumptions allow."""
+    for name in (variable, getattr(variable, "base", None)):
+        if name in domain:
+            return domain[name]
+    zero = sympy.S.Zero
+    return (zero if variable.is_nonnegative else -sympy.oo, zero if variable.is_nonpositive else sympy.oo)
 
 
-def _points(ends: list[tuple], count: int, chance: random.Random) -> Iterator[list]:
+def _whole(value: mpmath.mpf) -> mpmath.mpf:
+    """A whole number near a value: away from 0, which its domain may exclude."""
+    return mpmath.ceil(value) if value > 0 else mpmath.floor(value)
+
+
+def _points(ends: list[Ends], count: int, chance: random.Random) -> Iterator[list]:
     """Random points, then each variable at each of its ends, then all variables at their ends together."""
     far = FAR if len(ends) <= 2 else FAR_OF_MANY
 
@@ -205,18 +256,20 @@ def _points(ends: list[tuple], count: int, chance: random.Random) -> Iterator[li
         if low == -sympy.oo and high == sympy.oo:
             return mpmath.mpf(chance.choice((1, 1, 10)) * chance.gauss(0, 2))
         if high == sympy.oo:
-            return mpmath.mpf(str(low)) + mpmath.mpf(chance.expovariate(0.5))
+            return _number(low) + mpmath.mpf(chance.expovariate(0.5))
         if low == -sympy.oo:
-            return mpmath.mpf(str(high)) - mpmath.mpf(chance.expovariate(0.5))
-        low, high = mpmath.mpf(str(low)), mpmath.mpf(str(high))
+            return _number(high) - mpmath.mpf(chance.expovariate(0.5))
+        low, high = _number(low), _number(high)
         return low + (high - low) * mpmath.mpf(chance.uniform(0.01, 0.99))
 
     def limits(low: Expr, high: Expr) -> list[mpmath.mpf]:
-        with mpmath.workdps(DIGITS):
-            near = mpmath.mpf(10) ** -20
-            lower = [-f for f in far] if low == -sympy.oo else [mpmath.mpf(str(low)) + near]
-            upper = list(far) if high == sympy.oo else [mpmath.mpf(str(high)) - near]
-        return [*map(mpmath.mpf, lower), *map(mpmath.mpf, upper)]
+        """Near a finite end, and far from it (or from 0) towards an infinite one."""
+        finite = [_number(end) for end in (low, high) if end.is_finite] or [mpmath.mpf(0)]
+        with mpmath.workdps(2 * DIGITS):
+            near = mpmath.mpf(10) ** -20 * (min(1, high - low) if high - low < sympy.oo else 1)
+            lower = [finite[0] + near] if low.is_finite else [finite[0] - f for f in far]
+            upper = [finite[-1] - near] if high.is_finite else [finite[-1] + f for f in far]
+        return lower + upper
 
     for _ in range(count):
         yield [inside(*pair) for pair in ends]
@@ -228,6 +281,12 @@ def _points(ends: list[tuple], count: int, chance: random.Random) -> Iterator[li
     if len(ends) > 1:
         yield [limits(*pair)[0] for pair in ends]
         yield [limits(*pair)[-1] for pair in ends]
+
+
+def _number(end: Expr) -> mpmath.mpf:
+    """A finite end, such as pi, to more digits than are compared."""
+    with mpmath.workdps(2 * DIGITS):
+        return mpmath.mpf(str(sympy.N(end, 2 * DIGITS)))
 
 
 def _digits_needed(pair: list[Expr], variables: list[Symbol]) -> Callable[[Sequence[mpmath.mpf]], int]:
@@ -243,9 +302,11 @@ def _digits_needed(pair: list[Expr], variables: list[Symbol]) -> Callable[[Seque
     def needed(values: Sequence[mpmath.mpf]) -> int:
         with mpmath.workdps(15):
             try:
-                return 120 + int(1.5 * max((abs(size) for size in sizes(*values)), default=0))
-            except ZeroDivisionError:
+                # An exponent without a value needs no digits: the side has no value either.
+                largest = max((abs(size) for size in sizes(*values) if mpmath.isfinite(size)), default=0)
+            except NO_VALUE:
                 return 120
+            return 120 + int(1.5 * min(largest, MOST_DIGITS))
 
     return needed
 
@@ -257,7 +318,7 @@ def _value(function: Callable, values: Sequence[mpmath.mpf], digits: int) -> mpm
         with mpmath.workdps(precision):
             try:
                 results.append(mpmath.mpmathify(function(*values)))
-            except (ZeroDivisionError, ValueError):
+            except NO_VALUE:
                 return mpmath.nan
     coarse, fine = results
     # `digits` is chosen so that no true value is this small: it is the rounding error of a zero.
