@@ -6,16 +6,33 @@ and raises :class:`WrongAnswer` otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
+from numbers import Rational
 from typing import Any, TypeAlias
 
 import mpmath
-from sympy import Expr, sympify
+import sympy
+from sympy import Expr, Indexed
+from sympy.core.function import AppliedUndef
+from sympy.parsing.sympy_parser import parse_expr
 
+from labcode.checks import real_number
 from labcode.derivation.chain import Derivation, Step, derive
 from labcode.derivation.printing import text
 from labcode.derivation.proof import prove_equal
 from labcode.derivation.sampling import sample
+from labcode.derivation.statement import (
+    StatementError,
+    check_definitions,
+    expression,
+    names_in,
+    one_per_name,
+    shown,
+    spelling,
+)
 from labcode.errors import LabcodeError
 
 Value: TypeAlias = Any  # a number, a sequence of numbers, or whatever a student returns instead
@@ -30,19 +47,24 @@ def judge(answer: Expr, truth: Expr, definitions: Mapping | None = None, **optio
 
     Parameters
     ----------
-    answer, truth : the expressions to compare.
+    answer, truth : the expressions to compare. The answer may also be a string, and a name in it stands for what is
+        spelled the same in ``truth`` or ``definitions``: a student need not declare ``real=True``.
     definitions : what the names in them stand for, see :func:`labcode.derivation.unfold`.
     **options : ``domain``, ``distinct`` and ``case``, as in :func:`labcode.derivation.derive`.
 
     Raises
     ------
-    WrongAnswer : the two differ (with a point where they do), or no proof was found that they agree.
+    WrongAnswer : the two differ (with a point where they do), no proof was found that they agree, or the answer is not
+        an expression in these names.
+    labcode.derivation.StatementError : the question cannot be decided, see :func:`labcode.derivation.sample`.
 
     >>> from sympy import cos, sin, symbols
     >>> from labcode.derivation import Partial
     >>> x = symbols("x", real=True)
     >>> judge(2 * sin(x) * cos(x), Partial(sin(x) ** 2, x))
     Right: 2*sin(x)*cos(x), proved.
+    >>> judge("sin(2*x)", Partial(sin(x) ** 2, x))
+    Right: sin(2*x), proved.
     >>> judge(..., Partial(sin(x) ** 2, x))
     Traceback (most recent call last):
         ...
@@ -53,10 +75,14 @@ def judge(answer: Expr, truth: Expr, definitions: Mapping | None = None, **optio
     labcode.derivation.answers.WrongAnswer: Wrong: at x = 0.104384, 2*sin(x) is 0.208389; the right answer is 0.207255.
     """
     _require_answers(answer)
-    answer = sympify(answer)
+    answer = _read(answer, "the answer", truth, definitions)
     _, difference = sample(answer, truth, definitions, **options)
     if difference is not None:
-        left, right = mpmath.nstr(difference.left, 6), mpmath.nstr(difference.right, 6)
+        if not (mpmath.isfinite(difference.left) or mpmath.isfinite(difference.right)):
+            raise StatementError(
+                f"Neither the answer nor the right answer has a value {difference.where}; give a domain where they do."
+            )
+        left, right = difference.values
         raise WrongAnswer(f"Wrong: {difference.where}, {text(answer)} is {left}; the right answer is {right}.")
     options.pop("domain", None)
     if prove_equal(answer, truth, definitions, **options) is None:
@@ -79,9 +105,11 @@ def judge_chain(
 
     Raises
     ------
-    WrongAnswer : ``steps`` or one of them is still ``...``, or the last expression is not written like ``end``.
+    WrongAnswer : ``steps`` or one of them is still ``...`` or no step, or the last expression is not written like
+        ``end``.
     labcode.derivation.DerivationError : a step is false, or could not be proved.
-    ValueError : there are no steps, or a step cannot be evaluated at any point (:func:`labcode.derivation.sample`).
+    labcode.derivation.StatementError : there are no steps, or one cannot be decided, see
+        :func:`labcode.derivation.derive`.
 
     >>> from sympy import symbols
     >>> x, y = symbols("x y", real=True)
@@ -91,8 +119,15 @@ def judge_chain(
           (x + y)**2
     (1) = x**2 + 2*x*y + y**2    expand
     """
-    _require_answers(steps, *steps if steps is not ... else ())
-    chain = derive(name, start, *steps, definitions=definitions, **options)
+    _require_answers(steps)
+    written = []
+    for number, step in enumerate(steps if isinstance(steps, Iterable) else [steps], 1):
+        _require_answers(step)
+        if not isinstance(step, Step):
+            raise WrongAnswer(f"Wrong: step {number} is {shown(step)}; it must be a Step(expression, rule).")
+        _require_answers(step.expression)
+        written.append(replace(step, expression=_read(step.expression, f"step {number}", start, definitions)))
+    chain = derive(name, start, *written, definitions=definitions, **options)
     if chain.result != end:
         raise WrongAnswer(
             f"Every step is right, but the chain ends at {text(chain.result)}; it should end at {text(end)}."
@@ -107,7 +142,7 @@ def judge_value(answer: Value, truth: Value, tolerance: float = 0.0) -> None:
 
     Parameters
     ----------
-    answer, truth : numbers, or sequences of the same length.
+    answer, truth : numbers, or arrays, tensors or sequences of the same length.
     tolerance : the largest absolute error accepted in any entry.
 
     Raises
@@ -127,19 +162,20 @@ def judge_value(answer: Value, truth: Value, tolerance: float = 0.0) -> None:
         ...
     labcode.derivation.answers.WrongAnswer: Wrong: got 2 values, expected 3.
     """
-    _require_answers(answer)
-    values = list(answer) if hasattr(answer, "__iter__") else [answer]
-    right = list(truth) if hasattr(truth, "__iter__") else [truth]
+    real_number("tolerance", tolerance, at_least=0)
+    values, right = list(_flat(answer)), list(_flat(truth))
     _require_answers(*values)
     if any(value is None for value in values):
         raise WrongAnswer("Wrong: a value is None. Does your function return its result?")
     if len(values) != len(right):
         raise WrongAnswer(f"Wrong: got {len(values)} value{'s' * (len(values) != 1)}, expected {len(right)}.")
     for number, (value, entry) in enumerate(zip(values, right, strict=True), 1):
-        if not abs(value - entry) <= tolerance:
-            how = "not a number" if value != value else "too small" if value < entry else "too large"
+        found, wanted = _decimal(value), _decimal(entry)
+        # Infinities differ by no number, so they are compared first.
+        if found is None or not (found == wanted or abs(found - wanted) <= _decimal(tolerance)):
+            how = "not a number" if found is None or found != found else "too small" if found < wanted else "too large"
             place = f"value {number} of {len(right)}: " if len(right) > 1 else ""
-            raise WrongAnswer(f"Wrong: {place}{value} is {how}.")
+            raise WrongAnswer(f"Wrong: {place}{shown(value) if found is None else value} is {how}.")
     print(f"Right, within {tolerance:g}." if tolerance else f"Right: {', '.join(map(str, values)) or 'none'}.")
 
 
@@ -155,7 +191,8 @@ def judge_function(answer: Callable, truth: Callable, points: Sequence, toleranc
 
     Raises
     ------
-    WrongAnswer : a value is off by more than the tolerance, or the number of values differs.
+    WrongAnswer : a value is off by more than the tolerance, the number of values differs, or ``answer`` raises.
+    ValueError : there are no points.
 
     >>> import math
     >>> judge_function(math.expm1, mpmath.expm1, [1e-9, 1.0], 1e-15)
@@ -165,26 +202,106 @@ def judge_function(answer: Callable, truth: Callable, points: Sequence, toleranc
         ...
     labcode.derivation.answers.WrongAnswer: Wrong: at 0.001, got 0.0010005001667083846, expected 0.0010005001667083417.
     """
+    if not callable(answer):
+        _require_answers(answer)
+        raise WrongAnswer(f"Wrong: the answer is {shown(answer)}; it must be a function.")
+    real_number("tolerance", tolerance, at_least=0)
+    if len(points) == 0:
+        raise StatementError("There are no points to compare at; at least one is needed.")
     for point in points:
-        given = answer(point)
-        _require_answers(given)
-        values = _entries(given)
+        try:
+            given = answer(point)
+        except Exception as error:
+            raise WrongAnswer(f"Wrong: at {point}, your function raised {type(error).__name__}: {error}.") from error
+        values = [] if given is None else list(_flat(given))
+        _require_answers(*values)
         with mpmath.workdps(50):
-            right = _entries(truth(mpmath.mpf(point) if isinstance(point, float) else point))
-            fits = len(values) == len(right) and all(
-                abs(value - entry) <= tolerance * (abs(entry) or 1) for value, entry in zip(values, right, strict=True)
+            right = list(map(_number, _flat(truth(mpmath.mpf(point) if isinstance(point, float) else point))))
+            found = list(map(_number, values))
+            fits = len(found) == len(right) and all(
+                abs(value - entry) <= tolerance * (abs(entry) or 1) for value, entry in zip(found, right, strict=True)
             )
         if not fits:
-            got, expected = (", ".join(repr(float(v)) for v in entries) or "nothing" for entries in (values, right))
+            got, expected = (", ".join(map(_digits, entries)) or "nothing" for entries in (found, right))
             raise WrongAnswer(f"Wrong: at {point}, got {got}, expected {expected}.")
-    print(f"Right at {len(points)} points: error below {tolerance:.0e}.")
+    print(f"Right at {len(points)} point{'s' * (len(points) != 1)}: error below {tolerance:.0e}.")
 
 
-def _entries(value: Value) -> list[mpmath.mpf]:
-    """The numbers that a function returned, none for None."""
-    if value is None:
-        return []
-    return [mpmath.mpmathify(v) for v in value] if hasattr(value, "__iter__") else [mpmath.mpmathify(value)]
+def _read(answer: Any, role: str, truth: Any, definitions: Mapping | None) -> Expr:
+    """The answer as an expression whose names are those of the question, where they are spelled the same."""
+    asked = [name for thing in (truth, *check_definitions(definitions).items()) for name in _names(thing)]
+    names = one_per_name(asked)
+    if isinstance(answer, str):
+        try:
+            answer = parse_expr(answer, local_dict={word: name for (_, word), name in names.items()})
+        except Exception as error:
+            raise WrongAnswer(
+                f'Wrong: {role} is "{answer}", which is no expression in Python, such as 2*x**2.'
+            ) from error
+    try:
+        answer = expression(answer, role)
+    except StatementError as error:
+        raise WrongAnswer(f"Wrong: {error}") from None
+    own = {name: names.get(spelling(name), name) for name in names_in(answer)}
+    for name in own.values():
+        if name not in asked and isinstance(name, sympy.Symbol) and not name.is_real:
+            known = ", ".join(dict.fromkeys(map(str, asked)))
+            raise WrongAnswer(f"Wrong: {role} contains {name}, which is none of the names {known}.")
+    return answer.replace(
+        lambda node: isinstance(node, sympy.Symbol | Indexed | AppliedUndef), lambda node: _named(node, own)
+    )
+
+
+def _named(node: Expr, names: Mapping) -> Expr:
+    if isinstance(node, Indexed):
+        return names.get(node.base, node.base)[node.indices]
+    if isinstance(node, AppliedUndef):
+        return names.get(node.func, node.func)(*node.args)
+    return names.get(node, node)
+
+
+def _names(thing: Any) -> list:
+    """The names in a key and a meaning of the definitions, or in an expression; none in anything else."""
+    parts = thing if isinstance(thing, tuple) else (thing,)
+    return [name for part in parts if hasattr(part, "free_symbols") for name in names_in(part)]
+
+
+def _flat(value: Value) -> Iterator[Value]:
+    """The numbers in a number, an array, a tensor or nested sequences, in order; what is no number as it is."""
+    value = value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping | set | frozenset):
+        for part in value:
+            yield from _flat(part)
+    else:
+        yield value
+
+
+def _decimal(value: Value) -> Any:
+    """A real number exactly as its decimal digits say, an infinity or NaN as it is, and None for anything else.
+
+    0.1 is 1/10, so that 1.1 is within 0.1 of 1.
+    """
+    if isinstance(value, Expr) and value.is_number and value.is_extended_real:
+        value = mpmath.mpmathify(sympy.N(value, 30))
+    if isinstance(value, Rational | Decimal) and value == value:
+        return Fraction(value)
+    if not isinstance(value, float | mpmath.mpf):
+        return None
+    if not mpmath.isfinite(value):
+        return float(value)
+    return Fraction(repr(value) if isinstance(value, float) else mpmath.nstr(value, 30))
+
+
+def _number(value: Value) -> mpmath.mpf:
+    """A number with all its digits, or NaN."""
+    try:
+        return mpmath.mpmathify(sympy.N(value, 50) if isinstance(value, Expr) else value)
+    except (TypeError, ValueError):
+        return mpmath.nan
+
+
+def _digits(number: mpmath.mpf) -> str:
+    return repr(complex(number) if isinstance(number, mpmath.mpc) else float(number))
 
 
 def _require_answers(*parts: object) -> None:

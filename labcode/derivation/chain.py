@@ -38,6 +38,7 @@ from sympy import Expr
 from labcode.derivation.printing import latex_lines, text
 from labcode.derivation.proof import prove_equal
 from labcode.derivation.sampling import sample
+from labcode.derivation.statement import StatementError, expression, shown
 from labcode.errors import LabcodeError
 
 
@@ -139,7 +140,8 @@ def derive(
     Raises
     ------
     DerivationError : a step is false (with a point where the sides differ), or no strategy proves it.
-    ValueError : there are no steps, or a step cannot be evaluated at any point (:func:`labcode.derivation.sample`).
+    labcode.derivation.StatementError : there are no steps, or one cannot be decided, for instance because a symbol is
+        not known to be real (:func:`labcode.derivation.sample`).
 
     >>> from sympy import cos, sin, symbols
     >>> x = symbols("x", real=True)
@@ -149,11 +151,13 @@ def derive(
     (1) = 2*sin(x)*cos(x)    addition theorem
     """
     if not steps:
-        raise ValueError(f'The derivation "{name}" has no steps; it needs at least one.')
+        raise StatementError(f'The derivation "{name}" has no steps; it needs at least one.')
     proofs, tried = [], []
-    before = start
+    before = expression(start, f'The start of "{name}"')
     for number, step in enumerate(steps, 1):
-        after = step.expression
+        if not isinstance(step, Step):
+            raise StatementError(f'Step {number} of "{name}" is {shown(step)}; it must be a Step(expression, rule).')
+        after = expression(step.expression, f'Step {number} of "{name}"')
         where = f'Step {number} of "{name}" ({step.rule})'
         sides = f"  before: {text(before)}\n  after:  {text(after)}\n"
         count, difference = sample(

@@ -69,7 +69,9 @@ class Difference:
 
 
 def _digits(value: int | mpmath.mpf, digits: int = 6) -> str:
-    return str(value) if isinstance(value, int) else mpmath.nstr(value, digits)
+    if isinstance(value, int):
+        return str(value)
+    return "undefined" if mpmath.isnan(value) else mpmath.nstr(value, digits)
 
 
 def sample(
@@ -135,19 +137,19 @@ def _sample(said: Statement, points: int, chance: random.Random) -> tuple[int, D
         # variables, independently of how the proof treats a symbolic sum.
         concrete = {name: _with_numbers(meaning, numbers) for name, meaning in said.definitions.items()}
         case = {name: value.subs(numbers) for name, value in said.case.items()}
-        sides = (confine(unfold(s.subs(numbers), concrete), (), case) for s in (said.left, said.right))
-        pair, names = _in_letters(_same_functions(*sides, chance))
+        left, right = (confine(unfold(s.subs(numbers), concrete), (), case) for s in (said.left, said.right))
+        pair, names = _in_letters(_same_functions(left, right, chance))
         variables = list(names)
         functions = [sympy.lambdify(variables, side, modules="mpmath", cse=True) for side in pair]
         ends = [_ends(node, said.domain) for node in names.values()]
-        needed = _digits_needed(pair, variables)
+        needed = digits_needed(pair, variables)
         for values in _points(ends, max(3, points // len(choices)), chance):
             values = [_whole(value) if v.is_integer else value for v, value in zip(variables, values, strict=True)]
             digits = needed(values)
             if digits > (MOST_DIGITS if len(variables) <= 2 else MOST_DIGITS_OF_MANY):
                 continue
             tried += 1
-            here = [_value(function, values, digits) for function in functions]
+            here = [value_at(function, values, digits) for function in functions]
             if not _agree(*here):
                 named = {v.name: mpmath.mpf(x) for v, x in zip(variables, values, strict=True)}
                 sizes = {str(symbol): value for symbol, value in numbers.items()}
@@ -209,6 +211,8 @@ def _in_letters(pair: Iterable[Expr]) -> tuple[list[Expr], dict[Dummy, Expr]]:
     entries = {entry for side in pair for entry in side.atoms(Indexed)}
     names = {entry: f"{entry.base}_{'_'.join(map(str, entry.indices))}" for entry in entries}
     letters = {entry: Dummy(name, **entry.assumptions0) for entry, name in names.items()}
+    # Derivatives and integrals that SymPy has left to do cannot be evaluated at a point.
+    pair = [side.doit() if side.has(sympy.Derivative, sympy.Integral) else side for side in pair]
     pair = [side.xreplace(letters) for side in pair]
     symbols = {s for side in pair for s in side.free_symbols} - set(letters.values())
     letters |= {symbol: Dummy(symbol.name, **symbol.assumptions0) for symbol in symbols}
@@ -289,7 +293,7 @@ def _number(end: Expr) -> mpmath.mpf:
         return mpmath.mpf(str(sympy.N(end, 2 * DIGITS)))
 
 
-def _digits_needed(pair: list[Expr], variables: list[Symbol]) -> Callable[[Sequence[mpmath.mpf]], int]:
+def digits_needed(pair: list[Expr], variables: list[Symbol]) -> Callable[[Sequence[mpmath.mpf]], int]:
     """Return a function that gives the working digits needed at a point.
 
     An exponent of size m gives factors as small as exp(-m), about 10^(-0.43 m). Products of three of them must remain
@@ -311,7 +315,7 @@ def _digits_needed(pair: list[Expr], variables: list[Symbol]) -> Callable[[Seque
     return needed
 
 
-def _value(function: Callable, values: Sequence[mpmath.mpf], digits: int) -> mpmath.mpf:
+def value_at(function: Callable, values: Sequence[mpmath.mpf], digits: int) -> mpmath.mpf:
     """Return the value to 50 digits, on which two working precisions agree, or NaN if there is none."""
     results = []
     for precision in (digits, 2 * digits):

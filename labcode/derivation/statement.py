@@ -59,7 +59,11 @@ def expression(value: Any, role: str) -> Expr:
 
 def shown(value: Any) -> str:
     """A value of any type in one short line, with its type."""
+    if value is None:
+        return "None"
     kind = type(value).__name__
+    if callable(value) and hasattr(value, "__name__"):
+        return f"the {kind} {value.__name__}"
     return f"{' '.join(reprlib.repr(value).split())}, {'an' if kind[0] in 'AEIOUaeiou' else 'a'} {kind}"
 
 
