@@ -30,6 +30,70 @@ def stored(record, tmp_path):
     return save(record, tmp_path)
 
 
+# Digits as a beginner draws them with a mouse: few points, joined by straight lines. Each is 1 high; y points down.
+NAIVE_DIGITS = (
+    [[(0.3, 0), (0.1, 0.15), (0, 0.5), (0.1, 0.85), (0.3, 1), (0.5, 0.85), (0.6, 0.5), (0.5, 0.15), (0.3, 0)]],
+    [[(0.1, 0), (0.1, 1)]],
+    [[(0, 0.25), (0.1, 0.05), (0.3, 0), (0.5, 0.08), (0.55, 0.25), (0.45, 0.5), (0, 1), (0.6, 1)]],
+    [[(0, 0.1), (0.25, 0), (0.5, 0.1), (0.5, 0.35), (0.2, 0.48), (0.5, 0.6), (0.55, 0.8), (0.3, 1), (0, 0.92)]],
+    [[(0.1, 0), (0, 0.55), (0.6, 0.55)], [(0.5, 0), (0.45, 1)]],
+    [[(0.55, 0), (0.1, 0), (0.05, 0.45), (0.35, 0.42), (0.55, 0.6), (0.5, 0.88), (0.25, 1), (0, 0.92)]],
+    [[(0.45, 0), (0.15, 0.3), (0, 0.7), (0.15, 0.97), (0.4, 1), (0.55, 0.8), (0.45, 0.58), (0.2, 0.6), (0.05, 0.75)]],
+    [[(0, 0.03), (0.6, 0), (0.4, 0.4), (0.25, 1)]],
+    [
+        [
+            (0.5, 0.12),
+            (0.25, 0),
+            (0.05, 0.15),
+            (0.1, 0.35),
+            (0.45, 0.6),
+            (0.55, 0.82),
+            (0.3, 1),
+            (0.05, 0.85),
+            (0.5, 0.12),
+        ]
+    ],
+    [
+        [
+            (0.5, 0.15),
+            (0.25, 0),
+            (0.05, 0.15),
+            (0.05, 0.38),
+            (0.25, 0.48),
+            (0.45, 0.35),
+            (0.5, 0.15),
+            (0.5, 0.5),
+            (0.4, 1),
+        ]
+    ],
+)
+
+
+@pytest.fixture(scope="session")
+def naive_drawings():
+    """The strokes of 250 drawings, by digit, height in pixels, and place: slanted, turned and with a shaky hand."""
+    import numpy as np
+
+    draw, drawings = np.random.default_rng(2015), {}
+    for digit, strokes in enumerate(NAIVE_DIGITS):
+        for height in (20, 40, 80, 140, 220):
+            for place in ((0, 0), (1, 0), (0.5, 0.5), (0, 1), (1, 1)):
+                turn, slant, width = draw.normal(0, 0.08), draw.normal(0.05, 0.1), draw.uniform(0.8, 1.2)
+                shape = np.array([[width, 0], [-slant, 1]]) @ [
+                    [np.cos(turn), -np.sin(turn)],
+                    [np.sin(turn), np.cos(turn)],
+                ]
+                points = [
+                    (np.array(stroke) + draw.normal(0, 0.04, (len(stroke), 2))) @ shape * height
+                    + draw.normal(0, 1, (len(stroke), 2))
+                    for stroke in strokes
+                ]
+                low, high = (end(np.concatenate(points), axis=0) for end in (np.min, np.max))
+                corner = 13 + np.array(place) * np.maximum(254 - (high - low), 0) - low
+                drawings[digit, height, place] = [np.round(stroke + corner).tolist() for stroke in points]
+    return drawings
+
+
 @pytest.fixture(params=["pickle", "torch.save"])
 def malicious(request, tmp_path):
     """Write a file that makes a folder when it is unpickled; return the file and the folder."""

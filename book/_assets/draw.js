@@ -1,7 +1,7 @@
 "use strict";
 
 /* The drawing page: pen, probabilities, feature maps and gallery. draw-network.js computes what they show. */
-drawDigit.page = (function () {
+(function () {
   const { SIDE, IMAGE } = drawDigit;
   const CELL = SIDE / IMAGE; // one step of the pen by keyboard
   const COLUMNS = 16; // of the feature maps
@@ -11,7 +11,29 @@ drawDigit.page = (function () {
   const box = document.querySelector(".draw-digit");
   const part = (name) => box.querySelector(`.draw-${name}`);
   const paper = part("paper"), status = part("status");
-  let ink = new Uint8Array(SIDE * SIDE);
+
+  // The drawing: lines, each a pair of points, over a digit of the gallery if one was chosen
+
+  let lines = [], chosen = null;
+  let ink = new Uint8Array(SIDE * SIDE), inked = 0, radius = 0; // the ink of the first `inked` lines, and their pen
+
+  /* Draw the new lines, or all of them if the pen has another width now. */
+  function updateInk() {
+    const wanted = chosen ? drawDigit.WIDEST : drawDigit.penRadius(lines);
+    if (wanted !== radius || inked > lines.length) {
+      ink = chosen ? chosen.slice() : new Uint8Array(SIDE * SIDE);
+      [inked, radius] = [0, wanted];
+    }
+    for (; inked < lines.length; inked++) {
+      drawDigit.addInk(ink, lines[inked], radius);
+    }
+  }
+
+  function startFrom(digit) {
+    [lines, chosen, radius] = [[], digit, 0];
+    liftPen();
+    inkChanged();
+  }
 
   function canRun() {
     return window.PointerEvent && window.Worker && window.Blob && window.Uint8Array && paper.getContext;
@@ -20,6 +42,7 @@ drawDigit.page = (function () {
   // The pen: mouse, finger or stylus
 
   let last = null; // the pen's place while it is down
+  let pointer = null; // the pointer that draws; others, such as a second finger, do not disturb it
 
   function placeOf(event) {
     const frame = paper.getBoundingClientRect();
@@ -28,32 +51,54 @@ drawDigit.page = (function () {
   }
 
   function drawTo(point) {
-    drawDigit.addInk(ink, last || point, point);
+    lines.push([last || point, point]);
     last = point;
     inkChanged();
   }
 
+  function liftPen() {
+    last = null;
+    pointer = null;
+  }
+
   function listenToPointer() {
     paper.addEventListener("pointerdown", (event) => {
-      if (event.isPrimary && event.button === 0) {
-        paper.setPointerCapture(event.pointerId);
-        last = null;
+      // A stylus takes over from a hand that touched the paper first.
+      const free = pointer === null || pointer === event.pointerId || event.pointerType === "pen";
+      if (event.button === 0 && free) {
+        liftPen();
+        pointer = event.pointerId;
         cursor = null;
         drawTo(placeOf(event));
+        paper.setPointerCapture(pointer);
       }
     });
     paper.addEventListener("pointermove", (event) => {
-      if (event.isPrimary && last && !cursor) {
-        // A quick hand makes several moves per frame; the browser delivers them together.
-        const moves = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
-        (moves.length ? moves : [event]).forEach((move) => drawTo(placeOf(move)));
+      if (event.pointerId !== pointer) {
+        return;
       }
+      // While another button is held, no event says that the first one was released.
+      if (event.pointerType === "mouse" && !(event.buttons & 1)) {
+        liftPen();
+        return;
+      }
+      // A quick hand makes several moves per frame; the browser delivers them together.
+      const moves = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
+      (moves.length ? moves : [event]).forEach((move) => drawTo(placeOf(move)));
     });
-    for (const end of ["pointerup", "pointercancel"]) {
-      paper.addEventListener(end, () => {
-        last = cursor && last;
+    for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
+      paper.addEventListener(end, (event) => {
+        if (event.pointerId === pointer) {
+          liftPen();
+        }
       });
     }
+    // A menu would take the end of the stroke for itself.
+    paper.addEventListener("contextmenu", (event) => {
+      if (pointer !== null) {
+        event.preventDefault();
+      }
+    });
   }
 
   // The pen: keyboard. Arrows move it by one pixel of MNIST; the space bar lowers and lifts it.
@@ -70,7 +115,7 @@ drawDigit.page = (function () {
       event.preventDefault(); // do not scroll the page
       if (!cursor) {
         cursor = [IMAGE / 2, IMAGE / 2];
-        last = null;
+        liftPen();
       } else if (arrow) {
         cursor = cursor.map((place, axis) => Math.min(Math.max(place + arrow[axis], 0), IMAGE - 1));
       }
@@ -86,7 +131,7 @@ drawDigit.page = (function () {
       announceSoon();
     });
     paper.addEventListener("blur", () => {
-      last = null;
+      liftPen();
       cursor = null;
       repaint();
     });
@@ -101,6 +146,7 @@ drawDigit.page = (function () {
       painting = true;
       requestAnimationFrame(() => {
         painting = false;
+        updateInk();
         paintGray(paper, ink, SIDE);
         if (cursor) {
           paintCursor();
@@ -133,7 +179,7 @@ drawDigit.page = (function () {
 
   function inkChanged() {
     changed = true;
-    if (!loading) {
+    if (!loading && (chosen || lines.length)) {
       loading = true;
       loadWeights();
     }
@@ -284,22 +330,22 @@ drawDigit.page = (function () {
       button.append(...item.childNodes);
       item.append(button);
       button.addEventListener("click", () => {
-        ink = drawDigit.enlarge(pixelsOf(button.querySelector("img")));
-        last = null;
-        inkChanged();
+        startFrom(drawDigit.enlarge(pixelsOf(button.querySelector("img"))));
         paper.focus({ preventScroll: true }); // so that the keyboard can draw on it
         paper.scrollIntoView({ block: "center" });
       });
     });
   }
 
+  /* The digit's bytes as they stand in the page: browsers that protect privacy add noise to what a page reads back from a
+     canvas. In a BMP the rows go from the bottom up, and the header says where they begin. */
   function pixelsOf(picture) {
-    const canvas = document.createElement("canvas");
-    canvas.width = canvas.height = IMAGE;
-    const context = canvas.getContext("2d");
-    context.drawImage(picture, 0, 0, IMAGE, IMAGE);
-    const colors = context.getImageData(0, 0, IMAGE, IMAGE).data;
-    return Uint8Array.from({ length: IMAGE * IMAGE }, (_, i) => 255 - colors[4 * i]);
+    const bytes = Uint8Array.from(atob(picture.src.split(",")[1]), (letter) => letter.charCodeAt(0));
+    const start = new DataView(bytes.buffer).getUint32(10, true);
+    return Uint8Array.from({ length: IMAGE * IMAGE }, (_, i) => {
+      const row = Math.floor(i / IMAGE), column = i % IMAGE;
+      return 255 - bytes[start + (IMAGE - 1 - row) * IMAGE + column];
+    });
   }
 
   function makeBars() {
@@ -311,24 +357,15 @@ drawDigit.page = (function () {
     }
   }
 
-  function clear() {
-    ink = new Uint8Array(SIDE * SIDE);
-    last = null;
-    changed = true;
-    repaint();
-    announceSoon();
-  }
-
   if (canRun()) {
     makeBars();
     makeButtons();
     listenToPointer();
     listenToKeys();
-    part("clear").addEventListener("click", clear);
+    part("clear").addEventListener("click", () => startFrom(null));
     repaint();
   } else {
     part("unable").hidden = false;
     part("work").hidden = true;
   }
-  return { pixelsOf };
 })();

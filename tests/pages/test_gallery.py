@@ -42,7 +42,7 @@ def test_page_says_the_same_as_the_text(gallery):
 
 
 def test_pictures_are_the_digits_dark_on_white(gallery):
-    pictures = re.findall(r'src="data:image/png;base64,([^"]+)"', gallery._repr_html_())
+    pictures = re.findall(r'src="data:image/bmp;base64,([^"]+)"', gallery._repr_html_())
     for picture, pixels in zip(pictures, gallery.digits.pixels, strict=True):
         shown = np.array(Image.open(io.BytesIO(base64.b64decode(picture))))
         np.testing.assert_array_equal(255 - shown, pixels)

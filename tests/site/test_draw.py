@@ -87,8 +87,8 @@ def status(page, beginning):
 def seen(page):
     """The 28 x 28 bytes that the page shows as the network's input."""
     colors = page.execute_script(
-        "const c = document.querySelector('.draw-seen');"
-        "return Array.from(c.getContext('2d').getImageData(0, 0, 28, 28).data)"
+        "const context = document.querySelector('.draw-seen').getContext('2d');"
+        "return Array.from((window.trueImageData || context.getImageData).call(context, 0, 0, 28, 28).data)"
     )
     return 255 - np.array(colors, dtype=np.uint8).reshape(28, 28, 4)[..., 0]
 
@@ -158,6 +158,110 @@ def test_a_stroke_means_the_same_in_the_browser_and_in_labcode(page, final, digi
     assert_shares(page, final, image)
 
 
+# Draw as draw.js does, without its pointer and its paper.
+PLACE = """
+return arguments[0].map(strokes => {
+  const lines = strokes.flatMap(stroke => stroke.map((point, i) => [point, stroke[Math.min(i + 1, stroke.length - 1)]]));
+  const ink = new Uint8Array(drawDigit.SIDE ** 2), radius = drawDigit.penRadius(lines);
+  lines.forEach(line => drawDigit.addInk(ink, line, radius));
+  return Array.from(drawDigit.place(ink));
+});
+"""
+
+
+def test_naive_drawings_mean_the_same_in_the_browser_and_in_labcode(page, naive_drawings):
+    """How the final model reads them: tests/pages/test_drawing.py."""
+    drawings = list(naive_drawings.values())
+    expected = np.array([place(draw(strokes)) for strokes in drawings])
+    found = np.array(page.execute_script(PLACE, drawings)).reshape(expected.shape)
+    assert len(found) == 250
+    assert np.abs(found - expected.astype(int)).max() <= 1
+
+
+def touch(page, kind, points):
+    """Send a touch event of some fingers: their points on the paper, by finger. None means all that touch it."""
+    left, top, scale = page.paper
+    points = [{"x": left + x * scale, "y": top + y * scale, "id": finger} for finger, (x, y) in points.items()]
+    page.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+
+def mouse(page, kind, point, button="left", buttons=1, pointer="mouse"):
+    left, top, scale = page.paper
+    x, y = left + point[0] * scale, top + point[1] * scale
+    event = {"type": kind, "x": x, "y": y, "button": button, "buttons": buttons, "pointerType": pointer}
+    page.execute_cdp_cmd("Input.dispatchMouseEvent", event | {"clickCount": int(kind == "mousePressed")})
+
+
+@pytest.fixture
+def pad(page):
+    """The page with its paper on the screen, for events one by one."""
+    page.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 5})
+    page.paper = corner(page)
+    return page
+
+
+def assert_drawn(pad, strokes):
+    """Wait until the network sees these strokes, and nothing else."""
+    expected = place(draw(strokes)).astype(int)
+    WebDriverWait(pad, PATIENCE).until(lambda _: np.abs(seen(pad) - expected).max() <= 1)
+
+
+FIRST = [(60, 60), (200, 70), (120, 220)]
+
+
+def test_a_second_finger_does_not_end_the_stroke(pad):
+    touch(pad, "touchStart", {1: FIRST[0]})
+    touch(pad, "touchMove", {1: FIRST[1]})
+    touch(pad, "touchStart", {1: FIRST[1], 2: (250, 250)})
+    touch(pad, "touchMove", {1: FIRST[1], 2: (20, 250)})
+    touch(pad, "touchEnd", {2: (20, 250)})
+    touch(pad, "touchMove", {1: FIRST[2]})
+    assert_drawn(pad, [FIRST])
+    touch(pad, "touchEnd", {})
+    touch(pad, "touchStart", {3: (230, 200)})
+    assert_drawn(pad, [FIRST, [(230, 200)]])
+    touch(pad, "touchEnd", {})
+
+
+def test_a_cancelled_stroke_ends(pad):
+    touch(pad, "touchStart", {1: FIRST[0]})
+    touch(pad, "touchMove", {1: FIRST[1]})
+    touch(pad, "touchCancel", {})
+    touch(pad, "touchStart", {2: (20, 200)})
+    touch(pad, "touchEnd", {})
+    assert_drawn(pad, [FIRST[:2], [(20, 200)]])
+
+
+def test_a_stylus_draws_beside_the_hand_that_holds_it(pad):
+    touch(pad, "touchStart", {1: (250, 250)})
+    for kind, point in zip(("mousePressed", "mouseMoved", "mouseMoved"), FIRST, strict=True):
+        mouse(pad, kind, point, pointer="pen")
+        touch(pad, "touchMove", {1: (point[0], 250)})
+    touch(pad, "touchEnd", {})
+    mouse(pad, "mouseMoved", (40, 220), pointer="pen")
+    mouse(pad, "mouseReleased", (40, 220), buttons=0, pointer="pen")
+    assert_drawn(pad, [[(250, 250)], [*FIRST, (40, 220)]])
+
+
+@pytest.mark.parametrize("end", ["another button", "the capture", "the window"])
+def test_a_stroke_ends_although_its_button_is_still_reported(pad, end):
+    mouse(pad, "mousePressed", FIRST[0])
+    mouse(pad, "mouseMoved", FIRST[1])
+    if end == "another button":  # is pressed before the first one is released
+        mouse(pad, "mousePressed", FIRST[1], button="right", buttons=3)
+        mouse(pad, "mouseReleased", FIRST[1], button="left", buttons=2)
+        mouse(pad, "mouseMoved", (20, 200), button="right", buttons=2)
+    else:
+        loss = "arguments[0].releasePointerCapture(1)" if end == "the capture" else "arguments[0].blur()"
+        pad.execute_script(loss, element(pad, "paper"))
+        mouse(pad, "mouseMoved", (20, 200))
+    mouse(pad, "mouseReleased", (20, 200), buttons=0)
+    assert_drawn(pad, [FIRST[:2]])
+    mouse(pad, "mousePressed", FIRST[2])
+    assert_drawn(pad, [FIRST[:2], [FIRST[2]]])
+    mouse(pad, "mouseReleased", FIRST[2], buttons=0)
+
+
 def test_a_small_drawing_in_a_corner_is_moved_and_enlarged(page):
     points = [(30, 30), (70, 34), (44, 90)]
     stroke(page, points)
@@ -217,7 +321,19 @@ window.setTimeout = (act, delay, ...more) => real(act, String(act).includes("wha
 """
 
 
+# Browsers that protect privacy change what a page reads back from a canvas.
+NOISE = """
+window.trueImageData = CanvasRenderingContext2D.prototype.getImageData;
+CanvasRenderingContext2D.prototype.getImageData = function (...box) {
+  const picture = trueImageData.apply(this, box);
+  for (let n = 0; n < 255; n++) picture.data[4 * Math.floor(Math.random() * picture.data.length / 4)] ^= 1;
+  return picture;
+};
+"""
+
+
 def test_the_gallery_copies_its_digits_to_the_paper(page, final):
+    page.execute_script(NOISE)
     buttons = page.find_elements(By.CSS_SELECTOR, ".digit-gallery button")
     assert len(buttons) >= 20
     page.execute_script(ANNOUNCE_AT_ONCE)
