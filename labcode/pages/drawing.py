@@ -25,13 +25,13 @@ Stroke = Sequence[tuple[float, float]]
 def draw(strokes: Sequence[Stroke]) -> np.ndarray:
     """Return the ink of ``strokes``: bytes (280, 280), 0 for paper, 255 for ink, in between along the edges.
 
+    The pen's radius is a fourteenth of the longer side of the drawing, from 1.5 to 12 pixels. So the lines are about as
+    wide as MNIST's after :func:`place` has enlarged a small drawing.
+
     Parameters
     ----------
     strokes : each a sequence of points (x, y), in pixels from the upper left corner, joined by straight lines. A single
         point leaves a dot.
-
-    The pen's radius is a fourteenth of the longer side of the drawing, from 1.5 to 12 pixels. So the lines are about as
-    wide as MNIST's after :func:`place` has enlarged a small drawing.
 
     Raises
     ------
@@ -41,13 +41,13 @@ def draw(strokes: Sequence[Stroke]) -> np.ndarray:
     >>> int(ink[100, 100]), int(ink[108, 100]), int(ink[111, 100])
     (255, 255, 0)
     """
-    strokes = [_points(number, stroke) for number, stroke in enumerate(strokes)]
-    sides = np.ptp(np.concatenate(strokes), axis=0) if strokes else 0
+    lines = [_points(number, stroke) for number, stroke in enumerate(strokes)]
+    sides = np.ptp(np.concatenate(lines), axis=0) if lines else 0
     radius = np.clip(PEN * np.max(sides), FINEST, WIDEST)
     middles = np.arange(SIDE) + 0.5
     nearest = np.full((SIDE, SIDE), np.inf)
-    for stroke in strokes:
-        for (x0, y0), (x1, y1) in zip(stroke, [*stroke[1:], stroke[-1]], strict=True):
+    for points in lines:
+        for (x0, y0), (x1, y1) in zip(points, [*points[1:], points[-1]], strict=True):
             dx, dy, x, y = x1 - x0, y1 - y0, middles - x0, (middles - y0)[:, None]
             # The point of the line nearest to each pixel, as a share of the way from its start.
             share = np.clip((x * dx + y * dy) / (dx**2 + dy**2 or 1), 0, 1)

@@ -161,7 +161,7 @@ def test_a_stroke_means_the_same_in_the_browser_and_in_labcode(page, final, digi
 # Draw as draw.js does, without its pointer and its paper.
 PLACE = """
 return arguments[0].map(strokes => {
-  const lines = strokes.flatMap(stroke => stroke.map((point, i) => [point, stroke[Math.min(i + 1, stroke.length - 1)]]));
+  const lines = strokes.flatMap(stroke => stroke.map((point, i) => [point, stroke[i + 1] || point]));
   const ink = new Uint8Array(drawDigit.SIDE ** 2), radius = drawDigit.penRadius(lines);
   lines.forEach(line => drawDigit.addInk(ink, line, radius));
   return Array.from(drawDigit.place(ink));
