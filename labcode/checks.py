@@ -1,4 +1,7 @@
-"""Checks of arguments that several modules share. Each error names the value first, then what is accepted."""
+"""Checks of arguments that several modules share. Each error names the value first, then what is accepted.
+
+A number or truth value may be Python's, NumPy's, or a 0-dimensional array or tensor; it becomes Python's.
+"""
 
 import math
 from collections.abc import Collection
@@ -7,7 +10,7 @@ from typing import Any
 
 
 def whole_number(name: str, value: Any, at_least: int | None = None, at_most: int | None = None) -> int:
-    """Return ``value`` as an ``int``. NumPy's integers are whole numbers; booleans and floats are not.
+    """Return ``value`` as an ``int``. Booleans and floats are not whole numbers.
 
     Raises
     ------
@@ -21,9 +24,10 @@ def whole_number(name: str, value: Any, at_least: int | None = None, at_most: in
     ...
     ValueError: width is 0; it must be a whole number of at least 1.
     """
-    fits = isinstance(value, Integral) and not isinstance(value, bool)
-    if fits and (at_least is None or value >= at_least) and (at_most is None or value <= at_most):
-        return int(value)
+    number = _plain(value)
+    fits = isinstance(number, Integral) and not isinstance(number, bool)
+    if fits and (at_least is None or number >= at_least) and (at_most is None or number <= at_most):
+        return int(number)
     bounds = [("of at least", at_least), ("of at most", at_most)]
     accepted = " and ".join(f"{words} {bound}" for words, bound in bounds if bound is not None)
     raise ValueError(f"{name} is {value!r}; it must be a whole number {accepted}".rstrip() + ".")
@@ -32,7 +36,7 @@ def whole_number(name: str, value: Any, at_least: int | None = None, at_most: in
 def real_number(
     name: str, value: Any, *, above: float | None = None, at_least: float | None = None, below: float = math.inf
 ) -> float:
-    """Return ``value`` as a Python number. NumPy's numbers are numbers; booleans, NaN and infinities are not.
+    """Return ``value`` as an ``int`` or a ``float``. Booleans, NaN and infinities are not real numbers.
 
     Parameters
     ----------
@@ -51,13 +55,32 @@ def real_number(
     ...
     ValueError: rate is 1; it must be a finite number of at least 0 and below 1.
     """
-    fits = isinstance(value, Real) and not isinstance(value, bool) and _is_finite(value)
-    fits = fits and (above is None or value > above) and (at_least is None or value >= at_least) and value < below
+    number = _plain(value)
+    fits = isinstance(number, Real) and not isinstance(number, bool) and _is_finite(number)
+    fits = fits and (above is None or number > above) and (at_least is None or number >= at_least) and number < below
     if fits:
-        return int(value) if isinstance(value, Integral) else float(value)
+        return int(number) if isinstance(number, Integral) else float(number)
     bounds = [("above", above), ("of at least", at_least), ("below", below if below < math.inf else None)]
     accepted = " and ".join(f"{words} {bound:g}" for words, bound in bounds if bound is not None)
     raise ValueError(f"{name} is {value!r}; it must be a finite number {accepted}".rstrip() + ".")
+
+
+def truth(name: str, value: Any) -> bool:
+    """Return ``value`` as a ``bool``. Numbers are not accepted, nor is None.
+
+    >>> truth("normalize", 1)
+    Traceback (most recent call last):
+    ...
+    ValueError: normalize is 1; it must be True or False.
+    """
+    if isinstance(plain := _plain(value), bool):
+        return plain
+    raise ValueError(f"{name} is {value!r}; it must be True or False.")
+
+
+def _plain(value: Any) -> Any:
+    """Return the number in a 0-dimensional array or tensor, which NumPy's numbers are too; other values as they are."""
+    return value.item() if getattr(value, "ndim", None) == 0 else value
 
 
 def _is_finite(value: Real) -> bool:

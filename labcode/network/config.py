@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
-from labcode.checks import one_of, real_number, whole_number
+from labcode.checks import one_of, real_number, truth, whole_number
+from labcode.network.layers import pooling_exponent
 from labcode.network.manual_layers import ACTIVATIONS
 
 IMAGE_SIZE = 32
@@ -35,7 +36,7 @@ class ConvNetConfig:
     filter : side of the square filters, in pixels.
     padding : zeros around every map before its convolution, in pixels; the lab's tutorial has none.
     pool, pool_stride : side and stride of the square pooling windows, in pixels.
-    exponent : P of the Lp pooling.
+    exponent : P of the Lp pooling, at least 1.
     activation : ``"tanh"``, ``"relu"`` or ``"sigmoid"``.
     normalize : whether subtractive normalization (window 7) ends each stage.
     hidden : nodes in the classifier's hidden layer.
@@ -70,10 +71,9 @@ class ConvNetConfig:
         for name in ("width", "stages", "filter", "pool", "pool_stride", "hidden"):
             self._set(name, whole_number(name, getattr(self, name), at_least=1, at_most=LARGEST.get(name)))
         self._set("padding", whole_number("padding", self.padding, at_least=0, at_most=self.filter - 1))
-        self._set("exponent", real_number("exponent", self.exponent, at_least=1))
+        self._set("exponent", pooling_exponent(self.exponent))
         one_of("activation", self.activation, ACTIVATIONS)
-        if not isinstance(self.normalize, bool):
-            raise ValueError(f"normalize is {self.normalize!r}; it must be True or False.")
+        self._set("normalize", truth("normalize", self.normalize))
         self._check_dropout()
         self._check_size()
 

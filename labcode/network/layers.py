@@ -12,6 +12,26 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from labcode.checks import real_number, whole_number
+from labcode.machine import fixed_settings
+
+PLAIN_POWERS = 4.0
+"""Exponents of Lp pooling up to this one are computed as written. Single precision then holds the powers of values from
+1e-9 to 1e9; above, it would not, so each window is divided by its largest value first."""
+
+EXPONENTS_BELOW = 1e6
+"""Larger exponents of Lp pooling are refused: in single precision they would differ from max pooling by rounding only.
+"""
+
+
+def pooling_exponent(value: float) -> float:
+    """Return the exponent of an Lp pooling, checked.
+
+    >>> pooling_exponent(0.5)
+    Traceback (most recent call last):
+    ...
+    ValueError: exponent is 0.5; it must be a finite number of at least 1 and below 1e+06.
+    """
+    return real_number("exponent", value, at_least=1, below=EXPONENTS_BELOW)
 
 
 class LpPool2d(nn.Module):
@@ -23,28 +43,51 @@ class LpPool2d(nn.Module):
 
     Parameters
     ----------
-    exponent : P, at least 1.
+    exponent : P, at least 1 and below a million, from where on it would be max pooling. Above 4, each window is divided
+        by its largest value before the powers are taken, and multiplied by it afterwards: no power overflows.
     size, stride : of the window, in pixels.
+
+    Raises
+    ------
+    ValueError : one of them is not accepted.
 
     Shapes: (N, C, H, W) to (N, C, H', W') with H' = (H - size) // stride + 1, and the same for W'.
 
     >>> LpPool2d(exponent=2, size=2, stride=2)(torch.tensor([[[[3.0, 0.0], [0.0, 4.0]]]]))
     tensor([[[[5.]]]])
+    >>> LpPool2d(exponent=100, size=2, stride=2)(torch.tensor([[[[3.0, 3.0], [3.0, 3.0]]]]))
+    tensor([[[[3.0419]]]])
     """
 
     def __init__(self, exponent: float, size: int, stride: int):
         super().__init__()
-        self.exponent = real_number("exponent", exponent, at_least=1)
+        self.exponent = pooling_exponent(exponent)
         self.size, self.stride = (whole_number(*named, at_least=1) for named in (("size", size), ("stride", stride)))
 
     def forward(self, x: Tensor) -> Tensor:
-        power_sum = F.avg_pool2d(x.abs() ** self.exponent, self.size, self.stride, divisor_override=1)
+        if self.exponent > PLAIN_POWERS:
+            windows = x.abs().unfold(2, self.size, self.stride).unfold(3, self.size, self.stride).flatten(4)
+            # The norm of a multiple is that multiple of the norm, so the scale needs no gradient of its own.
+            scale = window_scale(windows.amax(-1)).detach()
+            return scale * self._root(((windows / scale[..., None]) ** self.exponent).sum(-1))
+        return self._root(F.avg_pool2d(x.abs() ** self.exponent, self.size, self.stride, divisor_override=1))
+
+    def _root(self, power_sum: Tensor) -> Tensor:
         # The root's slope at 0 is infinite, and infinity times 0 is not a number: keep 0 out of the root.
         silent = power_sum == 0
         return (power_sum.masked_fill(silent, 1.0) ** (1 / self.exponent)).masked_fill(silent, 0.0)
 
     def extra_repr(self) -> str:
         return f"exponent={self.exponent}, size={self.size}, stride={self.stride}"
+
+
+def window_scale(largest: Tensor) -> Tensor:
+    """Return what to divide each window by, given its largest value: that value, if one can divide by it.
+
+    >>> window_scale(torch.tensor([0.0, 0.25, float("inf")])).tolist()
+    [1.0, 0.25, 3.4028234663852886e+38]
+    """
+    return largest.masked_fill(largest == 0, 1.0).clamp(max=torch.finfo(largest.dtype).max)
 
 
 def gaussian_window(size: int) -> Tensor:
@@ -54,6 +97,7 @@ def gaussian_window(size: int) -> Tensor:
     >>> round(float(window.sum()), 12), bool(window[3, 3] == window.max())
     (1.0, True)
     """
+    size = whole_number("size", size, at_least=1)
     offsets = torch.arange(size, dtype=torch.float64, device="cpu") - (size - 1) / 2
     profile = torch.exp(-0.5 * (offsets / (0.25 * size)) ** 2)
     window = torch.outer(profile, profile)
@@ -73,6 +117,10 @@ class SubtractiveNorm2d(nn.Module):
     ----------
     size : of the window, in pixels, odd.
 
+    Raises
+    ------
+    ValueError : another size.
+
     Shapes: (N, C, H, W) to the same.
 
     >>> flat = torch.full((1, 3, 5, 5), 2.0)
@@ -82,6 +130,7 @@ class SubtractiveNorm2d(nn.Module):
 
     window: Tensor
 
+    @fixed_settings()
     def __init__(self, size: int):
         super().__init__()
         if whole_number("size", size, at_least=1) % 2 == 0:
@@ -107,10 +156,17 @@ def dropout_mask(shape: tuple[int, ...], rate: float, generator: torch.Generator
 
     The mask is on the CPU, and independent of PyTorch's default dtype and device.
 
+    Raises
+    ------
+    ValueError : ``rate`` is not from 0 to below 1, or ``dtype`` holds no fractions.
+
     >>> mask = dropout_mask((1, 4, 2, 2), 0.5, torch.Generator().manual_seed(0), torch.float32)
     >>> sorted(mask.unique().tolist())
     [0.0, 2.0]
     """
+    rate = real_number("rate", rate, at_least=0, below=1)
+    if not dtype.is_floating_point:
+        raise ValueError(f"dtype is {dtype}; it must be a floating-point one, such as torch.float32.")
     count = math.prod(shape)
     bits = dropout_bits(count, rate, generator)
     return torch.embedding(_factors(rate, dtype), bits.int()).flatten()[:count].view(shape)

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from labcode.network.layers import gaussian_window
+from labcode.network.layers import gaussian_window, window_scale
 from labcode.network.row_sums import pixel_copies, pixel_windows, window_pixels
 
 
@@ -249,6 +249,41 @@ class LpPooling:
             return shares.mul_(self.input)
         slope = torch.abs(self.input, out=self.powers).pow_(P - 1).copysign_(self.input)
         return shares.mul_(slope.masked_fill_(self.input == 0, 0))
+
+
+class ScaledLpPooling(LpPooling):
+    r"""The same pooling for large exponents: each window is divided by its largest value m first.
+
+    With :math:`r_u = |x_u| / m \le 1` and :math:`s = \sum_{u \in w} r_u^P`, between 1 and the window's size, no power
+    overflows:
+
+    .. math:: y_w = m\, s^{1/P}, \qquad
+              \frac{\partial y_w}{\partial x_u} = \operatorname{sign}(x_u)\, r_u^{P-1} s^{1/P - 1}
+
+    >>> layer = ScaledLpPooling(torch.empty(4, 1), count=1, side=2, size=2, stride=2, exponent=100)
+    >>> layer.forward(torch.full((4, 1), 3.0))
+    tensor([[3.0419]])
+    >>> layer.backward(torch.tensor([[1.0]])).flatten()
+    tensor([0.2535, 0.2535, 0.2535, 0.2535])
+    """
+
+    def __init__(self, like: Tensor, count: int, side: int, size: int, stride: int, exponent: float):
+        super().__init__(like, count, side, size, stride, exponent)
+        self.copies_of_pixel = pixel_copies(count, side, size, stride).to(like.device)
+        self.window = (-1, size**2, like.shape[1])
+
+    def forward(self, x: Tensor) -> Tensor:
+        windows = x[self.pixels_of_window.rows].view(self.window)
+        scale = window_scale(windows.abs().amax(1))
+        self.ratios = windows / scale[:, None]
+        self.sums = self.ratios.abs().pow_(self.exponent).sum(1)
+        return self.sums.pow(1 / self.exponent).mul_(scale)
+
+    def backward(self, g: Tensor) -> Tensor:
+        P = self.exponent
+        share = (g * self.sums.pow(1 / P - 1)).masked_fill_(self.sums == 0, 0)
+        slope = self.ratios.abs().pow_(P - 1).copysign_(self.ratios)
+        return self.copies_of_pixel.of(slope.mul_(share[:, None]).view(-1, self.window[-1]))
 
 
 def _power(x: Tensor, exponent: float, out: Tensor) -> Tensor:

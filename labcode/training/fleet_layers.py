@@ -11,6 +11,7 @@ rates as scales, that is a step of SGD.
 import torch
 from torch import Tensor
 
+from labcode.network.layers import window_scale
 from labcode.network.manual_layers import local_average
 
 
@@ -132,6 +133,26 @@ class FleetPooling:
             shares[:, :, rows, columns] += share
         slope = x if P == 2 else (x.abs() ** (P - 1)).copysign(x).masked_fill(x == 0, 0)
         return shares * slope
+
+
+class ScaledFleetPooling(FleetPooling):
+    """The same for large exponents (see `labcode.network.manual_layers.ScaledLpPooling`)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.shape, self.places = x.shape, self._places(x.shape[2])
+        windows = torch.stack([x[:, :, rows, columns] for rows, columns in self.places])
+        scale = window_scale(windows.abs().amax(0))
+        self.ratios = windows / scale
+        self.sums = (self.ratios.abs() ** self.exponent).sum(0)
+        return self.sums ** (1 / self.exponent) * scale
+
+    def backward(self, g: Tensor) -> Tensor:
+        P = self.exponent
+        share = (g * self.sums ** (1 / P - 1)).masked_fill(self.sums == 0, 0)
+        at_input = g.new_zeros(self.shape)
+        for (rows, columns), ratio in zip(self.places, self.ratios, strict=True):
+            at_input[:, :, rows, columns] += share * (ratio.abs() ** (P - 1)).copysign(ratio)
+        return at_input
 
 
 class FleetNormalization:

@@ -14,12 +14,14 @@ from torch import Tensor
 
 from labcode.network.config import NORM_SIZE, ConvNetConfig
 from labcode.network.convnet import ConvNet
+from labcode.network.layers import PLAIN_POWERS
 from labcode.training.fleet_layers import (
     FleetActivation,
     FleetConvolution,
     FleetLinear,
     FleetNormalization,
     FleetPooling,
+    ScaledFleetPooling,
 )
 from labcode.training.recipe import Recipe
 
@@ -62,11 +64,12 @@ class Fleet:
         self.alive = torch.ones(len(nets), dtype=torch.bool, device=device)
         pairs = list(zip(self.weights[::2], self.weights[1::2], strict=True))
         config, like = self.config, self.weights[0]
+        pooling = FleetPooling if config.exponent <= PLAIN_POWERS else ScaledFleetPooling
         self.stages: list[tuple[FleetConvolution, list[FleetActivation | FleetPooling | FleetNormalization]]] = []
         for shape, (weight, bias) in zip(config.shapes, pairs, strict=False):
             layers: list[FleetActivation | FleetPooling | FleetNormalization] = [FleetActivation(config.activation)]
             if shape.convolved > 1:
-                layers.append(FleetPooling(config.pool, config.pool_stride, config.exponent))
+                layers.append(pooling(config.pool, config.pool_stride, config.exponent))
             if config.normalize:
                 layers.append(FleetNormalization(shape.pooled, NORM_SIZE, like))
             self.stages.append((FleetConvolution(weight, bias, config.filter, config.padding), layers))
