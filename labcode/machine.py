@@ -1,7 +1,10 @@
-"""The processor: its name for the records, and its vector instructions, which decide which convolution is faster."""
+"""What a number depends on besides its formula: the processor, and the settings of PyTorch."""
 
 import os
 import platform
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -80,3 +83,38 @@ def memory(device: str) -> int:
     if device == "cuda":
         return torch.cuda.get_device_properties(0).total_memory
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+@contextmanager
+def fixed_settings() -> Iterator[None]:
+    """Compute with the same settings of PyTorch whatever the user's are, which are put back afterwards.
+
+    One thread: another number adds in another order and so rounds differently, and at one image per step a second
+    thread has nothing to do. Denormal numbers are flushed to zero, since they can make a convolution many times slower.
+    Tensors are made on the CPU in float32 unless asked for otherwise; products keep full precision; gradients can be
+    recorded.
+
+    >>> torch.set_default_dtype(torch.float64)
+    >>> with fixed_settings():
+    ...     torch.zeros(1).dtype
+    torch.float32
+    >>> torch.zeros(1).dtype
+    torch.float64
+    >>> torch.set_default_dtype(torch.float32)
+    """
+    threads, dtype, precision = torch.get_num_threads(), torch.get_default_dtype(), torch.get_float32_matmul_precision()
+    flushed = sys.float_info.min / 2 == 0  # PyTorch sets this for the thread's every number and cannot be asked
+    with ExitStack() as entered:
+        if torch.get_default_device().type != "cpu":  # where it is, a context would only slow every operation
+            entered.enter_context(torch.device("cpu"))
+        for context in (torch.inference_mode(False), torch.enable_grad(), torch.autocast("cpu", enabled=False)):
+            entered.enter_context(context)
+        entered.callback(torch.set_num_threads, threads)
+        entered.callback(torch.set_default_dtype, dtype)
+        entered.callback(torch.set_float32_matmul_precision, precision)
+        entered.callback(torch.set_flush_denormal, flushed)
+        torch.set_num_threads(1)
+        torch.set_default_dtype(torch.float32)
+        torch.set_float32_matmul_precision("highest")
+        torch.set_flush_denormal(True)
+        yield

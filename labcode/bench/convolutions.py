@@ -8,12 +8,12 @@ import torch
 from tqdm import tqdm
 
 from labcode.bench.timing import ROUNDS, SECONDS_PER_TURN, Steps, machine, take_turns
+from labcode.machine import fixed_settings
 from labcode.network.backprop import parameter_matrices
 from labcode.network.config import ConvNetConfig
 from labcode.network.convnet import ConvNet
 from labcode.network.manual_layers import Convolution, UnfoldedConvolution
 from labcode.seeds import stream
-from labcode.training.evaluation import one_thread
 
 IMAGE_COUNTS = (1, 2, 4, 8, 16)
 
@@ -38,7 +38,7 @@ def convolution_ms(
     """
     methods = {"kernels": Convolution, "products": UnfoldedConvolution}
     found = {}
-    with one_thread():
+    with fixed_settings():
         for count in tqdm(list(counts), unit="count", desc="measuring"):
             loops = {name: _convolve(kind, config, count) for name, kind in methods.items()}
             times = take_turns(loops, rounds, seconds)

@@ -10,12 +10,11 @@ from tqdm import tqdm
 
 from labcode.bench.timing import ROUNDS, seconds_of
 from labcode.data.mnist import Images, load
-from labcode.machine import processor
+from labcode.machine import fixed_settings, processor
 from labcode.network.config import ConvNetConfig
 from labcode.network.convnet import ConvNet
 from labcode.seeds import stream
 from labcode.training.engines import ConjugateGradientSteps, HandSteps
-from labcode.training.evaluation import one_thread
 from labcode.training.recipe import Recipe
 
 LEARNING_RATE = 1e-3
@@ -42,7 +41,7 @@ def gradient_ms(config: ConvNetConfig, images: Images, rounds: int, steps: int) 
         "CG": ConjugateGradientSteps(engines["CG"].hand.net, engines["CG"], Recipe().line_searches),
     }
     times: dict[str, list[float]] = {name: [] for name in engines}
-    with one_thread():
+    with fixed_settings():
         for turn in tqdm(range(rounds + 1), unit="turn", desc="measuring"):
             for name, optimizer in optimizers.items():
                 before = engines[name].computed

@@ -17,11 +17,11 @@ from labcode.bench.idiomatic import idiomatic
 from labcode.bench.profile import profile
 from labcode.bench.timing import ROUNDS, SECONDS_PER_TURN, Steps, machine, seconds_of, take_turns
 from labcode.data.mnist import Images, load
+from labcode.machine import fixed_settings
 from labcode.network.config import FINAL_MODEL, ConvNetConfig
 from labcode.network.convnet import ConvNet
 from labcode.seeds import stream
 from labcode.training.engines import ENGINES
-from labcode.training.evaluation import one_thread
 from labcode.training.loop import minibatches
 
 NETS = {"final": FINAL_MODEL, "baseline": ConvNetConfig()}
@@ -114,7 +114,7 @@ def measure(
     images = load("tenth", seed=0).train
     timings, peak = {}, dict.fromkeys(PRODUCT_SIZES, 0.0)
     cases = [(net, batch) for net in nets for batch in batch_sizes]
-    with one_thread(), tqdm(total=len(cases), unit="case", desc="measuring") as bar:
+    with fixed_settings(), tqdm(total=len(cases), unit="case", desc="measuring") as bar:
         for net, batch in cases:
             # Timed again in each case: the best of the whole run is the machine's peak, not that of one busy moment.
             for size in PRODUCT_SIZES:

@@ -24,6 +24,7 @@ from labcode.bench.idiomatic import idiomatic
 from labcode.bench.timing import Steps, machine, take_turns
 from labcode.checks import one_of
 from labcode.data.mnist import load
+from labcode.machine import fixed_settings
 from labcode.network.convnet import ConvNet
 from labcode.seeds import stream
 from labcode.study.ablation import Ablation
@@ -31,7 +32,6 @@ from labcode.study.experiment import Experiment
 from labcode.study.lab import THE_LABS
 from labcode.study.records import RECORDS, Record, read
 from labcode.study.sweep import KILLED, SweepError, run_missing
-from labcode.training.evaluation import one_thread
 from labcode.training.history import History
 from labcode.training.loop import train
 
@@ -212,7 +212,7 @@ def _idiomatic_step_ms(experiments: Iterable[Experiment], seconds: float) -> dic
     A busy moment of the machine then spoils one round of several.
     """
     by_name = {experiment.name: experiment for experiment in experiments}
-    with one_thread():
+    with fixed_settings():
         loops = {name: _idiomatic_loop(experiment) for name, experiment in by_name.items()}
         rounds = [take_turns(loops, 1, seconds) for _ in tqdm(range(ROUNDS), desc="idiomatic loop")]
     return {experiment: median(times[name][0] for times in rounds) for name, experiment in by_name.items()}

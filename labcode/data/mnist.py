@@ -14,6 +14,7 @@ import torch.nn.functional as F
 
 from labcode.checks import one_of
 from labcode.data.download import cache_root, files_folder, require
+from labcode.machine import fixed_settings
 from labcode.seeds import stream
 
 SCALES = ("tenth", "full")
@@ -140,6 +141,7 @@ def split_indices(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     return order[:cut], order[cut:]
 
 
+@fixed_settings()
 def load(scale: str, seed: int, dtype: torch.dtype = torch.float32) -> Mnist:
     """Load MNIST at ``scale``, split by ``seed``, padded to 32x32 and normalized.
 
@@ -166,7 +168,7 @@ def load(scale: str, seed: int, dtype: torch.dtype = torch.float32) -> Mnist:
     train, validation, tests = (
         Images(_pad(part.pixels, dtype), torch.from_numpy(part.labels).long()) for part in parts
     )
-    # Summed in double precision: float32 sums of 4 million pixels drift.
+    # In double precision, since float32 sums of 4 million pixels drift; on one thread, since more would add otherwise.
     deviation, mean = torch.std_mean(train.pixels.double(), correction=0)
     for images in (train, validation, tests):
         images.pixels.sub_(mean).div_(deviation)

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from labcode.data.mnist import Images
-from labcode.machine import processor_name, vectors
+from labcode.machine import fixed_settings, processor_name, vectors
 from labcode.network.config import NORM_SIZE
 from labcode.network.convnet import ConvNet
+from labcode.network.layers import PLAIN_POWERS
 from labcode.network.manual_layers import (
     ACTIVATIONS,
     Convolution,
@@ -21,6 +22,7 @@ from labcode.network.manual_layers import (
     Linear,
     LogSoftmaxNLL,
     LpPooling,
+    ScaledLpPooling,
     SubtractiveNormalization,
     UnfoldedConvolution,
 )
@@ -91,6 +93,7 @@ class HandPass:
         config, matrices = net.config, parameter_matrices(net)
         activation = ACTIVATIONS[config.activation]
         kind = Convolution if count >= KERNELS_FROM else UnfoldedConvolution
+        pooling = LpPooling if config.exponent <= PLAIN_POWERS else ScaledLpPooling
         self.count, self.net = count, net
         self.stages: list[_Stage] = []
         for shape, (weight, bias) in zip(config.shapes, matrices, strict=False):
@@ -98,7 +101,7 @@ class HandPass:
             convolution = kind(weight, bias, count, shape.input, config.filter, config.padding)
             layers: list[Layer] = [activation(maps)]
             if shape.convolved > 1:
-                layers.append(LpPooling(maps, count, shape.convolved, config.pool, config.pool_stride, config.exponent))
+                layers.append(pooling(maps, count, shape.convolved, config.pool, config.pool_stride, config.exponent))
                 maps = maps.new_empty(count * shape.pooled**2, config.width)
             if config.normalize:
                 layers.append(SubtractiveNormalization(maps, count, shape.pooled, NORM_SIZE))
@@ -123,7 +126,7 @@ class HandPass:
         ['stage 1, Convolution', 'stage 1, Tanh', 'stage 1, LpPooling']
         """
         stages: dict[str, Part] = {
-            f"stage {number}, {type(layer).__name__.removeprefix('Unfolded')}": layer
+            f"stage {number}, {type(layer).__name__.removeprefix('Unfolded').removeprefix('Scaled')}": layer
             for number, stage in enumerate(self.stages, 1)
             for layer in stage.parts
         }
@@ -236,6 +239,7 @@ class HandProp:
     True
     """
 
+    @fixed_settings()
     def __init__(self, net: ConvNet):
         require_known(net)
         self.net = net
@@ -277,7 +281,8 @@ class HandProp:
     def pass_for(self, count: int) -> HandPass:
         """Return the pass for minibatches of ``count`` images, made at the first call and kept."""
         if count not in self.passes:
-            self.passes[count] = HandPass(self.net, count)
+            with fixed_settings():
+                self.passes[count] = HandPass(self.net, count)
         return self.passes[count]
 
 

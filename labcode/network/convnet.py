@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from labcode.machine import fixed_settings
 from labcode.network.config import CLASSES, NORM_SIZE, ConvNetConfig, StageShape
 from labcode.network.layers import LpPool2d, SubtractiveNorm2d, dropout_mask
 
@@ -52,6 +53,7 @@ class ConvNet(nn.Module):
     (2, 10)
     """
 
+    @fixed_settings()
     def __init__(
         self,
         config: ConvNetConfig,

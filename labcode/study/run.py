@@ -12,7 +12,7 @@ from labcode.network.weights import TrainedNet
 from labcode.seeds import stream
 from labcode.study.experiment import Experiment
 from labcode.study.records import Record, provenance
-from labcode.training.evaluation import count_errors, one_thread, predict
+from labcode.training.evaluation import count_errors, predict
 from labcode.training.history import ErrorCurve
 from labcode.training.loop import train
 
@@ -47,9 +47,8 @@ def run(experiment: Experiment, progress: bool = True, checkpoint: Path | None =
         net, mnist, experiment.recipe, experiment.seed, progress=progress, engine=ENGINE, checkpoint=checkpoint
     )
     record = Record(experiment, history, None, provenance(ENGINE))
-    with one_thread():
-        if not experiment.chooses:
-            record = _tested(record, net, mnist)
+    if not experiment.chooses:
+        record = _tested(record, net, mnist)
     return Run(record, TrainedNet(net, mnist.mean, mnist.deviation))
 
 

@@ -5,7 +5,6 @@ from .engines import AutogradSteps as AutogradSteps
 from .engines import ConjugateGradientSteps as ConjugateGradientSteps
 from .engines import HandSteps as HandSteps
 from .evaluation import count_errors as count_errors
-from .evaluation import one_thread as one_thread
 from .evaluation import predict as predict
 from .fleet import predict_fleet as predict_fleet
 from .fleet import train_fleet as train_fleet

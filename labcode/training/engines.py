@@ -6,6 +6,7 @@ from typing import Protocol
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from labcode.data.mnist import Images
 from labcode.network.backprop import CHUNK, HandProp, Masks, parameter_matrices
@@ -124,15 +125,22 @@ class AutogradSteps:
             self.optimizer.step()
         return loss, errors
 
+    @torch.inference_mode(False)
+    @torch.enable_grad()
     def gradient(self, batch: Images, masks: Masks) -> tuple[float, int]:
         """See `GradientSteps.gradient`."""
         self.computed += 1
         self.optimizer.zero_grad()
-        outputs = self.net(batch.pixels, masks)
+        outputs = self.net(_recordable(batch.pixels), masks and [_recordable(mask) for mask in masks])
         loss = F.nll_loss(outputs, batch.labels)
         if math.isfinite(value := loss.item()):
             loss.backward()
         return value, misclassified(outputs, batch)
+
+
+def _recordable(tensor: Tensor | None) -> Tensor | None:
+    """Return a copy of what was made in inference mode, since autograd takes only a copy of it."""
+    return tensor.clone() if tensor is not None and tensor.is_inference() else tensor
 
 
 class ConjugateGradientSteps:

@@ -1,15 +1,16 @@
 """How often a network errs: images misclassified, with dropout off."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import torch
 
 from labcode.data.mnist import Images
+from labcode.machine import fixed_settings
 from labcode.network.backprop import CHUNK, HandProp
 from labcode.network.convnet import ConvNet
 
 
+@fixed_settings()
 def count_errors(net: torch.nn.Module, images: Images) -> int:
     """Count the images that ``net`` misclassifies, with dropout off.
 
@@ -28,6 +29,7 @@ def count_errors(net: torch.nn.Module, images: Images) -> int:
     return count_with(evaluator(net), images)
 
 
+@fixed_settings()
 def predict(net: torch.nn.Module, images: Images) -> torch.Tensor:
     """Return the digits (N,) that ``net`` sees in the images, with dropout off.
 
@@ -72,20 +74,3 @@ def count_with(evaluate: Callable[[torch.Tensor], torch.Tensor], images: Images)
 
 def misclassified(outputs: torch.Tensor, batch: Images) -> int:
     return int((outputs.argmax(dim=1) != batch.labels).sum())
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one thread, with denormal numbers flushed to zero; put the thread count back afterwards.
-
-    Another number of threads adds in another order and so rounds differently, which would show in the curves; and at
-    one image per step a second thread has nothing to do. Denormal numbers can make a convolution many times slower.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(False)
-        torch.set_num_threads(threads)

@@ -16,11 +16,10 @@ from tqdm import tqdm
 
 from labcode.checks import whole_number
 from labcode.data.mnist import Images, Mnist
-from labcode.machine import require_device
+from labcode.machine import fixed_settings, require_device
 from labcode.network.convnet import ConvNet
 from labcode.seeds import stream
 from labcode.training.checkpoints import Checkpoint
-from labcode.training.evaluation import one_thread
 from labcode.training.fleet_dropout import FleetDropout
 from labcode.training.fleet_graph import Steps
 from labcode.training.fleet_memory import images_at_once
@@ -78,7 +77,7 @@ def train_fleet(
     _require_lockstep(nets, mnists, recipes, seeds)
     recipe, kept = recipes[0], None
     quiet = {} if progress else {"disable": True}  # if unset, the user's TQDM_DISABLE decides
-    with one_thread():
+    with fixed_settings():
         state = _State(nets, mnists, recipes, seeds, device)
         if checkpoint:
             runs = [identity(*run, "fleet") for run in zip(nets, mnists, recipes, seeds, strict=True)]
@@ -116,7 +115,7 @@ def predict_fleet(nets: Sequence[ConvNet], parts: Sequence[Images], device: str 
     """
     fleet = Fleet(nets, device)
     size = images_at_once(fleet)
-    with one_thread():
+    with fixed_settings():
         found = [
             fleet.forward(_stack([part[start : start + size] for part in parts], device)[0]).argmax(2)
             for start in range(0, len(parts[0]), size)

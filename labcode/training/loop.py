@@ -11,13 +11,14 @@ from tqdm import tqdm
 
 from labcode.checks import one_of, whole_number
 from labcode.data.mnist import Images, Mnist
+from labcode.machine import fixed_settings
 from labcode.network.backprop import Masks, take
 from labcode.network.config import IMAGE_SIZE
 from labcode.network.convnet import ConvNet
 from labcode.seeds import stream
 from labcode.training.checkpoints import Checkpoint, digest
 from labcode.training.engines import ENGINES, ConjugateGradientSteps
-from labcode.training.evaluation import count_with, evaluator, one_thread
+from labcode.training.evaluation import count_with, evaluator
 from labcode.training.history import ErrorCurve, History
 from labcode.training.recipe import Recipe, learning_rates
 
@@ -48,6 +49,7 @@ def minibatches(
             yield take(ahead, masks_ahead, slice(start, start + batch_size))
 
 
+@fixed_settings()
 def train(
     net: ConvNet,
     mnist: Mnist,
@@ -111,10 +113,7 @@ def train(
     rates = learning_rates(recipe, count, done)
     quiet = {} if progress else {"disable": True}  # if unset, the user's TQDM_DISABLE decides
     wrong: int | None = 0
-    with (
-        one_thread(),
-        tqdm(total=recipe.epochs * count, initial=done * count, unit="image", **quiet) as bar,
-    ):
+    with tqdm(total=recipe.epochs * count, initial=done * count, unit="image", **quiet) as bar:
         clock = _Clock()
         for epoch in range(done + 1, recipe.epochs + 1):
             wrong = 0
