@@ -19,8 +19,7 @@ help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
 
 book: $(READY) ## build the book: _build/html/index.html
-	@# The next build would not read a page that warned again: forget all pages, so that it warns again.
-	@$(BUILD) || { rm -rf _build/.doctrees; exit 1; }
+	$(BUILD)
 
 check: lint types ## the quick checks for daily use: style, spelling, types, the quick tests (under a minute)
 	$(BIN)/pytest -q --quick tests labcode tools

@@ -1,13 +1,16 @@
 """Settings of every test, chapters included."""
 
+import contextlib
+import functools
 import itertools
 import os
-import tempfile
 import time
 
 import nbval.kernel
 import pytest
+from chapters import kernel
 from hypothesis import settings
+from jupyter_client.manager import KernelManager
 
 # It needs Cosmic Ray, which has an environment of its own.
 collect_ignore = ["tools/mutants.py"]
@@ -70,6 +73,23 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     settings.load_profile("search" if config.option.search else "fixed")
+    # Compare chapters in the same kernels that execute them.
+    home = contextlib.ExitStack()
+    config.add_cleanup(home.close)
+    nbval.kernel.KernelManager = functools.partial(Kernel, home.enter_context(kernel.empty_home()))
+
+
+class Kernel(KernelManager):
+    """A kernel for nbval, which starts it and decides where it works."""
+
+    numbers = itertools.count()
+
+    def __init__(self, home, **options):
+        super().__init__(**kernel.connection(home, next(self.numbers)))
+        self.home = home
+
+    def start_kernel(self, **options):
+        super().start_kernel(env=kernel.environment(self.home), **options)
 
 
 @pytest.hookimpl(trylast=True)  # Hypothesis marks its tests in the same hook
@@ -97,24 +117,3 @@ def pytest_runtest_call(item):
     yield
     while time.monotonic() < end:
         item.runtest()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def kernels_without_ports():
-    """Reach kernels through sockets in a temporary folder instead of TCP ports.
-
-    Several tests start kernels at the same time, and another program could take a port between its choice and the
-    kernel's start.
-    """
-    if os.name != "posix":
-        yield
-        return
-    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as sockets:
-        manager = nbval.kernel.KernelManager
-        numbers = itertools.count()
-
-        def over_sockets(**options):
-            return manager(transport="ipc", ip=f"{sockets}/{next(numbers)}", **options)
-
-        patch.setattr(nbval.kernel, "KernelManager", over_sockets)
-        yield

@@ -1,18 +1,21 @@
 """tools/chapters, on a book of two chapters: what makes a snapshot stale, and what an execution writes."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 from chapters import __main__ as command
-from chapters import pairs
+from chapters import execute, pairs, sphinx_extension
 from chapters.execute import label_figure
 from chapters.pairs import name_of
 from chapters.stale import stale_chapters
+from sphinx.errors import ExtensionError
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = """---
@@ -73,6 +76,12 @@ def project(made, tmp_path, monkeypatch):
     root = shutil.copytree(made, tmp_path / "project")
     enter(root, monkeypatch)
     return root
+
+
+@pytest.fixture
+def building(tmp_path):
+    """What a build of the site tells its extensions."""
+    return SimpleNamespace(doctreedir=tmp_path / "_build" / ".doctrees", outdir=tmp_path / "_build" / "html")
 
 
 def stale():
@@ -169,13 +178,92 @@ def test_stub_that_lazy_imports_open_does_not_count(project):
     assert list(snapshot(source).metadata.made_from.reads) == ["lab/__init__.py", "lab/used.py"]
 
 
-@pytest.mark.parametrize("damage", ["", "{}", '{"metadata": {"made_from": []}}'])
-def test_damaged_snapshot_is_stale(project, damage):
-    (project / "book/part/one.ipynb").write_text(damage)
-    assert stale() == {"part/one": ["its snapshot does not say what it was made from"]}
+def saved_by_jupyter(text):
+    """The snapshot after a cell was run again and the notebook saved."""
+    notebook = nbformat.reads(text, as_version=4)
+    notebook.cells[-1].execution_count = 7
+    return nbformat.writes(notebook)
 
 
-def test_failing_cell_is_named_and_writes_nothing(project, capsys):
+@pytest.mark.parametrize(
+    "changed",
+    [
+        saved_by_jupyter,
+        lambda text: text.replace("A page", "A better page"),
+        lambda text: text.replace('"1\\n"', '"2\\n"'),
+        lambda text: text.replace('"made_from"', '"made_of"'),
+        lambda text: f"<<<<<<< HEAD\n{text}",
+        lambda text: "{}",
+        lambda text: "",
+    ],
+)
+def test_snapshot_changed_by_hand_is_reported_and_never_overwritten(project, building, capsys, changed):
+    snapshot = project / "book/part/one.ipynb"
+    before = snapshot.read_text(encoding="utf-8")
+    snapshot.write_text(after := changed(before), encoding="utf-8")
+    assert after != before
+    what_to_do = (
+        "one.ipynb is not as its execution wrote it (move what you want to keep to one.md, then delete one.ipynb)"
+    )
+    assert stale() == {"part/one": [what_to_do]}
+    assert command.main(["--check"]) == 1
+    for arguments in ([], ["part/one"]):
+        assert command.main(arguments) == 1
+        assert f"Chapter part/one was not executed: {what_to_do}." in capsys.readouterr().err
+        assert snapshot.read_text(encoding="utf-8") == after
+    # A build would publish the change, and then lose it.
+    with pytest.raises(ExtensionError, match="then delete one"):
+        sphinx_extension.begin(building, None)
+
+
+def test_deleted_snapshot_is_made_again(project):
+    snapshot = project / "book/part/one.ipynb"
+    before = snapshot.read_bytes()
+    snapshot.unlink()
+    assert command.main([]) == 0
+    assert snapshot.read_bytes() == before
+
+
+def test_snapshot_laid_out_anew_is_not_changed(project):
+    """Git or a formatter may have written the file, not the notebook."""
+    snapshot = project / "book/part/one.ipynb"
+    snapshot.write_text(json.dumps(json.loads(snapshot.read_text(encoding="utf-8")), indent=4).replace("\n", "\r\n"))
+    assert stale() == {}
+
+
+def test_lines_that_end_as_on_windows_make_nothing_stale(project):
+    texts = [path for path in project.rglob("*") if path.is_file() and path.suffix in (".md", ".py", ".txt", ".json")]
+    assert len(texts) > 5
+    for path in texts:
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert stale() == {}
+
+
+def test_a_checkout_on_windows_has_the_same_bytes(tmp_path):
+    """Git for Windows is installed with `core.autocrlf=true`."""
+    there, here = tmp_path / "there", tmp_path / "here"
+    there.mkdir()
+    for name in (".gitattributes", "book/index.md", "book/index.ipynb", "labcode/data/tenth.npz"):
+        (there / Path(name).name).write_bytes((ROOT / name).read_bytes())
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a", "-c", "core.autocrlf=true"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "a"], ["clone", "-q", there, here]):
+        subprocess.run([*git, *arguments], cwd=there, env=environment, check=True, capture_output=True)
+    for path in filter(Path.is_file, there.iterdir()):
+        assert (here / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_folder_that_cannot_be_written_is_reported_in_a_sentence(project, monkeypatch, capsys):
+    def refuse(path, content):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(execute, "write_whole", refuse)
+    assert command.main(["part/one"]) == 1
+    sentence = "Chapter part/one: one.ipynb cannot be written (Permission denied)."
+    assert capsys.readouterr().err.splitlines()[-1] == sentence
+
+
+def test_failing_cell_is_named_and_writes_nothing(project, building, capsys):
     source = project / "book/part/one.md"
     source.write_text(source.read_text() + cell("ratio = 1 / 0"))
     before = files_of(project)
@@ -184,6 +272,8 @@ def test_failing_cell_is_named_and_writes_nothing(project, capsys):
         "Chapter part/one: code cell 2, which begins `ratio = 1 / 0`, raised ZeroDivisionError: division by zero."
     )
     assert files_of(project) == before
+    with pytest.raises(ExtensionError, match="Chapter part/one: code cell 2"):  # a build stops as well
+        sphinx_extension.begin(building, None)
 
 
 def test_other_chapters_are_executed_when_one_fails(project):
@@ -240,8 +330,9 @@ def test_cell_with_a_figure_shows_nothing_else(project, capsys):
     assert "a cell with a figure shows only that figure" in capsys.readouterr().err
 
 
-def test_plain_build_shows_what_the_sources_say(project):
-    """An author edits a function and runs `jupyter-book build book`."""
+@pytest.fixture
+def site(project):
+    """The project with all that a build of its site needs."""
     shutil.copytree(ROOT / "tools", project / "tools", ignore=shutil.ignore_patterns("__pycache__"))
     for folder in ("_assets", "_templates"):
         shutil.copytree(ROOT / "book" / folder, project / "book" / folder)
@@ -250,29 +341,62 @@ def test_plain_build_shows_what_the_sources_say(project):
     shutil.copytree(ROOT / "labcode", project / "labcode", ignore=shutil.ignore_patterns("__pycache__"))
     (project / "book/references.bib").touch()
     (project / "book/_toc.yml").write_text("format: jb-book\nroot: part/one\nchapters:\n  - file: part/two\n")
-    tool = Path(sys.executable).parent / "jupyter-book"
+    return project
 
-    def build():
-        command = [tool, "build", "book", "-W", "--keep-going"]
-        return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
 
-    def page():
-        return (project / "_build/html/part/one.html").read_text(encoding="utf-8")
+BUILD = (Path(sys.executable).parent / "jupyter-book", "build", "book", "-W", "--keep-going")
 
-    (project / "lab/used.py").write_text("VALUE = 'from the edited function'\n")
-    built = build()
+
+def build(site, **environment):
+    return subprocess.run(
+        BUILD, cwd=site, capture_output=True, text=True, check=False, env={**os.environ, **environment}
+    )
+
+
+def page(site, name="one"):
+    return (site / f"_build/html/part/{name}.html").read_text(encoding="utf-8")
+
+
+def built_files(site):
+    html = site / "_build" / "html"
+    return {path.relative_to(html): path.read_bytes() for path in html.rglob("*") if path.is_file()}
+
+
+def test_plain_build_shows_what_the_sources_say(site):
+    """An author edits a function and runs `jupyter-book build book`."""
+    (site / "lab/used.py").write_text("VALUE = 'from the edited function'\n")
+    built = build(site, SOURCE_DATE_EPOCH="0")
     assert built.returncode == 0, built.stdout + built.stderr
     assert "part/one is stale: lab/used.py changed" in built.stdout
     assert "part/two is stale" not in built.stdout
-    assert "from the edited function" in page()
-    # Contents decide, not dates: the snapshot is new and bears an old date, as a restored copy can.
-    (project / "lab/used.py").write_text("VALUE = 'from the second edit'\n")
+    assert "from the edited function" in page(site)
+    assert "2026" in page(site)
+    assert "1970" not in page(site)
+    # Contents decide, not dates: the snapshots are new and bear an old date, as restored copies can.
+    (site / "lab/used.py").write_text("VALUE = 'from the second edit'\n")
+    source = site / "book/part/two.md"
+    source.write_text(source.read_text().replace("# A page", "# Another title"))
     assert command.main([]) == 0
-    os.utime(project / "book/part/one.ipynb", (1e9, 1e9))
-    assert build().returncode == 0
-    assert "from the second edit" in page()
-    # An author's mistake stops the build with the same sentence as the command line.
-    (project / "lab/used.py").write_text("VALUE = 1 / 0\n")
-    built = build()
-    assert built.returncode != 0
-    assert "Chapter part/one: code cell 1" in built.stderr + built.stdout
+    for chapter in (site / "book/part").iterdir():
+        os.utime(chapter, (1e9, 1e9))
+    assert build(site).returncode == 0
+    assert "from the second edit" in page(site)
+    assert "Another title" in page(site, "two")
+    assert "Another title" in page(site)  # in its contents and its link to the next page
+    # Two builds at once, of a copy: the same tree gives the same bytes, whatever was there before.
+    copy = shutil.copytree(site, site.parent / "copy", ignore=shutil.ignore_patterns("_build"))
+    environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONHASHSEED": "1", "TZ": "Asia/Tokyo"}
+    running = [subprocess.Popen(BUILD, cwd=copy, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    told = [each.communicate()[0] for each in running]
+    assert [each.returncode for each in running] == [0, 0]
+    assert sum(f"Waiting for another build in {copy / '_build'}." in text for text in told) == 1
+    assert built_files(copy) == built_files(site)
+
+
+def test_a_build_that_warned_warns_again(site):
+    source = site / "book/part/one.md"
+    source.write_text(source.read_text() + "\n{ref}`nowhere`\n")
+    for _ in range(2):
+        built = build(site)
+        assert built.returncode != 0
+        assert "undefined label: 'nowhere'" in built.stderr + built.stdout

@@ -4,16 +4,20 @@ import ast
 import asyncio
 import inspect
 import json
-import os
-import tempfile
 from pathlib import Path
 
 import nbformat
-from chapters import pairs
+from chapters import kernel, pairs
 from chapters.pairs import ChapterError, name_of, notebook_from, snapshot_of
-from chapters.stale import MADE_FROM, digest, digest_of_pins, digests_of_reads
-from ipykernel.kernelspec import RESOURCES, get_kernel_dict
-from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from chapters.stale import (
+    MADE_FROM,
+    SNAPSHOT,
+    changed_by_hand,
+    digest,
+    digest_of_pins,
+    digest_of_snapshot,
+    digests_of_reads,
+)
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
@@ -24,13 +28,6 @@ from labcode.files import write_whole
 SECONDS_PER_CELL = 300  # as --nbval-cell-timeout in pyproject.toml
 # The key of an output's metadata where labcode.pages.figures leaves alternative text and caption.
 FIGURE = "labcode"
-
-
-class ThisPython(KernelSpecManager):
-    """Gives the kernel of the Python that runs this file, whichever kernels the user has installed."""
-
-    def get_kernel_spec(self, kernel_name):
-        return KernelSpec(resource_dir=RESOURCES, **get_kernel_dict())
 
 
 def watch(root):
@@ -83,36 +80,25 @@ def watch(root):
     sys.addaudithook(note)
 
 
-async def execute(notebook: nbformat.NotebookNode, folder: Path, sockets: str) -> dict[str, list[str]]:
-    """Run every cell in a new kernel that works in ``folder``; return what the kernel read.
-
-    ``sockets`` is a folder with a short path, for the kernel's sockets.
+async def execute(notebook: nbformat.NotebookNode, folder: Path, home: Path) -> dict[str, list[str]]:
+    """Run every cell in a new kernel of this ``home``, which works in ``folder``; return what the kernel read.
 
     Raises
     ------
     ChapterError : a cell raised an error, took too long or ended its kernel.
     """
-    manager = AsyncKernelManager(
-        kernel_spec_manager=ThisPython(),
-        # Not TCP: another program can take a port between its choice and the kernel's start.
-        transport="ipc" if os.name == "posix" else "tcp",
-        ip=f"{sockets}/kernel" if os.name == "posix" else "127.0.0.1",
-    )
     client = NotebookClient(
         notebook,
-        km=manager,
+        km=AsyncKernelManager(**kernel.connection(home)),
         timeout=SECONDS_PER_CELL,
         record_timing=False,
         coalesce_streams=True,  # otherwise a print is split wherever the kernel happened to flush
         resources={"metadata": {"path": str(folder)}},
     )
-    # Sets and hashes in the same order each time; no timings of a progress bar in the outputs; sums that do not depend
-    # on the number of cores.
-    environment = {**os.environ, "PYTHONHASHSEED": "0", "TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1"}
     # The chapter must not find a name of ours in its namespace.
     begin = f"{inspect.getsource(watch)}\nwatch({str(pairs.ROOT)!r})\ndel watch"
     seen = {"seen": "__import__('sys').modules['chapter_watch'].seen()"}
-    async with client.async_setup_kernel(env=environment, cleanup_kc=True):
+    async with client.async_setup_kernel(env=kernel.environment(home), cleanup_kc=True):
         await ask(client, begin, {})
         number = 0
         for index, cell in enumerate(notebook.cells):
@@ -164,8 +150,8 @@ def label_figure(cell: nbformat.NotebookNode) -> None:
     labels["figure"] = {**caption, **labels.get("figure", {})}
 
 
-def make_snapshot(source: Path) -> str:
-    """Execute the chapter and return its snapshot as text: the same text every time.
+def make_snapshot(source: Path, home: Path) -> str:
+    """Execute the chapter in a kernel of this ``home`` and return its snapshot as text: the same text every time.
 
     Raises
     ------
@@ -174,8 +160,7 @@ def make_snapshot(source: Path) -> str:
     made_from = {"source": digest(source.read_bytes()), "pins": digest_of_pins()}
     notebook = notebook_from(source)
     try:
-        with tempfile.TemporaryDirectory() as sockets:
-            seen = asyncio.run(execute(notebook, source.parent, sockets))
+        seen = asyncio.run(execute(notebook, source.parent, home))
         for cell in notebook.cells:
             if cell.cell_type == "code":
                 label_figure(cell)
@@ -183,6 +168,7 @@ def make_snapshot(source: Path) -> str:
         raise ChapterError(f"Chapter {name_of(source)}: {error}.") from error
     notebook.metadata[MADE_FROM] = made_from | {"reads": digests_of_reads(**seen)}
     nbformat.validate(notebook)
+    notebook.metadata[MADE_FROM][SNAPSHOT] = digest_of_snapshot(nbformat.writes(notebook))
     return nbformat.writes(notebook, sort_keys=True) + "\n"
 
 
@@ -191,17 +177,22 @@ def refresh(sources: list[Path], say=print) -> None:
 
     Raises
     ------
-    ChapterError : some chapters failed; the message names each of them. Their old snapshots stay, and the other
-        chapters have been executed.
+    ChapterError : some chapters failed, or somebody changed their snapshots; the message names each of them. Their old
+        snapshots stay, and the other chapters have been executed.
     """
     failed = []
-    with tqdm(sources, unit="chapter", disable=not sources) as bar:
+    with kernel.empty_home() as home, tqdm(sources, unit="chapter", disable=not sources) as bar:
         for source in bar:
             bar.set_description(name_of(source))
+            snapshot = snapshot_of(source)
             try:
-                changed = write_whole(snapshot_of(source), make_snapshot(source))
+                if by_hand := changed_by_hand(source):
+                    raise ChapterError(f"Chapter {name_of(source)} was not executed: {by_hand}.")
+                changed = write_whole(snapshot, make_snapshot(source, home))
             except ChapterError as error:
                 failed.append(str(error))
+            except OSError as error:
+                failed.append(f"Chapter {name_of(source)}: {snapshot.name} cannot be written ({error.strerror}).")
             else:
                 say(f"{name_of(source)}: executed, {'new snapshot' if changed else 'unchanged'}")
     if failed:

@@ -2,7 +2,7 @@
 
 A snapshot keeps in its metadata what it was made from: digests of its source, of the repository's modules that its
 kernel imported, of the repository's files that its kernel opened, and of the pinned versions. It is stale when one of
-them has changed. Contents are compared, never dates, so nothing is stale in a fresh clone.
+them has changed, or the snapshot itself. Contents are compared, never dates, so nothing is stale in a fresh clone.
 """
 
 import hashlib
@@ -13,13 +13,18 @@ from chapters import pairs
 from chapters.pairs import snapshot_of
 
 PIN_FILES = ("requirements.txt", "constraints.txt")
-# The key of a notebook's metadata that says what the snapshot was made from.
+# The key of a notebook's metadata that says what the snapshot was made from, and within it the key for the snapshot.
 MADE_FROM = "made_from"
+SNAPSHOT = "snapshot"
 
 
 def digest(data: bytes) -> str:
-    """Return twelve hexadecimal digits of SHA-256: enough to notice a change, and short to read."""
-    return hashlib.sha256(data).hexdigest()[:12]
+    """Return twelve hexadecimal digits of SHA-256: enough to notice a change, and short to read.
+
+    Lines of a text may end as on Windows: Git and editors change that without changing the text.
+    """
+    text = b"\0" not in data
+    return hashlib.sha256(data.replace(b"\r\n", b"\n") if text else data).hexdigest()[:12]
 
 
 def digest_of(path: str) -> str:
@@ -68,22 +73,48 @@ def digests_of_reads(opened: list[str], imported: list[str], listed: list[str]) 
     return {path: digest_of(path) for path in paths if not any(is_private(part) for part in Path(path).parts)}
 
 
+def digest_of_snapshot(text: str) -> str:
+    """Return the digest of a snapshot's contents, except for this digest itself."""
+    notebook = json.loads(text)
+    notebook["metadata"][MADE_FROM].pop(SNAPSHOT, None)
+    return digest(json.dumps(notebook, sort_keys=True).encode())
+
+
+def changed_by_hand(source: Path) -> str:
+    """Return what is to be done if a snapshot is not as its execution wrote it, or an empty string.
+
+    Somebody has edited it, or executed and saved it in Jupyter. It may hold work that exists nowhere else.
+    """
+    snapshot = snapshot_of(source)
+    if not snapshot.exists():
+        return ""
+    try:
+        text = snapshot.read_text(encoding="utf-8")
+        now = digest_of_snapshot(text)
+        if json.loads(text)["metadata"][MADE_FROM].get(SNAPSHOT, now) == now:
+            return ""
+    except (ValueError, KeyError, TypeError, AttributeError):
+        pass
+    return (
+        f"{snapshot.name} is not as its execution wrote it "
+        f"(move what you want to keep to {source.name}, then delete {snapshot.name})"
+    )
+
+
 def stale_because(source: Path) -> list[str]:
     """Return why the chapter's snapshot does not show its source; an empty list if it does."""
     snapshot = snapshot_of(source)
     if not snapshot.exists():
         return ["it has no snapshot yet"]
-    try:
-        made_from = json.loads(snapshot.read_text(encoding="utf-8"))["metadata"][MADE_FROM]
-        reads = made_from["reads"].items()
-        reasons = []
-        if made_from["source"] != digest(source.read_bytes()):
-            reasons.append(f"{source.name} changed")
-        if made_from["pins"] != digest_of_pins():
-            reasons.append("a pinned version changed")
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return ["its snapshot does not say what it was made from"]
-    for path, before in reads:
+    if changed := changed_by_hand(source):
+        return [changed]
+    made_from = json.loads(snapshot.read_text(encoding="utf-8"))["metadata"][MADE_FROM]
+    reasons = []
+    if made_from["source"] != digest(source.read_bytes()):
+        reasons.append(f"{source.name} changed")
+    if made_from["pins"] != digest_of_pins():
+        reasons.append("a pinned version changed")
+    for path, before in made_from["reads"].items():
         now = digest_of(path)
         if now != before:
             reasons.append(f"{path} {'is new' if before == 'absent' else 'is gone' if now == 'absent' else 'changed'}")

@@ -56,7 +56,7 @@ def reduce_icons(app, exception):
 
 def face(font: Path, codes: set[str]) -> str:
     """Return a rule with the font's icons of these codes embedded: a page on a disk may not load font files."""
-    icons = TTFont(font)
+    icons = TTFont(font, recalcTimestamp=False)  # the same bytes every time
     cut = subset.Subsetter()
     cut.populate(unicodes=[int(code, 16) for code in codes])
     cut.subset(icons)

@@ -107,19 +107,6 @@ def whole_numbers(text: str) -> str:
     return THOUSANDS.sub("\u00a0", text)
 
 
-def read_again_for_assets(app, env, added, changed, removed):
-    """Build one page again when a style sheet or a script changed (on `env-get-outdated`).
-
-    Sphinx copies them only at the end of a build that builds a page.
-    """
-    for folder in app.config.html_static_path:  # some of them are single files, added by extensions
-        for file in filter(Path.is_file, Path(app.srcdir, folder).glob("*")):
-            built = Path(app.outdir, "_static", file.name)
-            if built.exists() and built.read_bytes() != file.read_bytes():
-                return [app.config.root_doc]
-    return []
-
-
 def bring_mathjax(app, config):
     """Serve the one file of MathJax that the site needs from the site itself (on `config-inited`).
 
@@ -130,6 +117,11 @@ def bring_mathjax(app, config):
     script = Path(package.origin).parent / "static" / "mathjax" / "tex-svg-full.js"
     config.html_static_path = [*config.html_static_path, str(script)]
     config.mathjax_path = script.name
+
+
+def keep_year(app, config):
+    """Print the year of the copyright as configured (on `config-inited`), where Sphinx prints SOURCE_DATE_EPOCH's."""
+    config.copyright = app.stated_copyright
 
 
 def visit_citation(translator, node):
@@ -159,8 +151,9 @@ def depart_image(translator, node):
 def setup(app):
     app.add_node(nodes.image, override=True, html=(visit_image, depart_image))
     app.add_node(nodes.citation, override=True, html=(visit_citation, depart_citation))
+    app.stated_copyright = app.config.copyright
+    app.connect("config-inited", keep_year, priority=900)
     app.connect("config-inited", bring_mathjax)
-    app.connect("env-get-outdated", read_again_for_assets)
     app.connect("doctree-resolved", keep_numbers_whole)
     app.connect("html-page-context", add_to_head)
     app.connect("build-finished", write_sitemap)
