@@ -1,8 +1,9 @@
 """Many runs trained in lockstep on one device: the counts of `labcode.training.train`, at a fraction of its cost.
 
-A run at batch size 1 leaves a GPU almost idle, since its products are small. Here R runs take the same step at the same
-time, each on its own image, with its own weights, learning rate and dropout, from the same random streams as when it is
-trained alone. They share every kernel launch and nothing else.
+A run at batch size 1 leaves a GPU almost idle, since its products are small. Here R runs take the same step (or, by
+conjugate gradient, the same evaluation of loss and gradient) at the same time, each on its own image, with its own
+weights, learning rate and dropout, from the same random streams as when it is trained alone. They share every kernel
+launch and nothing else.
 """
 
 import time
@@ -20,12 +21,13 @@ from labcode.machine import fixed_settings, require_device
 from labcode.network.convnet import ConvNet
 from labcode.seeds import stream
 from labcode.training.checkpoints import Checkpoint
+from labcode.training.fleet_conjugate_gradient import FleetSearches
 from labcode.training.fleet_dropout import FleetDropout
 from labcode.training.fleet_graph import Steps
 from labcode.training.fleet_memory import images_at_once
 from labcode.training.fleet_network import Fleet, common
 from labcode.training.history import ErrorCurve, History
-from labcode.training.loop import IMAGES_AHEAD, MEASURED_TRAINING_IMAGES, identity, require_fitting
+from labcode.training.loop import IMAGES_AHEAD, MEASURED_TRAINING_IMAGES, identity, minibatches, require_fitting
 from labcode.training.recipe import Recipe, learning_rates
 
 SECONDS_PER_CHECKPOINT = 60.0
@@ -44,13 +46,14 @@ def train_fleet(
 
     A run takes the steps that `labcode.training.train` takes, so that its counts agree up to rounding, and does not
     depend on the other runs, up to rounding as well: a library may add in another order where a product is one of many.
-    A run whose loss is not finite stops, diverged, as it does alone; the others go on.
+    A run whose loss is not finite stops, diverged, as it does alone; the others go on. Conjugate gradient multiplies
+    differences of rounding with every search: after some epochs its counts agree only as two engines' do.
 
     Parameters
     ----------
     nets : of one shape: their configurations differ only in dropout.
     mnists : the images of each run, from `labcode.data.load`.
-    recipes : of plain SGD; they differ only in learning rate and decay.
+    recipes : they differ only in learning rate and decay.
     seeds : of each run's order of images and dropout masks.
     device : ``"cpu"``, or ``"cuda"`` for a GPU.
     progress : whether to show a progress bar.
@@ -134,16 +137,20 @@ class _State:
         seeds: Sequence[int],
         device: str,
     ):
-        self.recipes, self.device = recipes, device
-        self.fleet = Fleet(nets, device)
-        self.pixels, self.labels = _stack([mnist.train for mnist in mnists], device)
+        self.nets, self.images, self.recipes, self.device = nets, [mnist.train for mnist in mnists], recipes, device
+        self.fleet, recipe = Fleet(nets, device), recipes[0]
+        self.pixels, self.labels = _stack(self.images, device)
         self.measured = [(self.pixels[:, :MEASURED_TRAINING_IMAGES], self.labels[:, :MEASURED_TRAINING_IMAGES])]
         self.measured.append(_stack([mnist.validation for mnist in mnists], device))
         self.orders = [stream(seed, "order of images") for seed in seeds]
         self.dropout = FleetDropout(nets, seeds, device)
-        self.steps = Steps(self.fleet, self.pixels, self.labels, self.dropout, recipes[0].batch_size)
+        self.steps: Steps | FleetSearches
+        if recipe.optimizer == "cg":
+            self.steps = FleetSearches(self.fleet, recipe.batch_size, recipe.line_searches)
+        else:
+            self.steps = Steps(self.fleet, self.pixels, self.labels, self.dropout, recipe.batch_size)
         self.ended = [weight.clone() for weight in self.fleet.weights]
-        self.epoch = 0
+        self.epoch, self.gradients = 0, [0] * len(nets)
         self.seconds, self.total = 0.0, 0.0
         self.curves: dict[str, list[list]] = {
             name: [[] for _ in nets] for name in ("online", "train", "validation", "gradients", "seconds")
@@ -152,21 +159,37 @@ class _State:
     def train_epoch(self) -> None:
         """Take every run through its training images once, in its own random order, as `minibatches` does."""
         began = _clock(self.device)
-        count, batch = self.labels.shape[1], self.recipes[0].batch_size
-        order = torch.stack([torch.randperm(count, generator=each, device="cpu") for each in self.orders])
-        steps = -(-count // batch)
-        rates = [list(islice(learning_rates(recipe, count, self.epoch), steps)) for recipe in self.recipes]
-        ahead = max(1, IMAGES_AHEAD // batch)
-        places = order.to(self.device).split(ahead * batch, dim=1)
-        each_rate = torch.tensor(rates, dtype=self.pixels.dtype, device=self.device).split(ahead, dim=1)
-        bits = self.dropout.draw([part.shape[1] for part in places])
-        self.online = torch.zeros(len(self.fleet), dtype=torch.int64, device=self.device)
-        for inputs in zip(places, each_rate, bits, strict=True):
-            self.online += self.steps.take(*inputs)
+        if isinstance(self.steps, FleetSearches):
+            self.online, gradients = self._search(self.steps)
+        else:
+            self.online, gradients = self._descend(self.steps)
+        self.gradients = list(map(sum, zip(self.gradients, gradients, strict=True)))
         self._end_diverged()
         self.epoch += 1
         self.seconds += (spent := _clock(self.device) - began)
         self.total += spent
+
+    def _descend(self, steps: Steps) -> tuple[list[int], list[int]]:
+        """Take an epoch by SGD; return each run's misclassified images and its gradients."""
+        count, batch = self.labels.shape[1], self.recipes[0].batch_size
+        order = torch.stack([torch.randperm(count, generator=each, device="cpu") for each in self.orders])
+        taken = -(-count // batch)
+        rates = [list(islice(learning_rates(recipe, count, self.epoch), taken)) for recipe in self.recipes]
+        ahead = max(1, IMAGES_AHEAD // batch)
+        places = order.to(self.device).split(ahead * batch, dim=1)
+        each_rate = torch.tensor(rates, dtype=self.pixels.dtype, device=self.device).split(ahead, dim=1)
+        bits = self.dropout.draw([part.shape[1] for part in places])
+        wrong = torch.zeros(len(self.fleet), dtype=torch.int64, device=self.device)
+        for inputs in zip(places, each_rate, bits, strict=True):
+            wrong += steps.take(*inputs)
+        return wrong.tolist(), [taken] * len(self.fleet)
+
+    def _search(self, searches: FleetSearches) -> tuple[list[int], list[int]]:
+        """Take an epoch by conjugate gradient, as `_descend` does by SGD."""
+        batch = self.recipes[0].batch_size
+        streams = zip(self.nets, self.images, self.orders, self.dropout.streams, strict=True)
+        coming = [minibatches(net, images, batch, orders, masks) for net, images, orders, masks in streams]
+        return searches.train_epoch(coming, self.labels.shape[1])
 
     def _end_diverged(self) -> None:
         """Let the runs that diverged in this epoch end as they do alone: before the failing step, or as chosen."""
@@ -181,15 +204,13 @@ class _State:
         began = _clock(self.device)
         train, validation = (self._count_errors(*part) for part in self.measured)
         alive = self.fleet.alive.tolist()
-        steps = self.epoch * -(-self.labels.shape[1] // self.recipes[0].batch_size)
-        found = {"online": self.online.tolist(), "train": train, "validation": validation}
+        found = {"online": self.online, "train": train, "validation": validation, "gradients": self.gradients}
         ends = list(alive)
         for run in range(len(self.fleet)):
             if not alive[run]:
                 continue
             for name, counts in found.items():
                 self.curves[name][run].append(counts[run])
-            self.curves["gradients"][run].append(steps)
             self.curves["seconds"][run].append(round(self.seconds / len(self.fleet), 2))
             errors = self.curves["validation"][run]
             ends[run] = choice == "last" or errors[-1] == min(errors)
@@ -245,6 +266,7 @@ class _State:
                 each.set_state(tensors[f"{name}/{i}"])
         self.fleet.alive.copy_(tensors["alive"])
         self.epoch, self.curves = progress["epoch"], progress["curves"]
+        self.gradients = [each[-1] if each else 0 for each in self.curves["gradients"]]
         self.seconds, self.total = progress["seconds"], progress["total"]
 
 
@@ -269,11 +291,7 @@ def _require_lockstep(
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{count} {name}" for name, count in counts.items())
         raise ValueError(f"There are {listed}; a fleet takes one of each per run.")
-    if (recipe := common(recipes)).optimizer != "sgd":
-        raise ValueError(
-            f"optimizer is {recipe.optimizer!r}; a fleet takes 'sgd' alone, since conjugate gradient needs another "
-            "number of evaluations in each run."
-        )
+    recipe = common(recipes)
     for net, mnist in zip(nets, mnists, strict=True):
         require_fitting(net, mnist, recipe)
         if altered := net.alterations():

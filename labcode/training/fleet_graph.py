@@ -1,6 +1,6 @@
 """The steps of a fleet, several at a time; on a GPU as one CUDA graph, so that launching kernels costs nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -37,7 +37,7 @@ class Steps:
         self.runs = torch.arange(len(fleet), device=pixels.device)[:, None]
         self.before = [weight.clone() for weight in fleet.weights]
         self.diverged: dict[int, list[Tensor]] = {}
-        self.graph: torch.cuda.CUDAGraph | None = None
+        self.replayed: Callable[[], Tensor] | None = None
 
     def take(self, places: Tensor, rates: Tensor, bits: Bits) -> Tensor:
         """Take the steps; return the number of misclassified images of each run, (R,).
@@ -54,7 +54,7 @@ class Steps:
         if places.device.type != "cuda":
             wrong = self._take(inputs)
         else:
-            if self.graph is None:
+            if self.replayed is None:
                 self._capture(inputs)
             wrong = self._replay(inputs) if self.inputs[0].shape == places.shape else self._take(inputs)
         if torch.equal(alive, self.fleet.alive):
@@ -97,20 +97,33 @@ class Steps:
         """Record the steps on inputs of their own, after steps that are taken back."""
         self.inputs = [tensor.clone() for tensor in inputs]
         alive = self.fleet.alive.clone()
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(2):
-                self._take(self.inputs)
-        torch.cuda.current_stream().wait_stream(side)
+        self.replayed = recorded(lambda: self._take(self.inputs))
         self._take_back(alive)
-        self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
-            self.wrong = self._take(self.inputs)
 
     def _replay(self, inputs: Sequence[Tensor]) -> Tensor:
-        assert self.graph is not None
         for own, given in zip(self.inputs, inputs, strict=True):
             own.copy_(given)
-        self.graph.replay()
-        return self.wrong
+        assert self.replayed is not None
+        return self.replayed()
+
+
+def recorded(act: Callable[[], Tensor]) -> Callable[[], Tensor]:
+    """Run ``act`` twice, then record as a CUDA graph what it launches; return a function that replays it.
+
+    ``act`` may read and write only tensors that stay where they are. Its result is always the same tensor.
+    """
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(2):
+            act()
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+        result = act()
+
+    def replay() -> Tensor:
+        graph.replay()
+        return result
+
+    return replay

@@ -102,6 +102,7 @@ SETTINGS = {
     "three, ReLU": ({"activation": "relu", "stages": 1}, {"batch_size": 3}),
     "best epoch": ({"pool": 3}, {"choice": "best"}),
     "dropout": ({"dropout": (0.5, 0.25, 0.5)}, {"batch_size": 7}),
+    "conjugate gradient": ({}, {"batch_size": 80, "optimizer": "cg"}),
 }
 
 
@@ -189,9 +190,11 @@ def test_bits_are_drawn_only_where_a_run_drops_values():
     assert [tuple(each.shape) for each in bits] == [(2, -(-3 * 5 * 5 * 2 // 8))]
 
 
-def test_a_training_broken_off_resumes_to_the_same_end(images, tmp_path, monkeypatch):
+@pytest.mark.parametrize("optimizer", ["sgd", "cg"])
+def test_a_training_broken_off_resumes_to_the_same_end(images, tmp_path, monkeypatch, optimizer):
     monkeypatch.setattr(fleet, "SECONDS_PER_CHECKPOINT", 0)
-    config, recipes = ConvNetConfig(width=2, hidden=4, dropout=(0.5, 0.5, 0.5)), [Recipe(epochs=4, choice="best")] * 3
+    config = ConvNetConfig(width=2, hidden=4, dropout=(0.5, 0.5, 0.5))
+    recipes = [Recipe(epochs=4, choice="best", optimizer=optimizer)] * 3
 
     def run(checkpoint=None):
         nets = [ConvNet(config, stream(seed, "initial weights")) for seed in range(3)]
@@ -222,7 +225,10 @@ def test_a_training_broken_off_resumes_to_the_same_end(images, tmp_path, monkeyp
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"recipes": [Recipe(optimizer="cg")] * 2}, "optimizer is 'cg'; a fleet takes 'sgd' alone"),
+        (
+            {"recipes": [Recipe(), Recipe(optimizer="cg")]},
+            "optimizer is sgd and cg; the runs of a fleet differ only in",
+        ),
         ({"recipes": [Recipe(), Recipe(batch_size=2)]}, "batch_size is 1 and 2; the runs of a fleet differ only in"),
         ({"recipes": []}, "There are 2 networks, 2 data sets, 0 recipes, 2 seeds; a fleet takes one of each per run"),
         ({"seeds": [0]}, "There are 2 networks, 2 data sets, 2 recipes, 1 seeds; a fleet takes one of each per run"),
