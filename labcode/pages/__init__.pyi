@@ -17,6 +17,8 @@ from .figures import digits as digits
 from .figures import panels as panels
 from .figures import show as show
 from .gallery import Gallery as Gallery
+from .playground import LogisticPlayground as LogisticPlayground
+from .playground import PoolingPlayground as PoolingPlayground
 from .playground import SoftmaxPlayground as SoftmaxPlayground
 from .sentences import Sentence as Sentence
 from .sentences import SentenceError as SentenceError

@@ -57,7 +57,7 @@ def graph(places: Mapping[str, tuple[float, float]], arrows: Sequence[str], oper
     for arrow in arrows:
         start, end = (places[name] for name in arrow.split())
         axes.annotate("", xy=end, xytext=start, arrowprops={"arrowstyle": "->", "shrinkA": 17, "shrinkB": 17})
-    circle = {"boxstyle": "circle,pad=0.35", "fc": "white", "ec": PALETTE[0]}
+    circle = {"boxstyle": "circle,pad=0.35", "fc": "none", "ec": PALETTE[0]}
     for name, place in places.items():
         axes.text(*place, name, ha="center", va="center", fontsize=13, bbox=circle)
         if name in operations:

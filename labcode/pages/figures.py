@@ -1,7 +1,8 @@
 """How a figure reaches a page, and the plain parts that figures are made of.
 
-One picture on white serves both themes. Lines differ in style and marker as well as in colour, and every figure has
-a text twin, its caption and alternative text, computed from the numbers that it draws: pictures cannot be compared
+One picture serves both themes: its ground is transparent, and in the dark the page inverts its lightness and keeps its
+hues (``book/_assets/reading.css``). Lines differ in style and marker as well as in colour, and every figure has a text
+twin, its caption and alternative text, computed from the numbers that it draws: pictures cannot be compared
 automatically, text can.
 """
 
@@ -13,8 +14,11 @@ from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#000000", "#e69f00")
-"""Okabe and Ito's colours, told apart with the common colour deficiencies."""
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#384d66", "#000000", "#793f00")
+"""Told apart with the common colour deficiencies, in both themes, and with a contrast of at least 3 on both grounds.
+
+Okabe and Ito's colours, except that slate and brown replace their light blue and orange, which are too pale on white.
+"""
 
 MARKERS = ("o", "s", "^", "D", "v", "X", "P")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)))
@@ -40,7 +44,7 @@ def show(figure: Figure, alt: str, caption: str, name: str) -> None:
     picture = io.BytesIO()
     # No metadata: the file should not change with the version that wrote it.
     figure.savefig(
-        picture, format="png", dpi=DOTS_PER_INCH, facecolor="white", bbox_inches="tight", metadata={"Software": None}
+        picture, format="png", dpi=DOTS_PER_INCH, transparent=True, bbox_inches="tight", metadata={"Software": None}
     )
     display(
         {"image/png": picture.getvalue(), "text/plain": f"{caption}\n{alt}"},

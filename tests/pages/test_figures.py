@@ -6,9 +6,11 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
+from PIL import Image
 
 from labcode.pages import curves, figures
+from labcode.study import RECORDS
 
 
 def test_a_figure_is_shown_with_its_text_twin(monkeypatch):
@@ -22,6 +24,17 @@ def test_a_figure_is_shown_with_its_text_twin(monkeypatch):
     assert data["image/png"].startswith(b"\x89PNG")
     width, _ = struct.unpack(">II", data["image/png"][16:24])
     assert 500 < width < 1_200
+
+
+def test_a_figure_has_no_ground_of_its_own(monkeypatch):
+    """So that it has the page's, light or dark."""
+    shown = []
+    monkeypatch.setattr(figures, "display", lambda data, **options: shown.append(data["image/png"]))
+    figure, _ = figures.panels(2)
+    figures.show(figure, "a", "b", "c")
+    with Image.open(io.BytesIO(shown[0])) as picture:
+        opaque = np.asarray(picture.convert("RGBA"))[..., 3] > 0
+    assert 0 < opaque.mean() < 0.2  # lines and letters only
 
 
 def test_the_same_figure_is_the_same_bytes(monkeypatch):
@@ -68,14 +81,51 @@ def lab(color, missing):
     return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
 
 
+GROUNDS = {"light": "#ffffff", "dark": "#14181e"}
+# The matrix of CSS's hue-rotate(180deg); W3C, Filter Effects Module 1, section 9.
+HALF_TURN = np.array([[-0.574, 1.43, 0.144], [0.426, 0.43, 0.144], [0.426, 1.43, -0.856]])
+
+
+def seen(color, theme):
+    """A figure's color on the page: in the dark, the style sheet inverts it and turns its hue by 180 degrees."""
+    return to_hex(np.clip(HALF_TURN @ (1 - np.array(to_rgb(color))), 0, 1)) if theme == "dark" else color
+
+
+def contrast(one, other):
+    """The contrast of two colors; W3C, WCAG 2.2, "contrast ratio"."""
+    darker, lighter = sorted([luminance(one), luminance(other)])
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("theme", GROUNDS)
+def test_lines_and_letters_stand_out_from_the_ground(theme):
+    """By WCAG's minimum for graphics, which is 3, and for text, which is 4.5."""
+    low = {color: contrast(seen(color, theme), GROUNDS[theme]) for color in figures.PALETTE}
+    assert {color: value for color, value in low.items() if value < 3} == {}
+    assert contrast(seen("black", theme), GROUNDS[theme]) > 4.5
+
+
+def test_pale_colors_would_be_noticed():
+    """Okabe and Ito's light blue, on white, and a pale grey, which is dark in the dark."""
+    assert contrast(seen("#56b4e9", "light"), GROUNDS["light"]) == pytest.approx(2.31, abs=0.01)
+    assert seen("#ffffff", "dark") == "#000000"
+    assert contrast(seen("#e0e0e0", "dark"), GROUNDS["dark"]) < 3
+
+
+def test_the_style_sheet_turns_colors_as_computed_here():
+    css = (RECORDS.parent / "_assets" / "reading.css").read_text(encoding="utf-8")
+    assert "figure > img {\n  background: none;\n  filter: invert(1) hue-rotate(180deg);\n}" in css
+
+
 def closest(palette, missing):
     return min(np.linalg.norm(lab(a, missing) - lab(b, missing)) for a, b in combinations(palette, 2))
 
 
+@pytest.mark.parametrize("theme", GROUNDS)
 @pytest.mark.parametrize("missing", MISSING)
-def test_every_two_colors_are_told_apart_with_each_color_deficiency(missing):
+def test_every_two_colors_are_told_apart_with_each_color_deficiency(missing, theme):
     """By at least four times the smallest visible distance."""
-    assert closest(figures.PALETTE, missing) > 10
+    assert closest([seen(color, theme) for color in figures.PALETTE], missing) > 10
 
 
 def test_the_test_above_notices_colors_that_some_people_confuse():

@@ -26,15 +26,15 @@ for (const [id, value] of Object.entries(arguments[0])) {
 }
 """
 READ = """
-const all = (selector, read) => [...document.querySelectorAll('.softmax-playground ' + selector)].map(read);
+const all = (selector, read) => [...document.querySelectorAll('.playground ' + selector)].map(read);
 const width = e => e.getBoundingClientRect().width;
 return {
-  shares: all('.softmax-share', e => e.textContent),
+  shares: all('.playground-share', e => e.textContent),
   cells: all('.softmax-jacobian tbody td', e => [e.textContent, e.className]),
-  bars: all('.softmax-bar', e => width(e) / width(e.parentElement)),
+  bars: all('.playground-bar', e => width(e) / width(e.parentElement)),
 };
 """
-NAMES = ("softmax-beta", *(f"softmax-x{i}" for i in range(1, 5)))
+NAMES = [f"softmax-{number}" for number in range(5)]  # β, then the inputs
 
 
 def number(text):
@@ -89,7 +89,7 @@ def test_softmax_moves_by_keyboard_and_announces_itself_when_it_rests(browser, a
         slider.send_keys(Keys.HOME + Keys.ARROW_RIGHT * count)
     inputs = [-4 + count / 10 for count in steps[1:]]
     assert_softmax_shows(browser, -4.0, inputs)
-    status = browser.find_element(By.CSS_SELECTOR, ".softmax-playground [role=status]")
+    status = browser.find_element(By.CSS_SELECTOR, ".playground [role=status]")
     WebDriverWait(browser, 5).until(lambda _: status.text == SoftmaxPlayground(inputs, -4.0).summary)
     # Silent while it moves: read within the page, where no time passes.
     said = browser.execute_script(MOVE, sliders(browser)[0], status)
@@ -104,7 +104,7 @@ def test_softmax_moves_by_keyboard_and_announces_itself_when_it_rests(browser, a
 def test_every_slider_has_a_name_and_shows_focus(browser, address):
     for page in (SOFTMAX, *STEPPERS):
         browser.get(address + page)
-        for control in find(browser, "article :is(.softmax-playground, .stepper) :is(input, button)"):
+        for control in find(browser, "article :is(.playground, .stepper) :is(input, button)"):
             assert control.accessible_name
             control.send_keys(Keys.SHIFT)  # so that the browser shows the focus
             assert control.value_of_css_property("outline-style") != "none", control.accessible_name
@@ -197,7 +197,7 @@ def test_quizzes_open_by_keyboard(browser, address, site, pages):
 def test_without_script_nothing_is_hidden(browser, address):
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     browser.get(address + SOFTMAX)
-    still = browser.find_element(By.CSS_SELECTOR, ".softmax-playground noscript")
+    still = browser.find_element(By.CSS_SELECTOR, ".playground noscript")
     assert "runs no scripts" in still.text
     assert len(find(still, "tr")) == 6
     assert_softmax_shows(browser, 1.0, [-1.0, 0.0, 1.0, 2.0])
