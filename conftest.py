@@ -44,7 +44,7 @@ SECONDS = {
     "tests/test_main.py": 13,
     "book/appendix/report.ipynb": 13,
     "book/mnist/batch_size.ipynb": 13,
-    "book/mnist/conclusion.ipynb": 13,
+    "book/mnist/misread.ipynb": 13,
     "tests/bench/test_study_cost.py": 12,
     "book/mnist/activations.ipynb": 12,
     "book/mnist/stages.ipynb": 11,

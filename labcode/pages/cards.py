@@ -5,6 +5,8 @@ from pathlib import Path
 
 from IPython.display import Markdown
 
+from labcode.network.weights import FINAL_FILE, digest, load
+from labcode.pages.tables import table
 from labcode.study.claim import PENDING, Claim, Decision
 from labcode.study.lab import CLAIMS
 from labcode.study.lab.final_model import FINAL_RUNS, LAB_TEST_ERROR
@@ -113,6 +115,41 @@ def headline(folder: Path = RECORDS) -> Markdown:
             ]
         )
     )
+
+
+def model_card(folder: Path = RECORDS) -> Markdown:
+    """Return what to know about the network that ships with the book, from its file and its record.
+
+    Raises
+    ------
+    labcode.study.records.RecordError : a record is missing or unsound.
+
+    >>> "940 170 parameters" in model_card().data
+    True
+    """
+    net = load().net
+    runs = results(FINAL_RUNS, folder=folder)["final"].records
+    best = min(runs, key=lambda record: min(record.history.validation.errors))
+    config, recipe = net.config, best.experiment.recipe
+    parameters = f"{sum(weights.numel() for weights in net.parameters()):,}".replace(",", " ")
+    rows = {
+        "what it does": "reads a handwritten digit in an image of 28 by 28 pixels, made as MNIST was",
+        "network": f"{config.stages} stages of {config.width} maps, {config.filter} by {config.filter} filters, "
+        f"{config.activation}, Lp pooling {config.pool}/{config.pool_stride} with P = {config.exponent}, subtractive "
+        f"normalization, {config.hidden} hidden nodes; {parameters} parameters",
+        "data": "MNIST: 42 000 of its 60 000 training images; the other 18 000 chose the epoch; 10 000 test images",
+        "recipe": f"SGD, batch size {recipe.batch_size}, learning rate {recipe.learning_rate:g} falling to 0 along "
+        f"half a cosine, {recipe.epochs} epochs, dropout {', '.join(map(str, config.dropout))}; no augmentation",
+        "errors": f"{best.test.errors[0]} of 10 000 test images, {min(best.history.validation.errors)} of 18 000 "
+        f"validation images, {best.fitted.errors[0]} of 42 000 training images",
+        "intended use": "teaching, and the page [Draw a digit](/mnist/draw)",
+        "not for": "reading anything that matters: it was tested on digits of one collection, and takes whatever it is "
+        "shown for one of ten digits",
+        "file": f"`labcode/network/{FINAL_FILE.name}`, {FINAL_FILE.stat().st_size / 1e6:.1f} MB, safetensors; "
+        "`labcode.network.weights.load()` reads it",
+        "digest of the weights": f"`{digest(dict(net.state_dict()))[:16]}…`",
+    }
+    return table(["", "the network that ships with the book"], rows.items())
 
 
 def show_rules(*ids: str) -> Markdown:

@@ -1,8 +1,8 @@
-"""Learning curves of an ablation: drawn, and as numbers to download."""
+"""An ablation's errors: its learning curves, the answer at a glance, and the numbers to download."""
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
@@ -13,8 +13,9 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 
 from labcode.pages.figures import DASHES, MARKERS, PALETTE, panels, show
 from labcode.study.ablation import Ablation
-from labcode.study.measures import errors
+from labcode.study.measures import EARLY_EPOCHS, errors
 from labcode.study.records import RECORDS, Record
+from labcode.study.samples import Runs, Sample, results
 
 ERROR_TICKS = (0, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 FINE_ERROR_TICKS = (0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 70, 100)
@@ -172,6 +173,50 @@ def show_ablation(ablation: Ablation, *parts: str, cost: str = "epochs") -> None
         f"To run it again: `python -m labcode run {ablation.name}`. The curves of every seed: "
         f'<a href="../curves/{ablation.name}.csv" download>{ablation.name}.csv</a>.',
         name=name if cost == "epochs" else f"{name}-{cost}",
+    )
+
+
+SUMMARY: dict[str, Callable[[Runs], Sample]] = {
+    f"training, first {EARLY_EPOCHS} epochs": lambda runs: runs.train.early,
+    "validation, best epoch": lambda runs: runs.validation.best,
+}
+
+
+def show_answer(ablation: Ablation) -> None:
+    """Show how fast each level of an ablation learns and how well it ends: a dot per seed, the mean and its interval.
+
+    The figure is drawn for a phone's width, to stand at the top of a page.
+
+    Raises
+    ------
+    labcode.study.records.RecordError : a record is missing or unsound.
+
+    >>> from labcode.study.lab.hidden_units import HIDDEN_UNITS
+    >>> show_answer(HIDDEN_UNITS)  # doctest: +SKIP
+    """
+    by_level = results(ablation)
+    figure, axes = panels(len(SUMMARY), width=4.4, height=1.1 + 0.36 * len(by_level))
+    told = []
+    for ax, (title, measure) in zip(axes, SUMMARY.items(), strict=True):
+        samples = {label: measure(runs) for label, runs in by_level.items()}
+        for row, sample in enumerate(samples.values()):
+            ax.plot(sample.values, np.full(sample.seeds, row), "o", color=PALETTE[0], alpha=0.4, markersize=4)
+            ax.plot([sample.low, sample.high], [row, row], color=PALETTE[5], linewidth=1.5)
+            ax.plot(sample.mean, row, "|", color=PALETTE[5], markersize=12, markeredgewidth=2)
+        ax.set(title=title, xlabel="error (%)", ylim=(len(samples) - 0.5, -0.5))
+        ax.set_yticks(range(len(samples)), samples if ax is axes[0] else [""] * len(samples))
+        ax.title.set_fontsize(10)
+        told.append(f"{title}: " + ", ".join(f"{label} {sample:.2f}%" for label, sample in samples.items()))
+    axes[0].set_ylabel(ablation.factor)
+    seeds = next(iter(by_level.values())).validation.best.seeds
+    show(
+        figure,
+        alt=f"Two panels of errors, one line per level of {ablation.factor}. Means over {seeds} seeds. "
+        + "; ".join(told)
+        + ".",
+        caption=f"**Recorded**: {seeds} seeds, each a dot; the upright mark is their mean, the line its 95% interval. "
+        "Further left is better.",
+        name=f"fig-answer-{ablation.name.replace('_', '-')}",
     )
 
 

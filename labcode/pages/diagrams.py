@@ -1,4 +1,4 @@
-"""Line plots and graphs of nodes and arrows, each drawn with one call."""
+"""Line plots, points, counts, and graphs of nodes and arrows, each drawn with one call."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from labcode.pages.figures import DASHES, PALETTE, panels
+from labcode.pages.figures import DASHES, PALETTE, panels, show
+from labcode.study.statistics import exact_interval
 
 
 def lines(
@@ -65,3 +66,75 @@ def graph(places: Mapping[str, tuple[float, float]], arrows: Sequence[str], oper
     axes.set(xlim=(x.min() - 0.3, x.max() + 0.3), ylim=(y.min() - 0.4, y.max() + 0.6))
     axes.axis("off")
     return figure
+
+
+def show_confusions(labels: np.ndarray, answers: np.ndarray, caption: str, name: str) -> None:
+    """Show how often each digit was read as which other, as a table of shades with numbers; right answers are left out.
+
+    Parameters
+    ----------
+    labels, answers : digits, each of shape (N,).
+    caption, name : as in `labcode.pages.show`.
+
+    >>> show_confusions(np.array([4, 4]), np.array([9, 9]), "Two errors.", "fig-two")  # doctest: +SKIP
+    """
+    wrong = labels != answers
+    counts = np.zeros((10, 10), dtype=int)
+    np.add.at(counts, (labels[wrong], answers[wrong]), 1)
+    figure, (axes,) = panels(1, width=4.4, height=3.8)
+    axes.imshow(counts, cmap="Blues", vmax=2 * counts.max())  # half of the range: numbers stay legible
+    for label, answer in np.argwhere(counts):
+        axes.text(answer, label, counts[label, answer], ha="center", va="center")
+    axes.grid(visible=False)
+    axes.set(xlabel="the network reads", ylabel="label", xticks=range(10), yticks=range(10))
+    listed = ", ".join(f"{label} as {answer}: {counts[label, answer]}" for label, answer in np.argwhere(counts))
+    show(figure, f"A table of labels and answers, right ones left out. {listed}.", caption, name)
+
+
+def show_counts(counts: Mapping[str, int], images: int, caption: str, name: str) -> None:
+    """Show counts of errors in percent of ``images``, each with its exact interval, for a phone's width.
+
+    Parameters
+    ----------
+    counts : of errors, by name.
+    images : how many were read each time.
+    caption, name : as in `labcode.pages.show`.
+
+    >>> show_counts({"ours": 50, "theirs": 46}, 10_000, "Two networks.", "fig-two")  # doctest: +SKIP
+    """
+    figure, (axes,) = panels(1, width=4.4, height=1.1 + 0.3 * len(counts))
+    told = []
+    for row, (label, errors) in enumerate(counts.items()):
+        low, high = exact_interval(errors, images)
+        axes.plot([low, high], [row, row], color=PALETTE[5], linewidth=1.5)
+        axes.plot(100 * errors / images, row, "o", color=PALETTE[0])
+        told.append(f"{label} {100 * errors / images:.2f}%, {low:.2f}% to {high:.2f}%")
+    axes.set(xlabel="error (%)", ylim=(len(counts) - 0.5, -0.5))
+    axes.set_yticks(range(len(counts)), counts)
+    show(figure, f"Errors and their 95% intervals: {'; '.join(told)}.", caption, name)
+
+
+def show_against(errors: Mapping[str, np.ndarray], caption: str, name: str) -> None:
+    """Show two errors of each setting as a point on logarithmic scales, with the line where both are equal.
+
+    Parameters
+    ----------
+    errors : two, by name, in percent, each of shape (N,): horizontal, then vertical.
+    caption, name : as in `labcode.pages.show`.
+
+    >>> two = {"validation error": np.array([1.0, 3.0]), "test error": np.array([0.9, 2.5])}
+    >>> show_against(two, "Two settings.", "fig-two")  # doctest: +SKIP
+    """
+    (across, x), (up, y) = errors.items()
+    figure, (axes,) = panels(1, width=4.4, height=3.6)
+    ends = [0.9 * min(x.min(), y.min()), 1.1 * max(x.max(), y.max())]
+    axes.plot(ends, ends, "--", color="0.5", label="equal")
+    axes.plot(x, y, "o", color=PALETTE[0])
+    axes.set(xscale="log", yscale="log", xlabel=f"{across} (%)", ylabel=f"{up} (%)")
+    ticks = [tick for tick in (0.5, 1, 2, 3, 5, 10, 20, 50) if ends[0] < tick < ends[1]]
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
+        axis.set_ticks([], minor=True)
+    axes.legend(frameon=False)
+    below = f"{(y < x).sum()} of {len(x)} points lie below the line where both errors are equal"
+    show(figure, f"{up} against {across}, which is {x.min():.2f}% to {x.max():.2f}%; {below}.", caption, name)

@@ -14,6 +14,8 @@ from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from labcode.data.mnist import RawImages
+
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#384d66", "#000000", "#793f00")
 """Told apart with the common colour deficiencies, in both themes, and with a contrast of at least 3 on both grounds.
 
@@ -66,6 +68,22 @@ def panels(count: int, width: float = 7.5, height: float = 3.4) -> tuple[Figure,
         ax.spines[["top", "right"]].set_visible(False)
         ax.grid(alpha=0.25)
     return figure, axes
+
+
+def show_digits(images: RawImages, places: Sequence[int], titles: Sequence[str], caption: str, name: str) -> None:
+    """Show some of ``images`` in a grid, each with its title; the alternative text names their places and titles.
+
+    Parameters
+    ----------
+    places : of the images that are shown.
+    titles : one per image.
+    caption, name : as in `show`.
+
+    >>> from labcode.data import read_tenth
+    >>> show_digits(read_tenth()[1], [0, 1], ["7", "2"], "Two digits.", "fig-two")  # doctest: +SKIP
+    """
+    listed = "; ".join(f"image {place}: {title}" for place, title in zip(places, titles, strict=True))
+    show(digits(images.pixels[list(places)], titles, columns=5), f"Digits. {listed}.", caption, name)
 
 
 def digits(pixels: np.ndarray, titles: Sequence[str], columns: int) -> Figure:

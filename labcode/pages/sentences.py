@@ -109,6 +109,17 @@ def paragraph(*sentences: Sentence | str) -> Sentence:
     return Sentence(" ".join(inspect.cleandoc(str(each)) for each in sentences))
 
 
+def answer(*sentences: Sentence | str) -> Sentence:
+    """Return several sentences as the answer that a page opens with; the book's style sheet sets it apart.
+
+    >>> answer(say("One is {one}.", one=1))
+    :::{div} answer
+    One is 1.
+    :::
+    """
+    return Sentence(f":::{{div}} answer\n{paragraph(*sentences)}\n:::")
+
+
 def _checked(text: str, conditions: tuple[str, ...], values: Names) -> Sentence:
     text = inspect.cleandoc(text)
     if not conditions and all(field is None for _, field, _, _ in string.Formatter().parse(text)):

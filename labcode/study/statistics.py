@@ -196,6 +196,19 @@ def t_interval(values: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def exact_interval(errors: int, images: int) -> tuple[float, float]:
+    """Return the 95% interval of an error in percent of which ``errors`` of ``images`` independent images were counted.
+
+    The interval is that of Clopper and Pearson, Biometrika 26, 1934.
+
+    >>> low, high = exact_interval(46, 10_000)
+    >>> f"{low:.2f}% to {high:.2f}%"
+    '0.34% to 0.61%'
+    """
+    interval = stats.binomtest(errors, images).proportion_ci(CONFIDENCE, method="exact")
+    return 100 * float(interval.low), 100 * float(interval.high)
+
+
 def power(effect: float, spread: float, seeds: int, studies: int, rng: np.random.Generator) -> float:
     """Return the share of simulated studies that reproduce a directional claim.
 

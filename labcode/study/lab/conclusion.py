@@ -17,9 +17,10 @@ from labcode.study.lab.optimizers import OPTIMIZERS
 from labcode.study.lab.pooling import POOLING
 from labcode.study.lab.stages import GAIN_WITH_STAGES, STAGES
 from labcode.study.measures import Measure, error_on_test, final_training, final_validation
+from labcode.study.samples import Runs, results
 from labcode.study.statistics import decide
 
-SECTION, PAGE = "2.5", "mnist/conclusion"
+SECTION = "2.5"
 
 EVERY_SETTING = Ablation(
     "every_setting",
@@ -38,6 +39,20 @@ EVERY_SETTING = Ablation(
 
 A level counts under each of its names: the baseline is there as itself and, say, as the width 64. The runs belong to
 those ablations, so this one is not listed."""
+
+
+def by_setting() -> dict[str, Runs]:
+    """Return the runs of every setting, once each, by the name of the setting's first run.
+
+    Raises
+    ------
+    labcode.study.records.RecordError : a record is missing or unsound.
+
+    >>> len(by_setting()) < len(EVERY_SETTING.levels)
+    True
+    """
+    return {runs.records[0].experiment.name: runs for runs in results(EVERY_SETTING).values()}
+
 
 failures = Measure(
     "number of settings that diverge or misclassify over half of the training images at the last epoch",
@@ -62,7 +77,7 @@ CLAIMS = (
     Claim(
         "C15",
         SECTION,
-        PAGE,
+        "mnist/bigger",
         "More layers and more hidden units are generally useful.",
         (GAIN_WITH_STAGES, GAIN_WITH_WIDTH),
         (LAST_THREE, *RATES),
@@ -70,7 +85,7 @@ CLAIMS = (
     Claim(
         "C16",
         SECTION,
-        PAGE,
+        "mnist/validation",
         "Not every setting converges, and validation accuracy is no promise of test accuracy.",
         (
             Part(

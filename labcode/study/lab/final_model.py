@@ -11,7 +11,7 @@ from labcode.study.measures import Measure, chosen_epoch, error_on_test
 from labcode.study.records import Record
 from labcode.study.statistics import decide_reached
 
-SECTION, PAGE = "2.5", "mnist/conclusion"
+SECTION, PAGE = "2.5", "mnist/final_model"
 
 FINAL = {"scale": "full", **asdict(FINAL_MODEL), "decay": "cosine", "choice": "best"}
 """The final model (M2) on all the data, and the part of its recipe that was settled before the search."""
