@@ -128,8 +128,9 @@ def model_card(folder: Path = RECORDS) -> Markdown:
     True
     """
     net = load().net
-    runs = results(FINAL_RUNS, folder=folder)["final"].records
-    best = min(runs, key=lambda record: min(record.history.validation.errors))
+    runs = results(FINAL_RUNS, folder=folder)["final"]
+    best = min(runs.records, key=lambda record: min(record.history.validation.errors))
+    training, test = ("unknown" if counted is None else counted.errors[0] for counted in (best.fitted, best.test))
     config, recipe = net.config, best.experiment.recipe
     parameters = f"{sum(weights.numel() for weights in net.parameters()):,}".replace(",", " ")
     rows = {
@@ -140,8 +141,8 @@ def model_card(folder: Path = RECORDS) -> Markdown:
         "data": "MNIST: 42 000 of its 60 000 training images; the other 18 000 chose the epoch; 10 000 test images",
         "recipe": f"SGD, batch size {recipe.batch_size}, learning rate {recipe.learning_rate:g} falling to 0 along "
         f"half a cosine, {recipe.epochs} epochs, dropout {', '.join(map(str, config.dropout))}; no augmentation",
-        "errors": f"{best.test.errors[0]} of 10 000 test images, {min(best.history.validation.errors)} of 18 000 "
-        f"validation images, {best.fitted.errors[0]} of 42 000 training images",
+        "errors": f"{test} of 10 000 test images, {min(best.history.validation.errors)} of 18 000 "
+        f"validation images, {training} of 42 000 training images",
         "intended use": "teaching, and the page [Draw a digit](/mnist/draw)",
         "not for": "reading anything that matters: it was tested on digits of one collection, and takes whatever it is "
         "shown for one of ten digits",

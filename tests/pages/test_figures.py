@@ -81,7 +81,7 @@ def lab(color, missing):
     return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
 
 
-GROUNDS = {"light": "#ffffff", "dark": "#14181e"}
+GROUNDS = {"light": "#ffffff", "dark": "#121212"}
 # The matrix of CSS's hue-rotate(180deg); W3C, Filter Effects Module 1, section 9.
 HALF_TURN = np.array([[-0.574, 1.43, 0.144], [0.426, 0.43, 0.144], [0.426, 1.43, -0.856]])
 

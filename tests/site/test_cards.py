@@ -37,6 +37,24 @@ def test_landing_page_shows_every_claim_and_the_totals(soups, claims):
     }
 
 
+def test_landing_page_explains_its_words_before_it_uses_them(soups):
+    text = " ".join(soups["index.html"].select_one("article").get_text(" ").split())
+    for word, explained in (("verdict", "A verdict says whether"), ("robust", "it is robust if")):
+        assert text.index(explained) <= text.lower().index(word) <= text.index(explained) + len(explained), word
+
+
+def test_landing_page_leads_with_what_a_reader_can_do(soups):
+    article = soups["index.html"].select_one("article")
+    doors = article.select(".door")
+    assert [door.select_one(".sd-card-title").get_text(strip=True) for door in doors] == [
+        "Prove it",
+        "Train it",
+        "Draw a digit",
+        "See the claims",
+    ]
+    assert article.find(class_="headline").find_previous(class_="door") is doors[-1]
+
+
 def test_chapter_shows_the_claims_that_it_decides(soups, claims):
     everywhere = cards(soups["index.html"])
     for claim in claims:

@@ -10,10 +10,10 @@ from labcode.study import ABLATIONS, Experiment
 from labcode.study.ablation import FURTHER_SEEDS, LATER_SEEDS, SEEDS
 from labcode.study.lab import THE_LABS
 from labcode.study.lab.batch_size import BATCH_SIZE, EQUAL_UPDATES, SCALED_RATES, UPDATES
-from labcode.study.lab.conclusion import EVERY_SETTING
 from labcode.study.lab.dropout import DROPOUT
 from labcode.study.lab.hidden_units import HIDDEN_UNITS
 from labcode.study.lab.learning_rate import LEARNING_RATES
+from labcode.study.lab.validation import EVERY_SETTING
 from labcode.study.measures import settled_validation
 
 

@@ -11,8 +11,8 @@ from labcode.study import ABLATIONS, CLAIMS, Ablation, Experiment, Record, Recor
 from labcode.study.checks import LAST_THREE, OWN_RATES
 from labcode.study.claim import AS_STATED, PENDING, Check, Decision, Outcome, Part
 from labcode.study.lab.batch_size import BATCH_SIZE
-from labcode.study.lab.conclusion import EVERY_SETTING
 from labcode.study.lab.final_model import FINAL_RUNS
+from labcode.study.lab.validation import EVERY_SETTING
 from labcode.study.measures import Measure, best_validation, gap, settled_validation
 from labcode.study.records import path_of, save
 from labcode.study.statistics import CONTRADICTED, NOT_DISTINGUISHABLE, PARTLY, REPRODUCED, decide, decide_equivalence

@@ -15,8 +15,9 @@ SECTIONS = {
     "pooling": "2.4.6",
     "filters": "2.4.7",
     "dropout": "2.4.8",
-    "conclusion": "2.5",
+    "bigger": "2.5",
     "final_model": "2.5",
+    "validation": "2.5",
 }
 
 
