@@ -7,13 +7,13 @@ from .chain import Derivation as Derivation
 from .chain import DerivationError as DerivationError
 from .chain import Step as Step
 from .chain import derive as derive
+from .differences import central_differences as central_differences
 from .expressions import Partial as Partial
 from .expressions import Product as Product
 from .expressions import Ratio as Ratio
 from .expressions import Total as Total
 from .expressions import differentiate as differentiate
 from .expressions import unfold as unfold
-from .gradcheck import central_differences as central_differences
 from .gradcheck import check_backward as check_backward
 from .gradcheck import check_gradient as check_gradient
 from .printing import latex as latex

@@ -28,6 +28,8 @@ from labcode.derivation.statement import (
     StatementError,
     check_definitions,
     expression,
+    function,
+    in_words,
     names_in,
     one_per_name,
     shown,
@@ -121,14 +123,14 @@ def judge_chain(
     """
     _require_answers(steps)
     written = []
-    for number, step in enumerate(steps if isinstance(steps, Iterable) else [steps], 1):
+    for number, step in enumerate(steps if isinstance(steps, list | tuple) else [steps], 1):
         _require_answers(step)
         if not isinstance(step, Step):
             raise WrongAnswer(f"Wrong: step {number} is {shown(step)}; it must be a Step(expression, rule).")
         _require_answers(step.expression)
         written.append(replace(step, expression=_read(step.expression, f"step {number}", start, definitions)))
     chain = derive(name, start, *written, definitions=definitions, **options)
-    if chain.result != end:
+    if chain.result != expression(end, "The end"):
         raise WrongAnswer(
             f"Every step is right, but the chain ends at {text(chain.result)}; it should end at {text(end)}."
         )
@@ -162,7 +164,7 @@ def judge_value(answer: Value, truth: Value, tolerance: float = 0.0) -> None:
         ...
     labcode.derivation.answers.WrongAnswer: Wrong: got 2 values, expected 3.
     """
-    real_number("tolerance", tolerance, at_least=0)
+    tolerance = real_number("tolerance", tolerance, at_least=0)
     values, right = list(_flat(answer)), list(_flat(truth))
     _require_answers(*values)
     if any(value is None for value in values):
@@ -171,6 +173,8 @@ def judge_value(answer: Value, truth: Value, tolerance: float = 0.0) -> None:
         raise WrongAnswer(f"Wrong: got {len(values)} value{'s' * (len(values) != 1)}, expected {len(right)}.")
     for number, (value, entry) in enumerate(zip(values, right, strict=True), 1):
         found, wanted = _decimal(value), _decimal(entry)
+        if wanted is None:
+            raise StatementError(f"The right value is {shown(entry)}; it must be a number.")
         # Infinities differ by no number, so they are compared first.
         if found is None or not (found == wanted or abs(found - wanted) <= _decimal(tolerance)):
             how = "not a number" if found is None or found != found else "too small" if found < wanted else "too large"
@@ -202,17 +206,18 @@ def judge_function(answer: Callable, truth: Callable, points: Sequence, toleranc
         ...
     labcode.derivation.answers.WrongAnswer: Wrong: at 0.001, got 0.0010005001667083846, expected 0.0010005001667083417.
     """
-    if not callable(answer):
-        _require_answers(answer)
-        raise WrongAnswer(f"Wrong: the answer is {shown(answer)}; it must be a function.")
-    real_number("tolerance", tolerance, at_least=0)
-    if len(points) == 0:
+    _require_answers(answer)
+    truth = function(truth, "The right function")
+    tolerance = real_number("tolerance", tolerance, at_least=0)
+    with in_words("Reading the points"):
+        points = list(points)
+    if not points:
         raise StatementError("There are no points to compare at; at least one is needed.")
     for point in points:
         try:
-            given = answer(point)
-        except Exception as error:
-            raise WrongAnswer(f"Wrong: at {point}, your function raised {type(error).__name__}: {error}.") from error
+            given = function(answer, f"your function at {point}")(point)
+        except StatementError as error:
+            raise WrongAnswer(f"Wrong: {error}") from error
         values = [] if given is None else list(_flat(given))
         _require_answers(*values)
         with mpmath.workdps(50):
@@ -282,7 +287,7 @@ def _decimal(value: Value) -> Any:
     0.1 is 1/10, so that 1.1 is within 0.1 of 1.
     """
     if isinstance(value, Expr) and value.is_number and value.is_extended_real:
-        value = mpmath.mpmathify(sympy.N(value, 30))
+        value = mpmath.mpmathify(sympy.N(value, 30)) if value.is_finite else float(value)
     if isinstance(value, Rational | Decimal) and value == value:
         return Fraction(value)
     if not isinstance(value, float | mpmath.mpf):

@@ -18,6 +18,9 @@ from sympy.printing.precedence import PRECEDENCE
 from labcode.derivation.statement import StatementError, check_definitions, in_words, shown
 from labcode.derivation.statement import expression as as_expression
 
+#: The most terms of a sum whose limits are numbers.
+MOST_TERMS = 1000
+
 
 class Partial(Expr):
     """The partial derivative of a named quantity, kept as written until it is unfolded.
@@ -143,6 +146,8 @@ def _terms(node: sympy.Sum) -> list[Expr]:
     """The terms of a sum whose limits are numbers."""
     terms = [node.function]
     for index, low, high in node.limits:
+        if len(terms) * (high - low) >= MOST_TERMS:
+            raise StatementError(f"{node} has more than {MOST_TERMS} terms, which are too many to be written out.")
         terms = [t.subs(index, value) for t in terms for value in range(int(low), int(high) + 1)]
     return terms
 

@@ -20,6 +20,7 @@ import sympy
 from sympy import Dummy, Expr, Symbol
 
 from labcode.checks import whole_number
+from labcode.derivation.differences import central_differences, complex_step
 from labcode.derivation.expressions import unfold
 from labcode.derivation.printing import text
 from labcode.derivation.residuals import (
@@ -34,6 +35,7 @@ from labcode.derivation.residuals import (
 )
 from labcode.derivation.sampling import MOST_DIGITS, digits_needed, value_at
 from labcode.derivation.statement import StatementError, ends, exact, expression, in_words, names_in, shown
+from labcode.derivation.statement import function as as_function
 
 if TYPE_CHECKING:
     import torch
@@ -86,7 +88,10 @@ def check_gradient(
     whole_number("points", points, at_least=1)
     whole_number("seed", seed, at_least=0)
     low, high = map(float, ends("The span", span, finite=True))
+    if not isinstance(smooth, bool):
+        raise StatementError(f"smooth is {shown(smooth)}; it must be True or False.")
     letters = _letters(variables)
+    framework = as_function(framework, "The framework's function")
     outputs = [expression(output, "The function") for output in _flat(function)]
     claimed = _rows(answer, len(outputs), len(letters))
     evaluate = partial(_evaluator, definitions=definitions, letters=letters)
@@ -165,7 +170,8 @@ def _evaluator(formula: Expr, role: str, definitions: Mapping | None, letters: M
     def value(point: np.ndarray) -> mpmath.mpf:
         numbers = [mpmath.mpmathify(x) for x in point]
         with in_words(f"Evaluating {text(formula)}"):
-            return value_at(function, numbers, min(needed(numbers), MOST_DIGITS))
+            found = value_at(function, numbers, min(needed(numbers), MOST_DIGITS))
+        return mpmath.mpc(found, found) if mpmath.isnan(found) else found  # no value: not a real one either
 
     return value
 
@@ -273,51 +279,6 @@ class _Point:
         return "the framework's function has the right value there, but its own rule for the derivative differs."
 
 
-def complex_step(function: Callable, point: np.ndarray) -> np.ndarray:
-    """The Jacobian (m, n) of an analytic function, by steps along the imaginary axis.
-
-    f(x + ih) = f(x) + ih f'(x) - ..., so Im f(x + ih) / h is f'(x) without any subtraction, and h may be as small as
-    1e-30 (Squire and Trapp, SIAM Review 40, 1998).
-
-    Parameters
-    ----------
-    function : takes an array of shape (n,), real or complex, and returns m values.
-    point : shape (n,).
-
-    >>> complex_step(lambda x: [x[0] ** 3], np.array([2.0]))
-    array([[12.]])
-    """
-    columns = []
-    for position in range(len(point)):
-        moved = point.astype(complex)
-        moved[position] += 1e-30j
-        columns.append([float(value.imag / 1e-30) for value in function(moved)])
-    return np.array(columns).T
-
-
-def central_differences(function: Callable, point: np.ndarray) -> np.ndarray:
-    """The Jacobian (m, n) by central differences with the step ``eps^(1/3) max(1, |x|)``.
-
-    Parameters
-    ----------
-    function : takes an array of shape (n,) and returns m values.
-    point : shape (n,).
-
-    >>> abs(central_differences(lambda x: [x[0] ** 3], np.array([2.0]))[0, 0] - 12) < 1e-8
-    np.True_
-    """
-    columns = []
-    for position in range(len(point)):
-        step = np.finfo(float).eps ** (1 / 3) * max(1.0, abs(point[position]))
-        up, down = point.copy(), point.copy()
-        up[position] += step
-        down[position] -= step
-        # The difference of the two rounded points, which is not exactly 2 * step.
-        taken = up[position] - down[position]
-        columns.append((np.array(function(up), dtype=float) - np.array(function(down), dtype=float)) / taken)
-    return np.array(columns).T
-
-
 def _autograd(framework: Callable, point: np.ndarray) -> np.ndarray:
     # Imported here: chapters that use only symbols need not wait for PyTorch.
     import torch
@@ -331,13 +292,10 @@ def _autograd(framework: Callable, point: np.ndarray) -> np.ndarray:
 def _framework_values(framework: Callable, point: np.ndarray) -> np.ndarray:
     import torch
 
-    try:
-        with torch.no_grad():
-            value = framework(torch.tensor(point, dtype=torch.float64, device="cpu"))
-    except Exception as error:
-        raise GradientError(f"The framework's function raised {type(error).__name__}: {error}.") from error
+    with torch.no_grad():
+        value = framework(torch.tensor(point, dtype=torch.float64, device="cpu"))
     if not isinstance(value, torch.Tensor) or not value.is_floating_point():
-        raise GradientError(f"The framework's function returned {shown(value)}; it must return a tensor of floats.")
+        raise StatementError(f"The framework's function returned {shown(value)}; it must return a tensor of floats.")
     return value.numpy()
 
 
@@ -374,7 +332,7 @@ def check_backward(
         if not isinstance(value, torch.Tensor) or value.dtype != torch.float64:
             raise StatementError(f"The input {name} is {shown(value)}; it must be a tensor of dtype float64.")
     tensors = [value.detach().clone().requires_grad_() for value in inputs.values()]
-    output = layer(*tensors)
+    output = as_function(layer, "The layer")(*tensors)
     if not isinstance(output, torch.Tensor) or not output.requires_grad:
         raise GradientError(
             f"{title}: the layer returned {shown(output)}; it must return a tensor made from its inputs."
@@ -383,7 +341,7 @@ def check_backward(
     g = torch.randn(output.shape, generator=chance, dtype=output.dtype, device=output.device)
     expected = torch.autograd.grad(output, tensors, g, materialize_grads=True)
     with torch.no_grad():
-        found = hand(g, *(tensor.detach() for tensor in tensors))
+        found = as_function(hand, "The backward pass")(g, *(tensor.detach() for tensor in tensors))
     found = tuple(found) if isinstance(found, tuple | list) else (found,)
     if len(found) != len(expected) or not all(isinstance(value, torch.Tensor) for value in found):
         kinds = ", ".join(type(value).__name__ for value in found)

@@ -15,6 +15,7 @@ from sympy.printing.latex import LatexPrinter
 from sympy.printing.str import StrPrinter
 
 from labcode.derivation.expressions import Product, Ratio, Total
+from labcode.derivation.statement import expression as as_expression
 
 #: Names printed as Greek letters in plain text.
 _GREEK = {"sigma": "σ", "beta": "β", "delta": "δ", "eta": "η", "epsilon": "ε"}
@@ -139,7 +140,7 @@ def latex(expression: Expr) -> str:
     >>> latex(Partial(Symbol("E"), Symbol("x_in")))
     '\\\\frac{\\\\partial E}{\\\\partial x_{\\\\mathrm{in}}}'
     """
-    return _Latex().doprint(expression)
+    return _Latex().doprint(as_expression(expression, "What is printed"))
 
 
 def text(expression: Expr) -> str:
@@ -150,7 +151,7 @@ def text(expression: Expr) -> str:
     >>> text(Partial(Symbol("E"), Symbol("x_in")))
     '∂E/∂x_in'
     """
-    return _Text().doprint(expression)
+    return _Text().doprint(as_expression(expression, "What is printed"))
 
 
 # Line breaks for narrow screens
@@ -171,6 +172,7 @@ def latex_lines(expression: Expr) -> str:
     & + a_{8} + a_{9}
     \end{aligned}
     """
+    expression = as_expression(expression, "What is printed")
     printer = _Latex()
     whole = printer.doprint(expression)
     if width(whole) <= WIDEST or not isinstance(expression, Total | Product):
@@ -231,4 +233,4 @@ def _braced(tex: str, start: int) -> tuple[str, int]:
         depth += {"{": 1, "}": -1}.get(tex[position], 0)
         if depth == 0:
             return tex[start + 1 : position], position + 1
-    raise ValueError(f"The braces of {tex!r} do not match.")
+    return tex[start + 1 :], len(tex)  # the name of a symbol holds a brace

@@ -60,9 +60,20 @@ def prove_equal(
         difference = without_max(left - right)
         if all(_Spelling(branch).is_zero() for branch in _split_deltas(difference)):
             return "rational identity"
-        if sympy.simplify(difference) == 0:
+        if sympy.simplify(_with_letters(difference)) == 0:
             return "simplification"
     return None
+
+
+def _with_letters(expression: Expr) -> Expr:
+    """Replace each sum that may end before it begins with a letter: here it is then empty, for SymPy negative."""
+    return expression.xreplace(
+        {
+            total: Dummy("sum", **total.assumptions0)
+            for total in expression.atoms(sympy.Sum)
+            if any(not (e[2] - e[1] + 1).is_nonnegative for each in total.atoms(sympy.Sum) for e in each.limits)
+        }
+    )
 
 
 def _split_deltas(expression: Expr) -> Iterator[Expr]:
@@ -162,7 +173,8 @@ class _Spelling:
     def _divides(self, number: Expr, branch: Expr) -> bool:
         """Whether the branch is zero wherever the number is, because it contains the number as a factor."""
         factor = self._reduce(_numerator(number))
-        return factor != 0 and (bool(factor.is_number) or sympy.rem(branch, factor, *branch.free_symbols) == 0)
+        names = sorted(branch.free_symbols | factor.free_symbols, key=str)
+        return factor != 0 and (not factor.free_symbols or sympy.rem(branch, factor, *names) == 0)
 
 
 def _numerator(spelled: Expr) -> Expr:

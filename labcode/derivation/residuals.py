@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from labcode.checks import real_number
-from labcode.derivation.statement import StatementError
+from labcode.derivation.statement import StatementError, in_words, shown
 from labcode.errors import LabcodeError
 
 #: Tolerances, each with its reason. Float64 rounds to eps = 2.2e-16, and a formula of a few operations on numbers of
@@ -55,7 +56,7 @@ class ResidualTable:
         cells = [(row.compared, f"below {row.tolerance:.0e}", row.reason) for row in self.rows]
         widths = [max(len(row[column]) for row in cells) for column in (0, 1)]
         lines = [f"  {a:<{widths[0]}}  {b:<{widths[1]}}  {c}".rstrip() for a, b, c in cells]
-        return "\n".join([self.title, *lines])
+        return "\n".join([f"{self.title}", *lines])
 
     def _repr_markdown_(self) -> str:
         lines = [
@@ -75,16 +76,18 @@ def tabulate(title: str, rows: Sequence[Row]) -> ResidualTable:
     Raises
     ------
     GradientError : a residual reaches its tolerance, or is not a number.
-    ValueError : there are no rows, or a tolerance is not a positive number.
+    ValueError : there are no rows, a residual is no number, or a tolerance is not a positive one.
 
     >>> tabulate("a gradient", [Row("autograd", 3e-16, 1e-12, "only rounding error")])
     a gradient
       autograd  below 1e-12  only rounding error
     """
-    if not rows:
-        raise StatementError(f"{title} has no rows; a table needs at least one.")
+    if not isinstance(rows, Sequence) or not rows or not all(isinstance(row, Row) for row in rows):
+        raise StatementError(f"The rows are {shown(rows)}; they must be one Row or more, in a list.")
     for row in rows:
         real_number("tolerance", row.tolerance, above=0)
+        if not isinstance(row.residual, Real):
+            raise StatementError(f"The residual is {shown(row.residual)}; it must be a number.")
         if not row.residual < row.tolerance:
             raise GradientError(
                 f"{title}: the largest relative residual against {row.compared} is {row.residual:.1e}; "
@@ -105,10 +108,8 @@ def residual(value: ArrayLike, reference: ArrayLike) -> float:
     >>> residual([1.0, 2.0], [1.0, 2.5])
     0.2
     """
-    try:
+    with in_words("Reading the arrays to compare"):
         value, reference = (np.asarray(each, dtype=complex) for each in (value, reference))
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise StatementError(f"The two to compare must be arrays of numbers ({error}).") from error
     if value.shape != reference.shape or not (value.size and np.isfinite([value, reference]).all()):
         return np.inf
     scale = max(np.abs(value).max(), np.abs(reference).max())

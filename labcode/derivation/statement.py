@@ -7,7 +7,7 @@ only real points are sampled, so a symbol that is not known to be real is refuse
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
@@ -21,9 +21,6 @@ from sympy.core.function import AppliedUndef, UndefinedFunction
 from labcode.errors import LabcodeError
 
 Name: TypeAlias = Any  # a Symbol, an IndexedBase or an UndefinedFunction
-
-#: The most terms of a sum whose limits are numbers; such a sum is written out.
-MOST_TERMS = 1000
 
 #: What a symbol may promise and a replacement must keep, the strongest first.
 PROMISES = ("integer", "positive", "negative", "nonnegative", "nonpositive", "nonzero", "real")
@@ -47,9 +44,10 @@ def expression(value: Any, role: str) -> Expr:
     ...
     labcode.derivation.statement.StatementError: The answer is [1, 2], a list; it must be one expression or number.
     """
-    number = value.item() if getattr(value, "ndim", None) == 0 else value  # of NumPy or PyTorch
+    # A number of NumPy or PyTorch has no dimensions; SymPy would take an array of one entry for a number.
+    dimensions = getattr(value, "ndim", None)
     try:
-        read = sympy.sympify(number, strict=True)
+        read = sympy.sympify(value if dimensions is None else value.item(), strict=True) if not dimensions else None
     except (SympifyError, TypeError, ValueError, AttributeError):
         read = None
     if not isinstance(read, Expr) or isinstance(read, IndexedBase) or read.is_Matrix:
@@ -69,14 +67,32 @@ def shown(value: Any) -> str:
 
 @contextmanager
 def in_words(task: str) -> Iterator[None]:
-    """Report an error of SymPy or mpmath within the block as a sentence that begins with ``task``."""
+    """Report an error of SymPy, mpmath or a reader's function as a sentence that begins with ``task``."""
     try:
         yield
     except LabcodeError:
         raise
     except Exception as error:
         reason = str(error).strip().partition("\n")[0].rstrip(".") or "no reason given"
-        raise StatementError(f"{task} failed in SymPy ({type(error).__name__}: {reason}).") from error
+        raise StatementError(f"{task} failed ({type(error).__name__}: {reason}).") from error
+
+
+def function(value: Any, role: str) -> Callable:
+    """Return a function whose errors are reported as sentences.
+
+    >>> function(3, "The layer")
+    Traceback (most recent call last):
+    ...
+    labcode.derivation.statement.StatementError: The layer is 3, an int; it must be a function.
+    """
+    if not callable(value):
+        raise StatementError(f"{role} is {shown(value)}; it must be a function.")
+
+    def called(*arguments: Any) -> Any:
+        with in_words(role):
+            return value(*arguments)
+
+    return called
 
 
 @dataclass(frozen=True)
@@ -237,8 +253,6 @@ def _check_limits(total: sympy.Sum) -> None:
         if len(ends) != 2 or not all(end.is_integer for end in ends):
             raise StatementError(f"{total} has no whole numbers as its two limits; a sum needs them.")
         low, high = ends
-        if low.is_Integer and high.is_Integer and high - low >= MOST_TERMS:
-            raise StatementError(f"{total} has {high - low + 1} terms; at most {MOST_TERMS} can be written out.")
         for promise, end in (("positive", low), ("nonnegative", low), ("negative", high), ("nonpositive", high)):
             if getattr(index, f"is_{promise}") and not getattr(end, f"is_{promise}"):
                 raise StatementError(f"{total} begins or ends at {end}, but its index {index} is {promise}.")

@@ -16,6 +16,7 @@ from labcode.derivation import (
     Partial,
     Product,
     Ratio,
+    StatementError,
     Step,
     WrongAnswer,
     check_gradient,
@@ -123,6 +124,12 @@ def test_a_chain_without_steps_is_refused():
         derive("empty", x_in)
 
 
+@pytest.mark.parametrize("step", [x_in, None, (x_in, "rule")])
+def test_what_is_no_step_is_refused_in_words(step):
+    with pytest.raises(StatementError, match=r'^Step 1 of "c" is .*; it must be a Step\(expression, rule\)\.$'):
+        derive("c", x_in, step)
+
+
 def test_the_display_has_one_labelled_equals_sign_per_step():
     """Factors keep the order in which they were written."""
     chain = derive(
@@ -160,6 +167,27 @@ def test_derivations_load_no_framework_before_a_gradient_check():
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert loaded.split() == []
+
+
+def test_derivations_and_judges_work_without_torch_numpy_and_scipy():
+    """As in a browser, where these are not installed."""
+    code = """
+import sys
+sys.modules.update(dict.fromkeys(["torch", "numpy", "scipy"]))  # importing one of them now fails
+from sympy import Abs, symbols, tanh
+from labcode.derivation import Partial, Step, derive, judge, judge_chain, judge_function, judge_value, latex, sample
+x = symbols("x", real=True)
+right = 1 - tanh(x) ** 2
+derive("slope", Partial(tanh(x), x), Step(right, "tanh"))
+judge("1 - tanh(x)**2", Partial(tanh(x), x))
+judge_chain("slope", Partial(tanh(x), x), [Step(right, "tanh")], right)
+judge_value([0.5, 2], [0.5, 2])
+judge_function(abs, abs, [1.0], 1e-9)
+assert sample(Abs(x), x)[1] is not None
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr == ""
+    assert done.stdout.count("Right") == 3
 
 
 def test_an_ordinary_step_needs_no_simplify_and_few_points(monkeypatch):
