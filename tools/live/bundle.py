@@ -1,0 +1,74 @@
+"""What a page needs to run Python, as scripts.
+
+A page opened from a disk may run the scripts beside it but not read files, so everything is text in scripts: gzipped, in
+base64, in pieces, so that the page can show how much has been loaded.
+"""
+
+import base64
+import gzip
+import hashlib
+import io
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+from live.liveness import ROOT, modules
+from live.npm import HERE, compiled, installed
+
+from labcode.files import write_whole
+
+PIECE = 3 * 2**18  # bytes, a multiple of 3: pieces of base64 then have no padding
+FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")  # in the order of their use
+
+
+def parts() -> dict[str, bytes]:
+    """Return what the worker is given, by name.
+
+    Raises
+    ------
+    NoLiveParts : see :func:`live.npm.installed`.
+    """
+    pyodide = installed() / "pyodide"
+    lock = json.loads((pyodide / "pyodide-lock.json").read_text(encoding="utf-8"))
+    return {
+        # The list of packages that Pyodide could download, without any.
+        "lock.json": json.dumps({"info": lock["info"], "packages": {}}).encode(),
+        **{name: (pyodide / name).read_bytes() for name in FILES},
+        "modules.zip": compiled().read_bytes(),
+        "labcode.zip": sources(),
+    }
+
+
+def sources() -> bytes:
+    """Return a zip of the modules of labcode that run in a page, as they are."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for file in modules():
+            archive.writestr(zipfile.ZipInfo(file.relative_to(ROOT).as_posix()), file.read_bytes())
+        archive.writestr(zipfile.ZipInfo("run_cell.py"), (HERE / "run_cell.py").read_bytes())
+    return buffer.getvalue()
+
+
+def scripts() -> dict[str, str]:
+    """Return the scripts by file name, in the order in which a page loads them."""
+    worker = (HERE / "worker.js").read_text(encoding="utf-8")
+    pieces = [f"live.receive({json.dumps({'worker': worker})});\n"]
+    for name, data in parts().items():
+        packed = gzip.compress(data, 9, mtime=0)
+        for start in range(0, len(packed), PIECE):
+            text = base64.b64encode(packed[start : start + PIECE]).decode()
+            pieces.append(f'live.receive({{"part": "{name}", "text": "{text}"}});\n')
+    # The digest is part of the names, so that a browser never mixes pieces of two builds from its cache.
+    digest = hashlib.sha256("".join(pieces).encode()).hexdigest()[:12]
+    return {f"{digest}-{number:02}.js": piece for number, piece in enumerate(pieces)}
+
+
+def write(folder: Path) -> dict[str, int]:
+    """Replace the folder of scripts; return their sizes by name."""
+    files = scripts()
+    if not folder.is_dir() or {file.name for file in folder.iterdir()} != files.keys():
+        shutil.rmtree(folder, ignore_errors=True)
+        for name, text in files.items():
+            write_whole(folder / name, text)
+    return {name: len(text) for name, text in files.items()}

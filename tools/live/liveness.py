@@ -1,0 +1,153 @@
+"""Which modules of labcode run in a page, and which cells of a chapter.
+
+Both follow from what they import. Nothing is listed by hand and no cell carries a mark: a cell runs in the page if all
+that it imports does, and if it reads no name that only a cell without this property defines.
+"""
+
+import ast
+import functools
+import re
+import symtable
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from chapters.student import blank, tagged
+
+ROOT = Path(__file__).resolve().parents[2]
+AVAILABLE = {*sys.stdlib_module_names, "lazy_loader", "mpmath", "sympy"}
+WRITTEN = {"torch": "PyTorch", "numpy": "NumPy", "scipy": "SciPy"}
+SOLUTION = re.compile(r"^```\{solution-start\} +(\S+)", re.MULTILINE)
+
+
+def imported(statements: Iterable[ast.stmt]) -> Iterator[str]:
+    """Yield the dotted names that statements import when they are executed, so without those in functions."""
+    for node in statements:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Try | ast.With | ast.For | ast.While | ast.If):
+            if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+                yield from imported(ast.iter_child_nodes(node))
+
+
+def file_of(name: str) -> Path | None:
+    """Return the file of labcode that a dotted name is imported from; the stubs say where a lazy name stands.
+
+    >>> file_of("labcode.derivation.derive").name
+    'chain.py'
+    >>> file_of("sympy.diff")
+    """
+    place = ROOT.joinpath(*name.split("."))
+    if name.split(".")[0] != "labcode":
+        return None
+    if place.is_dir():
+        return place / "__init__.py"
+    if place.with_suffix(".py").is_file():
+        return place.with_suffix(".py")
+    stub = place.parent / "__init__.pyi"
+    found = re.search(rf"^from \.(\w+) import {place.name} as", stub.read_text(), re.MULTILINE) if stub.is_file() else None
+    return place.parent / f"{found[1]}.py" if found else file_of(name.rpartition(".")[0])
+
+
+@functools.cache
+def missing(name: str) -> frozenset[str]:
+    """Return what a page lacks to import a dotted name: the packages that the name, or what it imports, comes from.
+
+    >>> missing("labcode.derivation.derive"), missing("torch.nn")
+    (frozenset(), frozenset({'torch'}))
+    """
+    file = file_of(name)
+    if file is None:
+        return frozenset({name.split(".")[0]} - AVAILABLE)
+    return frozenset().union(*map(missing, imported(ast.parse(file.read_text(encoding="utf-8")).body)))
+
+
+def modules() -> list[Path]:
+    """Return the files of labcode that go into the page: the modules that run there, their stubs, styles and scripts."""
+    files = sorted((ROOT / "labcode").rglob("*.py"))
+    dotted = {file: ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for file in files}
+    runs = {file for file in files if not missing(dotted[file])}
+    beside = {file.with_suffix(suffix) for file in runs for suffix in (".pyi", ".css", ".js")}
+    return sorted(runs | {file for file in beside if file.is_file()})
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A code cell of a chapter.
+
+    Attributes
+    ----------
+    source : its code.
+    tags : its author's.
+    needs : what the page lacks to run it, in words; empty if the cell is live.
+    """
+
+    source: str
+    tags: tuple[str, ...]
+    needs: str
+
+
+def cells(notebook: nbformat.NotebookNode) -> list[Cell]:
+    """Return the code cells in order."""
+    found = []
+    lost: dict[str, frozenset[str]] = {}  # names that only recorded cells define, and what those lack
+    for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
+        defined, read = _names(cell.source)
+        lacks = frozenset().union(
+            *map(missing, imported(ast.parse(cell.source).body)), *(lost[name] for name in (read - defined) & lost.keys())
+        )
+        lost = {name: why for name, why in lost.items() if name not in defined}
+        lost |= dict.fromkeys(defined, lacks) if lacks else {}
+        found.append(Cell(cell.source, tuple(cell.metadata.get("tags", ())), _listed(lacks)))
+    return found
+
+
+def _names(source: str) -> tuple[set[str], set[str]]:
+    """The names that a cell defines, and those that it or its functions read from the page."""
+    top = symtable.symtable(source, "cell", "exec")
+    defined = {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported()}
+    read = {s.get_name() for s in top.get_symbols() if s.is_referenced()}
+    tables = top.get_children()
+    while tables:
+        table = tables.pop()
+        read |= {s.get_name() for s in table.get_symbols() if s.is_global() and s.is_referenced()}
+        tables += table.get_children()
+    return defined, read
+
+
+def _listed(packages: Iterable[str]) -> str:
+    *most, last = sorted((WRITTEN.get(name, name) for name in packages), key=str.lower) or [""]
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """An exercise that can be answered in the page.
+
+    Attributes
+    ----------
+    label : of the exercise.
+    answer : the place in :func:`cells` of the cell that solves it; the cell after it checks.
+    blank : what the reader begins with.
+    """
+
+    label: str
+    answer: int
+    blank: str
+
+
+def exercises(notebook: nbformat.NotebookNode) -> list[Exercise]:
+    """Return the exercises whose solution and check are live."""
+    found, label, place, live = [], "", 0, cells(notebook)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            label = (SOLUTION.findall(cell.source) or [label])[-1]
+            continue
+        if tagged(cell, "solution") and not live[place].needs and not live[place + 1].needs:
+            found.append(Exercise(label, place, blank(cell.source, live[place + 1].source)))
+        place += 1
+    return found
