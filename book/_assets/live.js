@@ -39,20 +39,26 @@ const live = (function () {
     else received.push(message);
   }
 
-  function load() {
+  const script = (name) => new Promise((done, fail) => {
+    const element = make("script", { src: new URL(name, place).href, onload: done });
+    element.onerror = () => fail(new Error(`${name} cannot be loaded`));
+    document.head.append(element);
+  });
+
+  async function load() {
     if (location.protocol !== "file:" && navigator.serviceWorker) {
-      navigator.serviceWorker.register(new URL("../../live-cache.js", place)).catch(() => {}); // then the browser's own cache
+      navigator.serviceWorker.register(new URL("../../live-cache.js", place)).catch(() => {}); // the browser caches as well
     }
-    const whole = (progress.max / 1e6).toFixed(0);
+    await script("index.js");
+    progress.max = live.scripts.reduce((sum, [, size]) => sum + size, 0);
+    progress.value = 0;
     progress.hidden = false;
-    return settings.scripts.reduce((before, [name, size]) => before.then(() => new Promise((done, fail) => {
-      const script = make("script", { src: new URL(name, place).href, onload: done });
-      script.onerror = () => fail(new Error(`${name} cannot be loaded`));
-      document.head.append(script);
-    })).then(() => {
+    const megabytes = (size) => (size / 1e6).toFixed(0);
+    for (const [name, size] of live.scripts) {
+      tell(`Loading Python: ${megabytes(progress.value)} of ${megabytes(progress.max)} MB.`);
+      await script(name);
       progress.value += size;
-      tell(`Loading Python: ${(progress.value / 1e6).toFixed(0)} of ${whole} MB.`);
-    }), Promise.resolve());
+    }
   }
 
   function start() {

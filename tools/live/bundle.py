@@ -7,6 +7,7 @@ base64, in pieces, so that the page can show how much has been loaded.
 import base64
 import gzip
 import hashlib
+import importlib.metadata
 import io
 import json
 import shutil
@@ -14,10 +15,11 @@ import zipfile
 from pathlib import Path
 
 from live.liveness import ROOT, modules
-from live.npm import HERE, compiled, installed
+from live.npm import HERE, PACKAGES, compiled, installed
 
 from labcode.files import write_whole
 
+FOLDER = "_static/live"  # within the site
 PIECE = 3 * 2**18  # bytes, a multiple of 3: pieces of base64 then have no padding
 FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")  # in the order of their use
 
@@ -64,11 +66,31 @@ def scripts() -> dict[str, str]:
     return {f"{digest}-{number:02}.js": piece for number, piece in enumerate(pieces)}
 
 
-def write(folder: Path) -> dict[str, int]:
-    """Replace the folder of scripts; return their sizes by name."""
+def licences() -> str:
+    """Return whose work the scripts hold, and on which terms."""
+    about = json.loads((installed() / "pyodide" / "package.json").read_text(encoding="utf-8"))
+    texts = [
+        f"Pyodide {about['version']}, with Python and its standard library: {about['license']} and the licence of Python."
+        f"\nSource: {about['homepage']}\n"
+    ]
+    for name in PACKAGES:
+        package = importlib.metadata.distribution(name)
+        files = [file for file in package.files or [] if file.name.startswith("LICEN")]
+        texts += [f"{name} {package.version}\n\n{file.read_text(encoding='utf-8')}" for file in files[:1]]
+    return f"\n{'-' * 79}\n\n".join(texts)
+
+
+def write(site: Path) -> int:
+    """Write everything into the built site, unless it is there already; return the size of the scripts."""
     files = scripts()
-    if not folder.is_dir() or {file.name for file in folder.iterdir()} != files.keys():
-        shutil.rmtree(folder, ignore_errors=True)
-        for name, text in files.items():
-            write_whole(folder / name, text)
-    return {name: len(text) for name, text in files.items()}
+    sizes = {name: len(text) for name, text in files.items()}
+    files["index.js"] = f"live.scripts = {json.dumps(list(sizes.items()))};\n"
+    files["LICENCES.txt"] = licences()
+    folder = site / FOLDER
+    if folder.is_dir() and {file.name for file in folder.iterdir()} != files.keys():
+        shutil.rmtree(folder)
+    for name, text in files.items():
+        write_whole(folder / name, text)
+    # A service worker serves only pages that stand below it.
+    write_whole(site / "live-cache.js", (HERE / "cache.js").read_text(encoding="utf-8"))
+    return sum(sizes.values())

@@ -1,7 +1,7 @@
-// A service worker that keeps the scripts of the live parts, so that a reader loads them once for all chapters. It stands
-// at the root of the site, since it serves only pages below it; their names change with their contents.
+// A service worker that keeps the scripts with Python, so that a reader loads them once for all chapters. Their names
+// change with their contents. It stands at the root of the site, since it serves only pages below it.
 "use strict";
-const LIVE = "/_static/live/";
+const SCRIPT = /\/_static\/live\/([0-9a-f]+)-\d+\.js$/;
 
 async function answer(request) {
   const cache = await caches.open("live");
@@ -9,8 +9,8 @@ async function answer(request) {
   if (kept) return kept;
   const response = await fetch(request);
   if (response.ok) {
-    const build = (name) => name.split(LIVE)[1].split("-")[0];
-    const older = (await cache.keys()).filter((other) => build(other.url) !== build(request.url));
+    const [, build] = SCRIPT.exec(request.url);
+    const older = (await cache.keys()).filter((other) => SCRIPT.exec(other.url)[1] !== build);
     await Promise.all(older.map((other) => cache.delete(other)));
     await cache.put(request, response.clone());
   }
@@ -20,5 +20,5 @@ async function answer(request) {
 addEventListener("install", () => skipWaiting());
 addEventListener("activate", (event) => event.waitUntil(clients.claim()));
 addEventListener("fetch", (event) => {
-  if (event.request.url.includes(LIVE)) event.respondWith(answer(event.request));
+  if (SCRIPT.test(event.request.url)) event.respondWith(answer(event.request));
 });
