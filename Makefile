@@ -86,7 +86,7 @@ lint: $(READY) ## check style and spelling
 clean: ## remove the built site (the environment stays)
 	rm -rf _build/html _build/.doctrees _build/book.pdf
 
-$(READY): requirements.txt constraints.txt tests/site/requirements.txt pyproject.toml
+$(READY): requirements.txt constraints.txt tests/site/requirements.txt tools/live/requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("$(PYTHON) is Python " + sys.version.split()[0] + ". The book needs 3.11 or newer: choose another with PYTHON=...")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r requirements.txt

@@ -254,7 +254,7 @@ const live = (function () {
     return cell;
   });
   const liveCells = cells.filter((cell) => !cell.needs);
-  const words = (nodes) => nodes.map((node) => node.textContent).join("").replace(/\s+/g, " ").trim();
+  const words = (nodes) => nodes.map((node) => node.textContent).join("").replace(/\s+/g, "");
 
   function label(cell, text, kind) {
     cell.label.textContent = text;
@@ -401,6 +401,25 @@ const live = (function () {
     if (answers.has(settings.chapter, name)) verdict.append(make("p", { className: "live-heading", textContent: "Right, when you answered it before" }));
     cells[answer].box.closest(".solution, .admonition").before(box);
   }
+
+  // ---------------------------------------------------------------- forms
+
+  // A form fills in the constants of its cell's last call.
+  const withForms = cells.filter((cell) => cell.form);
+  document.querySelectorAll(".live-form").forEach((form, place) => {
+    const cell = withForms[place];
+    form.onsubmit = (event) => {
+      event.preventDefault();
+      const values = cell.form.fields.map(({ label, value, before }) => {
+        const typed = form.elements[label].value;
+        return before + (typeof value === "number" ? Number(typed) : JSON.stringify(typed));
+      });
+      open();
+      cell.area.value = values.join("") + cell.form.rest;
+      cell.area.oninput();
+      runTo(cell);
+    };
+  });
 
   // ---------------------------------------------------------------- the bar
 

@@ -28,3 +28,6 @@ from .residuals import residual as residual
 from .residuals import tabulate as tabulate
 from .sampling import sample as sample
 from .statement import StatementError as StatementError
+from .trial import Trial as Trial
+from .trial import TrialError as TrialError
+from .trial import try_derivative as try_derivative

@@ -8,5 +8,5 @@ npm.py               installs what package-lock.json pins, and compiles
 bundle.py            all of this as scripts that a page can load from a disk
 sphinx_extension.py  writes the scripts into the site and tells each page which of its cells run
 
-The page's own script and style are book/_assets/live.js and live.css, the reader's right answers are kept by answers.js.
+The page's own script and style are book/_assets/live.js and live.css; answers.js keeps the reader's right answers.
 """

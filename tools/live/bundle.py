@@ -1,7 +1,7 @@
 """What a page needs to run Python, as scripts.
 
-A page opened from a disk may run the scripts beside it but not read files, so everything is text in scripts: gzipped, in
-base64, in pieces, so that the page can show how much has been loaded.
+A page opened from a disk may run the scripts beside it but not read files, so everything is text in scripts: gzipped,
+in base64, in pieces, so that the page can show how much has been loaded.
 """
 
 import base64
@@ -70,8 +70,8 @@ def licences() -> str:
     """Return whose work the scripts hold, and on which terms."""
     about = json.loads((installed() / "pyodide" / "package.json").read_text(encoding="utf-8"))
     texts = [
-        f"Pyodide {about['version']}, with Python and its standard library: {about['license']} and the licence of Python."
-        f"\nSource: {about['homepage']}\n"
+        f"Pyodide {about['version']}, with Python's standard library: {about['license']}, and Python's own licence.\n"
+        f"Source: {about['homepage']}\n"
     ]
     for name in PACKAGES:
         package = importlib.metadata.distribution(name)

@@ -18,7 +18,7 @@ from chapters.student import blank, tagged
 
 ROOT = Path(__file__).resolve().parents[2]
 AVAILABLE = {*sys.stdlib_module_names, "lazy_loader", "mpmath", "sympy"}
-WRITTEN = {"torch": "PyTorch", "numpy": "NumPy", "scipy": "SciPy"}
+WRITTEN = {"torch": "PyTorch", "numpy": "NumPy", "scipy": "SciPy", "IPython": ""}
 SOLUTION = re.compile(r"^```\{solution-start\} +(\S+)", re.MULTILINE)
 
 
@@ -29,9 +29,10 @@ def imported(statements: Iterable[ast.stmt]) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
         elif isinstance(node, ast.Try | ast.With | ast.For | ast.While | ast.If):
-            if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
-                yield from imported(ast.iter_child_nodes(node))
+            yield from imported(ast.iter_child_nodes(node))
 
 
 def file_of(name: str) -> Path | None:
@@ -49,7 +50,9 @@ def file_of(name: str) -> Path | None:
     if place.with_suffix(".py").is_file():
         return place.with_suffix(".py")
     stub = place.parent / "__init__.pyi"
-    found = re.search(rf"^from \.(\w+) import {place.name} as", stub.read_text(), re.MULTILINE) if stub.is_file() else None
+    found = (
+        re.search(rf"^from \.(\w+) import {place.name} as", stub.read_text(), re.MULTILINE) if stub.is_file() else None
+    )
     return place.parent / f"{found[1]}.py" if found else file_of(name.rpartition(".")[0])
 
 
@@ -67,7 +70,7 @@ def missing(name: str) -> frozenset[str]:
 
 
 def modules() -> list[Path]:
-    """Return the files of labcode that go into the page: the modules that run there, their stubs, styles and scripts."""
+    """Return the files of labcode that go into the page: modules that run there, with their stubs and styles."""
     files = sorted((ROOT / "labcode").rglob("*.py"))
     dotted = {file: ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for file in files}
     runs = {file for file in files if not missing(dotted[file])}
@@ -98,7 +101,8 @@ def cells(notebook: nbformat.NotebookNode) -> list[Cell]:
     for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
         defined, read = _names(cell.source)
         lacks = frozenset().union(
-            *map(missing, imported(ast.parse(cell.source).body)), *(lost[name] for name in (read - defined) & lost.keys())
+            *map(missing, imported(ast.parse(cell.source).body)),
+            *(lost[name] for name in (read - defined) & lost.keys()),
         )
         lost = {name: why for name, why in lost.items() if name not in defined}
         lost |= dict.fromkeys(defined, lacks) if lacks else {}
@@ -120,7 +124,7 @@ def _names(source: str) -> tuple[set[str], set[str]]:
 
 
 def _listed(packages: Iterable[str]) -> str:
-    *most, last = sorted((WRITTEN.get(name, name) for name in packages), key=str.lower) or [""]
+    *most, last = sorted(filter(None, (WRITTEN.get(name, name) for name in packages)), key=str.lower) or [""]
     return f"{', '.join(most)} and {last}" if most else last
 
 
@@ -151,3 +155,34 @@ def exercises(notebook: nbformat.NotebookNode) -> list[Exercise]:
             found.append(Exercise(label, place, blank(cell.source, live[place + 1].source)))
         place += 1
     return found
+
+
+@dataclass(frozen=True)
+class Field:
+    """A value of a cell that the reader fills in: a constant that its last call takes by name.
+
+    Attributes
+    ----------
+    label : the argument's name.
+    value : what the chapter wrote.
+    before : the code between the field before it and this one.
+    """
+
+    label: str
+    value: str | int | float
+    before: str
+
+
+def form(cell: Cell) -> tuple[list[Field], str]:
+    """Return the fields of a cell tagged "form", and the code after the last one.
+
+    >>> fields, rest = form(Cell('judge(answer="x", tries=3)', ("form",), ""))
+    >>> [(field.label, field.value, field.before) for field in fields], rest
+    ([('answer', 'x', 'judge(answer='), ('tries', 3, ', tries=')], ')')
+    """
+    fields, rest = [], cell.source
+    call = ast.parse(cell.source).body[-1].value
+    for keyword in call.keywords:
+        before, rest = rest.split(f"{keyword.arg}={ast.get_source_segment(cell.source, keyword.value)}", 1)
+        fields.append(Field(keyword.arg, ast.literal_eval(keyword.value), f"{before}{keyword.arg}="))
+    return fields, rest

@@ -1,4 +1,4 @@
-"""What the npm registry brings, and what is made from it once: a build without a network does without the live parts."""
+"""What the npm registry brings, and what is made from it, once. Without it the site is built without its live parts."""
 
 import hashlib
 import importlib.metadata

@@ -12,7 +12,9 @@ import traceback
 
 # What a page can show, the best first, and the methods that give it.
 FORMATS = {"text/html": "_repr_html_", "text/markdown": "_repr_markdown_", "text/latex": "_repr_latex_"}
-ABSENT = "The Python in this page has SymPy, mpmath and labcode's derivations; the other cells need the book's environment."
+ABSENT = (
+    "The Python in this page has SymPy, mpmath and labcode's derivations; the other cells need the book's environment."
+)
 
 
 def run(source: str, namespace: dict, name: str) -> str:
