@@ -254,7 +254,13 @@ const live = (function () {
     return cell;
   });
   const liveCells = cells.filter((cell) => !cell.needs);
-  const words = (nodes) => nodes.map((node) => node.textContent).join("").replace(/\s+/g, "");
+
+  // The text of an output, without the buttons that copy it.
+  function words(nodes) {
+    const copy = make("div", {}, ...nodes.map((node) => node.cloneNode(true)));
+    copy.querySelectorAll(".copybtn").forEach((extra) => extra.remove());
+    return copy.textContent.replace(/\s+/g, "");
+  }
 
   function label(cell, text, kind) {
     cell.label.textContent = text;
@@ -325,7 +331,7 @@ const live = (function () {
     await fill(cell.output, shown(output));
     const seconds = ((performance.now() - before) / 1000).toFixed(1);
     cell.same = cell.source() === cell.recordedSource && (words(Array.from(cell.output.children)) === (cell.recordedWords ??= words(cell.recorded)));
-    if (!cell.output.children.length) { cell.output.remove(); label.remove; cell.label.remove(); cell.box.dataset.live = "live"; }
+    if (!cell.output.children.length) { cell.output.remove(); cell.label.remove(); cell.box.dataset.live = "live"; }
     else label(cell, `Computed in this page in ${seconds} s${cell.same ? ", as recorded" : ""}`, output.error ? "error" : "live");
     return output;
   }
