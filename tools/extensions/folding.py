@@ -8,7 +8,7 @@ solutions stay open. The switch in the page's header opens and folds all of them
 
 from docutils import nodes
 
-FOLDED = "backprop/"
+FOLDED = ("backprop/", "try_your_own")
 OPEN = {"show-input", "solution"}
 SHOW, HIDE = "Show code", "Hide code"
 SWITCH = {
