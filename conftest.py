@@ -55,6 +55,8 @@ SECONDS = {
     "book/appendix/own_notebook.ipynb": 10,
     "tests/study/test_statistics.py": 9,
     "tests/study/test_sweep.py": 8,
+    "tests/study/test_fleets.py": 25,
+    "tests/training/test_fleet.py": 40,
     "tests/study/test_reproduction.py": 5,
     "tests/study/test_claims.py": 5,
     "tests/training/test_numerics.py": 5,

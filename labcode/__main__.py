@@ -26,11 +26,17 @@ def main(arguments: list[str] | None = None) -> int:
 
     run = commands.add_parser("run", help="train the recorded runs that are missing")
     run.add_argument("ablations", nargs="*", metavar="ABLATION", help="which ones (default: all)")
-    run.add_argument("--seeds", type=int, metavar="N", help="only seeds 0 to N-1 (default: all that were fixed)")
-    _add_workers(run)
     run.add_argument(
+        "--seeds",
+        metavar="N|A:B",
+        help="only seeds 0 to N-1 of those that were fixed; or seeds A to B-1 of each level, such as 0:64",
+    )
+    _add_workers(run)
+    where = run.add_mutually_exclusive_group()
+    where.add_argument(
         "--cluster", metavar="ADDRESS", help="use the workers of a Dask cluster, such as tcp://10.0.0.1:8786"
     )
+    _add_device(where)
     run.add_argument("--records", type=Path, metavar="FOLDER", help="of the records (default: the book's)")
     run.set_defaults(act=_run)
 
@@ -42,6 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     verify.add_argument("--sample", type=int, default=3, metavar="K", help="how many, drawn at random (default: 3)")
     verify.add_argument("--draw", type=int, default=0, metavar="N", help="which draw (default: 0)")
     _add_workers(verify)
+    _add_device(verify)
     verify.set_defaults(act=_verify)
 
     compare = commands.add_parser("compare", help="compare a folder of records, and its verdicts, with the book's")
@@ -74,6 +81,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _add_workers(command: argparse.ArgumentParser) -> None:
     command.add_argument("--workers", type=int, default=os.cpu_count(), metavar="N", help="runs side by side")
+
+
+def _add_device(command: argparse._ActionsContainer) -> None:
+    command.add_argument(
+        "--device", metavar="DEVICE", help="train runs of one shape in lockstep: on a GPU (cuda) or on the CPU (cpu)"
+    )
 
 
 def _add_settings(command: argparse.ArgumentParser) -> None:
@@ -121,7 +134,9 @@ def _train(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     from labcode.study.commands import run_ablations
 
-    return run_ablations(options.ablations, options.seeds, options.workers, options.cluster, options.records)
+    return run_ablations(
+        options.ablations, options.seeds, options.workers, options.cluster, options.records, options.device
+    )
 
 
 def _claims(options: argparse.Namespace) -> int:
@@ -133,7 +148,7 @@ def _claims(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     from labcode.study.commands import verify
 
-    return verify(options.sample, options.draw, options.workers)
+    return verify(options.sample, options.draw, options.workers, options.device)
 
 
 def _compare(options: argparse.Namespace) -> int:

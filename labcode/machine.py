@@ -66,12 +66,12 @@ def require_device(device: str) -> str:
 
 
 def device_name(device: str) -> str:
-    """Return the GPU's name, or that of the processor.
+    """Return the name of the GPU with its version of CUDA, or ``"cpu"``.
 
     >>> device_name("cuda")  # doctest: +SKIP
-    'NVIDIA H200'
+    'NVIDIA H200, CUDA 13.0'
     """
-    return torch.cuda.get_device_name() if device == "cuda" else processor_name()
+    return f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}" if device == "cuda" else device
 
 
 def memory(device: str) -> int:

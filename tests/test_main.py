@@ -82,7 +82,7 @@ def test_an_unsound_record_is_named_and_kept(tiny_book, capsys):
 
 def test_a_folder_that_cannot_be_made_is_named_before_any_training(tiny_book, monkeypatch, capsys):
     (tiny_book / "file").write_text("in the way")
-    monkeypatch.setattr(sweep, "run", lambda *_, **__: pytest.fail("it trained"))
+    monkeypatch.setattr(sweep, "run_group", lambda *_, **__: pytest.fail("it trained"))
     assert cli.main(["run", "--seeds", "1", "--workers", "1", "--records", str(tiny_book / "file" / "records")]) == 1
     assert "file" in capsys.readouterr().err
 

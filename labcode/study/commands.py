@@ -1,6 +1,7 @@
 """What the commands about runs do and print; their arguments are those of ``python -m labcode``."""
 
 import json
+import math
 import random
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -41,37 +42,57 @@ def train(settings: Mapping[str, Any], seed: int, save: Path | None = None) -> i
 
 
 def run_ablations(
-    names: Sequence[str], seeds: int | None, workers: int, cluster: str | None, folder: Path | None
+    names: Sequence[str],
+    seeds: str | None,
+    workers: int,
+    cluster: str | None,
+    folder: Path | None,
+    device: str | None = None,
 ) -> int:
     """Train the recorded runs that are missing: of the ablations ``names`` and of the claims that they decide.
 
     Parameters
     ----------
     names : of ablations; all, if empty.
-    seeds : only seeds below this number, if given.
-    workers, cluster : as in `labcode.study.sweep.run_missing`.
+    seeds : ``"N"`` for those of the recorded runs below N; ``"A:B"`` for A to B - 1, recorded or not, of the ablations.
+    workers, cluster, device : as in `labcode.study.sweep.run_missing`.
     folder : of the records; without one, the book's.
 
     Raises
     ------
-    ValueError : an ablation is unknown, or a number is below 1.
+    ValueError : an ablation or a device is unknown, or a number is out of range.
     RecordError : ``folder`` is not given and there is no book, or a record is unsound.
     """
     if unknown := [name for name in names if name not in ABLATIONS]:
         raise ValueError(f"Unknown ablation {unknown[0]!r}; accepted are {', '.join(ABLATIONS)}.")
     whole_number("--workers", workers, at_least=1)
-    if seeds is not None:
-        whole_number("--seeds", seeds, at_least=1)
+    chosen = [ABLATIONS[name] for name in names or ABLATIONS]
+    if seeds and ":" in seeds:
+        wanted = [run for ablation in chosen for run in ablation.experiments(_seeds(seeds))]
+    else:
+        below = whole_number("--seeds", _number(seeds), at_least=1) if seeds else math.inf
+        wanted = [run for ablation in chosen for run in ablation.experiments()] + experiments(names or None)
+        wanted = [run for run in wanted if run.seed < below]
+    wanted = list(dict.fromkeys(wanted))
     folder = folder or _book("Name a folder with --records, or run this in a checkout of the project.")
-    wanted = [run for name in names or ABLATIONS for run in ABLATIONS[name].experiments()] + experiments(names or None)
-    wanted = [run for run in dict.fromkeys(wanted) if seeds is None or run.seed < seeds]
     kept = len(wanted) - len(missing(wanted, folder))
-    seconds = [record.history.total_seconds for record in run_missing(wanted, folder, workers, cluster)]
+    seconds = [record.history.total_seconds for record in run_missing(wanted, folder, workers, cluster, device)]
     print(
         f"{len(wanted)} runs: {kept} were there, {len(seconds)} trained ({sum(seconds):.0f} seconds of training) "
         f"in {folder}."
     )
     return 0
+
+
+def _seeds(text: str) -> range:
+    """Read seeds as in a slice: 0:64 are the seeds 0 to 63."""
+    first, _, end = text.partition(":")
+    start = whole_number("the first of --seeds", _number(first), at_least=0)
+    return range(start, whole_number("the end of --seeds", _number(end), at_least=start + 1))
+
+
+def _number(text: str) -> int | str:
+    return int(text) if text.isdecimal() else text
 
 
 def list_claims(as_json: bool) -> int:
@@ -90,12 +111,12 @@ def list_claims(as_json: bool) -> int:
     return 0
 
 
-def verify(sample: int, draw: int, workers: int) -> int:
+def verify(sample: int, draw: int, workers: int, device: str | None = None) -> int:
     """Train ``sample`` recorded runs again and compare; return 1 if one differs too much.
 
     Raises
     ------
-    ValueError : a number is below 1.
+    ValueError : a number is below 1, or there is no such device.
     RecordError : there are no records, or one is unsound.
     """
     whole_number("--sample", sample, at_least=1)
@@ -103,7 +124,7 @@ def verify(sample: int, draw: int, workers: int) -> int:
     recorded = _all_in(_book())
     drawn = random.Random(draw).sample(recorded, min(sample, len(recorded)))
     with tempfile.TemporaryDirectory() as folder:
-        trained = run_missing([record.experiment for record in drawn], Path(folder), workers)
+        trained = run_missing([record.experiment for record in drawn], Path(folder), workers, device=device)
         return _print_comparisons(compare_with(recorded, trained))
 
 

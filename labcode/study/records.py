@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from labcode.errors import LabcodeError
 from labcode.files import write_whole
-from labcode.machine import processor
+from labcode.machine import device_name, processor
 from labcode.study.experiment import Experiment, from_dict
 from labcode.training.history import ErrorCurve, History
 from labcode.training.numerics import NUMERICS
@@ -277,14 +277,20 @@ def _layout(value: object, depth: int = 0) -> str:
 # --- what made it -----------------------------------------------------------------------------------------------
 
 
-def provenance(engine: str) -> dict[str, str]:
+def provenance(engine: str, device: str | None = None) -> dict[str, str]:
     """Return what makes a record here and now: engine, numerics version, versions, processor, day.
+
+    Parameters
+    ----------
+    engine : ``"hand"`` or ``"fleet"``.
+    device : of a fleet, whose name is added.
 
     >>> sorted(provenance("hand"))
     ['engine', 'finished', 'labcode', 'numerics', 'numpy', 'processor', 'python', 'torch']
     """
     return {
         "engine": engine,
+        **({"device": device_name(device)} if device else {}),
         "labcode": version("labcode"),
         "numerics": str(NUMERICS),
         "torch": version("torch"),

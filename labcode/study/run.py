@@ -1,23 +1,32 @@
-"""A run: an experiment trained to its record."""
+"""A run: an experiment trained to its record, alone or in lockstep with others."""
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
-from labcode.data.mnist import Mnist, load
+from labcode.data.mnist import Images, Mnist, load
+from labcode.machine import require_device
 from labcode.network.convnet import ConvNet
 from labcode.network.weights import TrainedNet
 from labcode.seeds import stream
-from labcode.study.experiment import Experiment
+from labcode.study.experiment import CHOOSING_SEEDS, Experiment
 from labcode.study.records import Record, provenance
-from labcode.training.evaluation import count_errors, predict
+from labcode.training.evaluation import predict
+from labcode.training.fleet import predict_fleet, train_fleet
+from labcode.training.fleet_memory import largest_fleet
+from labcode.training.fleet_network import shared
 from labcode.training.history import ErrorCurve
 from labcode.training.loop import train
 
 ENGINE = "hand"
-"""What trains the recorded runs: the backward pass of Part I's formulas."""
+"""What trains a run alone: the backward pass of Part I's formulas."""
+
+IMAGES = {"tenth": 16_000, "full": 70_000}
+"""Those that a run loads: training, validation and test."""
 
 
 @dataclass(frozen=True)
@@ -41,29 +50,92 @@ def run(experiment: Experiment, progress: bool = True, checkpoint: Path | None =
     >>> run(small, progress=False).record.test.images  # doctest: +SKIP
     10000
     """
-    mnist = _load(experiment.scale, experiment.seed)
-    net = ConvNet(experiment.network, stream(experiment.seed, "initial weights"))
-    history = train(
-        net, mnist, experiment.recipe, experiment.seed, progress=progress, engine=ENGINE, checkpoint=checkpoint
-    )
-    record = Record(experiment, history, None, provenance(ENGINE))
-    if not experiment.chooses:
-        record = _tested(record, net, mnist)
-    return Run(record, TrainedNet(net, mnist.mean, mnist.deviation))
+    (done,) = run_group([experiment], progress=progress, checkpoint=checkpoint)
+    return done
 
 
-def _tested(record: Record, net: ConvNet, mnist: Mnist) -> Record:
-    """Add to ``record`` what the finished network does on the test images, and at full scale what it did not learn."""
-    predicted = predict(net, mnist.test)
-    missed = torch.nonzero(predicted != mnist.test.labels).flatten().tolist()
-    record = replace(record, test=ErrorCurve((len(missed),), len(mnist.test)))
-    if record.experiment.scale == "tenth":
-        return record
-    return replace(
-        record,
-        fitted=ErrorCurve((count_errors(net, mnist.train),), len(mnist.train)),
-        missed=tuple((place, int(predicted[place])) for place in missed),
-    )
+def run_group(
+    experiments: Sequence[Experiment],
+    device: str | None = None,
+    progress: bool = True,
+    checkpoint: Path | None = None,
+) -> list[Run]:
+    """Train and measure a group of `groups`: one run by hand, or a fleet on ``device``.
+
+    >>> small = [Experiment(seed).vary(width=1, epochs=1) for seed in range(2)]
+    >>> [done.record.provenance["engine"] for done in run_group(small, "cpu", progress=False)]  # doctest: +SKIP
+    ['fleet', 'fleet']
+    """
+    mnists = [_load(e.scale, e.seed) for e in experiments]
+    nets = [ConvNet(e.network, stream(e.seed, "initial weights")) for e in experiments]
+    runs = nets, mnists, [e.recipe for e in experiments], [e.seed for e in experiments]
+    predicted: Callable[[list[Images]], Iterable[Tensor]]
+    if device:
+        histories = train_fleet(*runs, device, progress, checkpoint)
+        made_by = provenance("fleet", device) | {"runs": str(len(experiments))}
+        predicted = partial(predict_fleet, nets, device=device)
+    else:
+        (single,) = zip(*runs, strict=True)
+        histories = [train(*single, progress, ENGINE, checkpoint)]
+        made_by = provenance(ENGINE)
+        predicted = partial(map, predict, nets)
+    records = [Record(e, history, None, made_by) for e, history in zip(experiments, histories, strict=True)]
+    if not experiments[0].chooses:
+        records = _tested(records, mnists, predicted)
+    trained = [TrainedNet(net, mnist.mean, mnist.deviation) for net, mnist in zip(nets, mnists, strict=True)]
+    return list(map(Run, records, trained))
+
+
+def _tested(
+    records: Sequence[Record], mnists: Sequence[Mnist], predicted: Callable[[list[Images]], Iterable[Tensor]]
+) -> list[Record]:
+    """Add what the finished networks do on the test images, and at full scale what they did not learn."""
+    found = []
+    for record, mnist, digits in zip(records, mnists, predicted([mnist.test for mnist in mnists]), strict=True):
+        missed = torch.nonzero(digits != mnist.test.labels).flatten().tolist()
+        tested = replace(record, test=ErrorCurve((len(missed),), len(mnist.test)))
+        if record.experiment.scale == "full":
+            tested = replace(tested, missed=tuple((place, int(digits[place])) for place in missed))
+        found.append(tested)
+    if records[0].experiment.scale == "full":
+        fitted = predicted([mnist.train for mnist in mnists])
+        wrong = [int((digits != mnist.train.labels).sum()) for digits, mnist in zip(fitted, mnists, strict=True)]
+        curves = [ErrorCurve((count,), len(mnist.train)) for count, mnist in zip(wrong, mnists, strict=True)]
+        found = [replace(record, fitted=curve) for record, curve in zip(found, curves, strict=True)]
+    return found
+
+
+def groups(experiments: Iterable[Experiment], device: str | None = None) -> list[tuple[Experiment, ...]]:
+    """Return which runs are trained together: none; on a ``device``, fleets of runs of one shape.
+
+    A fleet has no more runs than the memory holds. The groups are in the order of their first runs.
+
+    Raises
+    ------
+    ValueError : there is no such device.
+
+    >>> runs = [Experiment(seed).vary(width=width) for seed in range(3) for width in (16, 128)]
+    >>> [len(group) for group in groups(runs)], [len(group) for group in groups(runs, "cpu")]
+    ([1, 1, 1, 1, 1, 1], [3, 3])
+    """
+    if device is None:
+        return [(experiment,) for experiment in experiments]
+    require_device(device)
+    alike: dict[Experiment, list[Experiment]] = {}
+    for experiment in experiments:
+        # Runs that choose settings see no test images.
+        shape = replace(
+            experiment,
+            seed=CHOOSING_SEEDS if experiment.chooses else 0,
+            network=shared(experiment.network),
+            recipe=shared(experiment.recipe),
+        )
+        alike.setdefault(shape, []).append(experiment)
+    found = []
+    for shape, runs in alike.items():
+        fleets = -(-len(runs) // largest_fleet(shape.network, shape.recipe.batch_size, IMAGES[shape.scale], device))
+        found += [tuple(runs[number::fleets]) for number in range(fleets)]
+    return found
 
 
 @lru_cache(maxsize=1)

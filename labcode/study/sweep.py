@@ -3,7 +3,7 @@
 import hashlib
 import socket
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -20,7 +20,7 @@ from labcode.errors import LabcodeError
 from labcode.network import weights
 from labcode.study.experiment import Experiment
 from labcode.study.records import RECORDS, Record, path_of, read, save
-from labcode.study.run import Run, run
+from labcode.study.run import Run, groups, run_group
 from labcode.training.numerics import NUMERICS
 
 UNFINISHED = ".unfinished"
@@ -32,7 +32,11 @@ WEIGHTS = ".weights"
 KILLED = "A worker was killed, possibly out of memory."
 RESUMES = "Finished runs are kept; the same command resumes."
 
-SideBySide = Callable[[Callable[[Experiment], Run], Iterable[Experiment]], Iterator[Run]]
+BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
+
+Group = Sequence[Experiment]
+Work = Callable[[Group], list[Run]]
+SideBySide = Callable[[Work, Iterable[Group]], Iterator[list[Run]]]
 
 
 class SweepError(LabcodeError, RuntimeError):
@@ -56,21 +60,30 @@ def missing(experiments: Iterable[Experiment], folder: Path = RECORDS) -> list[E
             read(experiment, folder)
         else:
             absent.append(experiment)
-    # Longest first: the last runs to end are then short, and no core waits long for another.
-    return sorted(absent, key=lambda e: -e.multiply_adds)
+    return sorted(absent, key=_length)
+
+
+def _length(experiment: Experiment) -> float:
+    """Longest first: the last runs to end are then short, and no core waits long for another."""
+    return -experiment.multiply_adds
 
 
 def run_missing(
-    experiments: Iterable[Experiment], folder: Path, workers: int, cluster: str | None = None
+    experiments: Iterable[Experiment],
+    folder: Path,
+    workers: int,
+    cluster: str | None = None,
+    device: str | None = None,
 ) -> Iterator[Record]:
     """Train the experiments of which ``folder`` has no record; yield each record once it is written there.
 
     Each run is the work of one thread. On this machine, ``workers`` processes run side by side, and each saves a
     checkpoint whenever it has measured its errors, so that a killed sweep loses no finished run and resumes the others.
     On a cluster, a run whose worker died starts again on another one. Its workers need the package alone and, for runs
-    at full scale, the full MNIST set; the records are written here.
+    at full scale, the full MNIST set; the records are written here. On a ``device``, runs of one shape are trained in
+    lockstep, one fleet after another, in this process.
 
-    The progress bar counts multiply-adds, so that its estimate of the time left is fair to long runs.
+    The progress bar advances by multiply-adds, so that its estimate of the time left is fair to long runs.
 
     Parameters
     ----------
@@ -78,9 +91,11 @@ def run_missing(
     folder : of the records.
     workers : processes on this machine.
     cluster : address of a Dask scheduler, such as ``tcp://10.0.0.1:8786``, whose workers replace this machine's.
+    device : ``"cuda"`` for a GPU, or ``"cpu"``, where fleets train; without one, each run is trained alone, by hand.
 
     Raises
     ------
+    ValueError : there is no such device. Nothing was trained.
     labcode.study.RecordError : an existing record is unsound.
     labcode.data.MnistUnavailableError : a run needs the full set, which was not downloaded. Nothing was trained.
     OSError : the folder cannot be made, or takes no file. Nothing was trained.
@@ -94,45 +109,70 @@ def run_missing(
     ...     list(run_missing([Experiment(seed=0)], Path(folder), workers=1))  # already recorded
     []
     """
+    experiments = list(experiments)
     todo = missing(experiments, folder)
+    checkpoints = None if cluster else folder / UNFINISHED
+    together = _groups(experiments, set(todo), device, checkpoints)
     if any(experiment.scale == "full" for experiment in todo):
         require(cache_root())
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder):
         pass  # a folder that takes no file is refused before any training
-    checkpoints = None if cluster else folder / UNFINISHED
-    expected = fingerprint()
+    work = partial(_work, device=device, checkpoints=checkpoints, expected=fingerprint())
+    finished = 0
     with (
-        _processes(workers) if cluster is None else _cluster(cluster) as side_by_side,
-        tqdm(total=sum(e.multiply_adds for e in todo), unit="MAC", unit_scale=True, desc="training") as bar,
+        _processes(1 if device else workers) if cluster is None else _cluster(cluster) as side_by_side,
+        tqdm(total=sum(e.multiply_adds for e in todo), desc="training", bar_format=BAR) as bar,
     ):
-        for done in side_by_side(partial(_work, checkpoints=checkpoints, expected=expected), todo):
-            _keep(done, folder)
-            bar.update(done.record.experiment.multiply_adds)
-            yield done.record
+        for done in side_by_side(work, together):
+            wanted = [run for run in done if run.record.experiment in todo]
+            for run in wanted:
+                _keep(run, folder)
+            _checkpoint([run.record.experiment for run in done], folder / UNFINISHED).unlink(missing_ok=True)
+            finished += len(wanted)
+            bar.set_postfix_str(f"{finished} of {len(todo)} runs", refresh=False)
+            bar.update(sum(run.record.experiment.multiply_adds for run in wanted))
+            yield from (run.record for run in wanted)
 
 
-def _work(experiment: Experiment, checkpoints: Path | None, expected: dict[str, str]) -> Run:
-    """Run ``experiment`` in a worker, on this machine or another."""
+def _groups(
+    experiments: Iterable[Experiment], todo: set[Experiment], device: str | None, checkpoints: Path | None
+) -> list[Group]:
+    """Return the groups to train, longest first: those whose checkpoint is there as they were, of the others ``todo``.
+
+    So a sweep that was killed while it wrote the records of a fleet resumes that fleet.
+    """
+    found: list[Group] = []
+    for group in groups(sorted(dict.fromkeys(experiments), key=_length), device):
+        if left := tuple(experiment for experiment in group if experiment in todo):
+            found.append(group if checkpoints and _checkpoint(group, checkpoints).exists() else left)
+    return found
+
+
+def _work(group: Group, device: str | None, checkpoints: Path | None, expected: dict[str, str]) -> list[Run]:
+    """Train a group in a worker, on this machine or another."""
     _require_same(expected, fingerprint(), f"A worker on {socket.gethostname()}")
+    kept = checkpoints and _checkpoint(group, checkpoints)
     try:
-        return run(experiment, progress=False, checkpoint=checkpoints and _checkpoint(experiment, checkpoints))
+        return run_group(group, device, progress=device is not None, checkpoint=kept)
     except SafetensorError as error:
-        raise SweepError(f"The checkpoint of {experiment.name} cannot be written: {error}. {RESUMES}") from error
+        raise SweepError(f"The checkpoint of {group[0].name} cannot be written: {error}. {RESUMES}") from error
 
 
 def _keep(done: Run, folder: Path) -> None:
-    """Write the record, and at full scale the network before it; then delete the checkpoint."""
+    """Write the record, and at full scale the network before it."""
     experiment = done.record.experiment
     if experiment.scale == "full":
         weights.save(folder / WEIGHTS / f"{experiment.name}.safetensors", done.trained)
     save(done.record, folder)
-    _checkpoint(experiment, folder / UNFINISHED).unlink(missing_ok=True)
 
 
-def _checkpoint(experiment: Experiment, folder: Path) -> Path:
+def _checkpoint(group: Group, folder: Path) -> Path:
     # Never resume the checkpoint of another numerics version: the record would claim all of it for this one.
-    return folder / f"{experiment.name}.numerics-{NUMERICS}.safetensors"
+    name = group[0].name
+    if len(group) > 1:
+        name = f"fleet-{hashlib.sha256(' '.join(each.name for each in group).encode()).hexdigest()[:16]}"
+    return folder / f"{name}.numerics-{NUMERICS}.safetensors"
 
 
 def fingerprint() -> dict[str, str]:
@@ -157,12 +197,12 @@ def _require_same(expected: dict[str, str], found: dict[str, str], who: str) -> 
 
 @contextmanager
 def _processes(workers: int) -> Iterator[SideBySide]:
-    """Yield a function that runs another on each experiment in processes here and yields results as they come."""
+    """Yield a function that runs another on each group in processes here and yields results as they come."""
 
-    def side_by_side(function: Callable[[Experiment], Run], experiments: Iterable[Experiment]) -> Iterator[Run]:
+    def side_by_side(work: Work, together: Iterable[Group]) -> Iterator[list[Run]]:
         parallel = joblib.Parallel(n_jobs=workers, pre_dispatch=workers, return_as="generator_unordered")
         try:
-            yield from parallel(joblib.delayed(function)(experiment) for experiment in experiments)
+            yield from parallel(joblib.delayed(work)(group) for group in together)
         except BrokenExecutor as error:
             raise SweepError(f"{KILLED} {RESUMES}") from error
 
@@ -177,9 +217,9 @@ def _cluster(address: str) -> Iterator[SideBySide]:
     with _connect(address) as client:
         from distributed import CancelledError, KilledWorker, as_completed
 
-        def side_by_side(function: Callable[[Experiment], Run], experiments: Iterable[Experiment]) -> Iterator[Run]:
+        def side_by_side(work: Work, together: Iterable[Group]) -> Iterator[list[Run]]:
             try:
-                for future in as_completed(client.map(function, list(experiments), pure=False)):
+                for future in as_completed(client.map(work, list(together), pure=False)):
                     yield future.result()
             except KilledWorker as error:
                 raise SweepError(f"The cluster abandoned a run because its workers died. {RESUMES}") from error

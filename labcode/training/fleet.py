@@ -77,7 +77,7 @@ def train_fleet(
     """
     seeds = [whole_number("seed", seed) for seed in seeds]
     require_device(device)
-    _require_lockstep(nets, mnists, recipes, seeds)
+    _require_together(nets, mnists, recipes, seeds)
     recipe, kept = recipes[0], None
     quiet = {} if progress else {"disable": True}  # if unset, the user's TQDM_DISABLE decides
     with fixed_settings():
@@ -284,7 +284,7 @@ def _clock(device: str) -> float:
     return time.perf_counter()
 
 
-def _require_lockstep(
+def _require_together(
     nets: Sequence[ConvNet], mnists: Sequence[Mnist], recipes: Sequence[Recipe], seeds: Sequence[int]
 ) -> None:
     counts = {"networks": len(nets), "data sets": len(mnists), "recipes": len(recipes), "seeds": len(seeds)}

@@ -146,20 +146,27 @@ OWN: dict[type, dict[str, Any]] = {
     ConvNetConfig: {"dropout": ()},
     Recipe: {"learning_rate": Recipe.learning_rate, "decay": "none"},
 }
-"""The settings of which each run of a fleet has its own, with what stands for them in the settings that all share."""
+"""The settings of which each run of a fleet has its own, at their defaults."""
 
 Settings = TypeVar("Settings", ConvNetConfig, Recipe)
 
 
+def shared(settings: Settings) -> Settings:
+    """Return the settings with the defaults of those of which each run of a fleet has its own.
+
+    >>> shared(ConvNetConfig(width=8, dropout=(0.5, 0, 0))) == ConvNetConfig(width=8)
+    True
+    """
+    return replace(settings, **OWN[type(settings)])
+
+
 def common(settings: Sequence[Settings]) -> Settings:
-    """Return the settings that the networks or recipes of a fleet share, with the defaults of the others.
+    """Return the `shared` settings of the networks or recipes of a fleet.
 
     Raises
     ------
-    ValueError : there are none, or they differ in a setting that a fleet has but once.
+    ValueError : there are none, or they differ.
 
-    >>> common([ConvNetConfig(width=8, dropout=(0.5, 0, 0)), ConvNetConfig(width=8)]).width
-    8
     >>> common([Recipe(batch_size=1), Recipe(batch_size=2)])
     Traceback (most recent call last):
     ...
@@ -167,16 +174,15 @@ def common(settings: Sequence[Settings]) -> Settings:
     """
     if not settings:
         raise ValueError("There are no runs; a fleet takes at least one.")
-    own = OWN[type(settings[0])]
-    shared = [replace(each, **own) for each in settings]
-    for field in fields(shared[0]):
-        values = list(dict.fromkeys(getattr(each, field.name) for each in shared))
+    found = [shared(each) for each in settings]
+    for field in fields(found[0]):
+        values = list(dict.fromkeys(getattr(each, field.name) for each in found))
         if len(values) > 1:
             raise ValueError(
                 f"{field.name} is {' and '.join(map(str, values))}; the runs of a fleet differ only in dropout, "
                 "learning_rate, decay and seed."
             )
-    return shared[0]
+    return found[0]
 
 
 def losses(outputs: Tensor, labels: Tensor) -> Tensor:

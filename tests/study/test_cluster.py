@@ -180,9 +180,9 @@ def test_a_worker_that_joins_later_with_other_code_is_refused_too(monkeypatch):
     from labcode.study import sweep
 
     expected = sweep.fingerprint()
-    monkeypatch.setattr(sweep, "run", lambda *_, **__: pytest.fail("it trained"))
+    monkeypatch.setattr(sweep, "run_group", lambda *_, **__: pytest.fail("it trained"))
     with pytest.raises(SweepError, match=r"A worker on .* would not give the same results: it has torch"):
-        sweep._work(SMALL, None, expected | {"torch": "1.0"})
+        sweep._work([SMALL], None, None, expected | {"torch": "1.0"})
 
 
 def test_what_is_no_cluster_is_answered_with_a_sentence(cluster, tmp_path):

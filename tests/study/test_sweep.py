@@ -73,21 +73,21 @@ def test_a_killed_command_started_again_trains_only_what_is_missing(tmp_path):
 
 def test_without_the_full_set_nothing_is_trained_but_a_sentence_given(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(sweep, "cache_root", lambda: tmp_path / "empty")
-    monkeypatch.setattr(sweep, "run", lambda *_, **__: pytest.fail("it trained"))
+    monkeypatch.setattr(sweep, "run_group", lambda *_, **__: pytest.fail("it trained"))
     with pytest.raises(fetch.MnistUnavailableError, match="python -m labcode fetch"):
         list(run_missing([tiny, replace(tiny, scale="full")], tmp_path, workers=1))
 
 
 def test_a_folder_that_is_there_and_takes_no_file_is_found_out_before_any_training(tiny, monkeypatch):
-    monkeypatch.setattr(sweep, "run", lambda *_, **__: pytest.fail("it trained"))
+    monkeypatch.setattr(sweep, "run_group", lambda *_, **__: pytest.fail("it trained"))
     with pytest.raises(OSError, match="/proc/self"):  # not even the superuser makes a file there
         list(run_missing([tiny], Path("/proc/self"), workers=1))
 
 
 def test_a_checkpoint_that_cannot_be_written_is_a_sentence(tiny, tmp_path, monkeypatch):
-    def run(*_, **__):
+    def run_group(*_, **__):
         raise SafetensorError("Error while serializing: no space left")
 
-    monkeypatch.setattr(sweep, "run", run)
+    monkeypatch.setattr(sweep, "run_group", run_group)
     with pytest.raises(SweepError, match=rf"The checkpoint of {tiny.name} cannot be written: .*no space left"):
         list(run_missing([tiny], tmp_path, workers=1))
