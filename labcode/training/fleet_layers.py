@@ -3,12 +3,16 @@
 Every tensor has the run first. Maps are (R, N, H, W, C), channels last: N images each of R runs. A layer's products are
 batched over the runs (``torch.bmm``), so that R small products cost one call, and one reading of the weights.
 
-``backward`` takes the gradient at the output and returns that at the input. Layers with weights add their gradient,
-times a scale of each run, to their targets: the weights themselves, unless others are set. With the negative learning
-rates as scales, that is a step of SGD.
+``backward`` takes the gradient at the output and returns that at the input. Layers with weights add their gradient to
+their targets. These are the weights themselves unless others are set: the gradient of the loss times the negative
+learning rate is then a step of SGD.
+
+On a GPU, time goes by the number of kernels and by the memory that they read and write. So each operation is one kernel
+where PyTorch has it.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from labcode.network.layers import window_scale
@@ -23,8 +27,8 @@ class FleetLinear:
     >>> layer = FleetLinear(torch.tensor([[[1.0, 2.0]]]), torch.tensor([[3.0]]))
     >>> layer.forward(torch.tensor([[[4.0, 5.0]]]))
     tensor([[[17.]]])
-    >>> layer.backward(torch.tensor([[[10.0]]]), scales=torch.tensor([-0.1]))
-    tensor([[[10., 20.]]])
+    >>> layer.backward(torch.tensor([[[-1.0]]]))
+    tensor([[[-1., -2.]]])
     >>> layer.weight, layer.bias
     (tensor([[[-3., -3.]]]), tensor([[2.]]))
     """
@@ -36,18 +40,17 @@ class FleetLinear:
         self.input = x
         return torch.baddbmm(self.bias[:, None], x, self.weight.mT)
 
-    def backward(self, g: Tensor, scales: Tensor) -> Tensor:
-        """Return the gradient at the input; add that of the weights, times each run's scale (R,), to the targets."""
+    def backward(self, g: Tensor) -> Tensor:
+        """Return the gradient at the input, and add that of the weights to the targets."""
         at_input = torch.bmm(g, self.weight)
-        self.add_gradient(g, scales)
+        self.add_gradient(g)
         return at_input
 
-    def add_gradient(self, g: Tensor, scales: Tensor) -> None:
+    def add_gradient(self, g: Tensor) -> None:
         """Leave out the gradient at the input, which nothing needs at the first layer."""
         weight, bias = self.targets
-        scaled = g * scales[:, None, None]
-        weight.baddbmm_(scaled.mT, self.input)
-        bias.add_(scaled.sum(1))
+        weight.baddbmm_(g.mT, self.input)
+        bias.add_(g.sum(1))
 
 
 class FleetConvolution:
@@ -62,7 +65,7 @@ class FleetConvolution:
 
     def forward(self, x: Tensor) -> Tensor:
         if self.padding:
-            x = torch.nn.functional.pad(x, (0, 0, *[self.padding] * 4))
+            x = F.pad(x, (0, 0, *[self.padding] * 4))
         runs, count, side, _, channels = self.padded_shape = x.shape
         convolved = side - self.size + 1
         # In memory, a row of a window and all its channels are neighbours.
@@ -71,22 +74,22 @@ class FleetConvolution:
         windows = x.as_strided(shape, (run, image, row, pixel, row, 1)).reshape(runs, count * convolved**2, -1)
         return self.products.forward(windows).view(runs, count, convolved, convolved, -1)
 
-    def backward(self, g: Tensor, scales: Tensor) -> Tensor:
+    def backward(self, g: Tensor) -> Tensor:
         """As `FleetLinear.backward`; a pixel's gradient is the sum over the places that it was copied to."""
         size, (runs, count, side, _, channels) = self.size, self.padded_shape
         convolved = side - size + 1
-        at_windows = self.products.backward(g.reshape(runs, count * convolved**2, -1), scales)
+        at_windows = self.products.backward(g.reshape(runs, count * convolved**2, -1))
         at_windows = at_windows.view(runs, count, convolved, convolved, size, size, channels)
         at_padded = g.new_zeros(self.padded_shape)
         for i in range(size):
             for j in range(size):
-                at_padded[:, :, i : i + convolved, j : j + convolved] += at_windows[:, :, :, :, i, j]
+                at_padded[:, :, i : i + convolved, j : j + convolved].add_(at_windows[:, :, :, :, i, j])
         inside = slice(self.padding, side - self.padding)
         return at_padded[:, :, inside, inside]
 
-    def add_gradient(self, g: Tensor, scales: Tensor) -> None:
+    def add_gradient(self, g: Tensor) -> None:
         """As `FleetLinear.add_gradient`: images have no gradient."""
-        self.products.add_gradient(g.flatten(1, 3), scales)
+        self.products.add_gradient(g.flatten(1, 3))
 
 
 class FleetActivation:
@@ -100,9 +103,9 @@ class FleetActivation:
         return self.output
 
     def backward(self, g: Tensor) -> Tensor:
-        y = self.output
-        slope = {"tanh": lambda: 1 - y * y, "relu": lambda: (y > 0).to(y.dtype), "sigmoid": lambda: y * (1 - y)}
-        return g * slope[self.name]()
+        if self.name == "relu":
+            return torch.ops.aten.threshold_backward(g, self.output, 0)
+        return getattr(torch.ops.aten, f"{self.name}_backward")(g, self.output)
 
 
 class FleetPooling:
@@ -120,19 +123,17 @@ class FleetPooling:
     def forward(self, x: Tensor) -> Tensor:
         self.input = x
         powers = x * x if self.exponent == 2 else x.abs() ** self.exponent
-        sums = sum(powers[:, :, rows, columns] for rows, columns in self._places(x.shape[2]))
-        assert isinstance(sums, Tensor)
-        self.output = sums.sqrt() if self.exponent == 2 else sums ** (1 / self.exponent)
+        sums = F.avg_pool2d(_channels_first(powers), self.size, self.stride, divisor_override=1)
+        self.output = _channels_last(sums.sqrt() if self.exponent == 2 else sums ** (1 / self.exponent), x)
         return self.output
 
     def backward(self, g: Tensor) -> Tensor:
         P, x = self.exponent, self.input
-        share = (g / self.output ** (P - 1)).masked_fill(self.output == 0, 0)
-        shares = torch.zeros_like(x)
-        for rows, columns in self._places(x.shape[2]):
-            shares[:, :, rows, columns] += share
+        share = (g / (self.output if P == 2 else self.output ** (P - 1))).masked_fill(self.output == 0, 0)
+        windows = [self.size] * 2, [self.stride] * 2, [0, 0], False, True, 1
+        shares = torch.ops.aten.avg_pool2d_backward(_channels_first(share), _channels_first(x), *windows)
         slope = x if P == 2 else (x.abs() ** (P - 1)).copysign(x).masked_fill(x == 0, 0)
-        return shares * slope
+        return _channels_last(shares, x) * slope
 
 
 class ScaledFleetPooling(FleetPooling):
@@ -171,3 +172,13 @@ class FleetNormalization:
         # A product for each run: the rounding of one product for all would depend on how many they are.
         means = x.mean(-1).flatten(2)
         return torch.bmm(means, average.expand(len(x), -1, -1)).view(*x.shape[:4], 1)
+
+
+def _channels_first(x: Tensor) -> Tensor:
+    """View maps of all runs, (R, N, H, W, C), as the images (R N, C, H, W) that PyTorch's pooling takes."""
+    return x.flatten(0, 1).permute(0, 3, 1, 2)
+
+
+def _channels_last(images: Tensor, like: Tensor) -> Tensor:
+    """Return images (R N, C, H, W) as maps of the runs of ``like``."""
+    return images.permute(0, 2, 3, 1).unflatten(0, like.shape[:2])

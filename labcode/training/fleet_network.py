@@ -5,6 +5,7 @@ and dropout are trained side by side: each takes the same step at the same time 
 streams as `labcode.training.train`, and so reaches the same counts of errors, up to rounding.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any, TypeVar
@@ -107,26 +108,24 @@ class Fleet:
         rates : learning rates (R,); each multiplies the minibatch's mean gradient.
         """
         outputs = self.forward(images, masks)
-        self.alive &= losses(outputs, labels).isfinite()
-        self.backward(outputs, labels, torch.where(self.alive, -rates, 0.0))
+        self.alive &= losses(outputs, labels) < math.inf  # false for NaN too; no loss is negative
+        self.backward(outputs, labels, -rates * self.alive)
         return (outputs.argmax(2) != labels).sum(1)
 
     @torch.no_grad()
     def backward(self, outputs: Tensor, labels: Tensor, scales: Tensor) -> None:
         """Add the gradient of each run's mean loss, times its scale (R,), to the targets of the layers."""
-        scales = scales / labels.shape[1]
-        g = outputs.exp()
-        g.scatter_add_(2, labels[..., None], g.new_full((*labels.shape, 1), -1.0))
-        g = _times(self.classifier.backward(g, scales), self.masks[-1])
-        g = self.hidden.backward(self.hidden_activation.backward(g), scales).view(self.maps)
+        g = outputs.exp().scatter_(2, labels[..., None], -1.0, reduce="add") * (scales / labels.shape[1])[:, None, None]
+        g = _times(self.classifier.backward(g), self.masks[-1])
+        g = self.hidden.backward(self.hidden_activation.backward(g)).view(self.maps)
         for number, (convolution, layers) in reversed(list(enumerate(self.stages))):
             g = _times(g, self.masks[number])
             for layer in reversed(layers):
                 g = layer.backward(g)
             if number:
-                g = convolution.backward(g, scales)
+                g = convolution.backward(g)
             else:
-                convolution.add_gradient(g, scales)
+                convolution.add_gradient(g)
 
     def use(self, weights: Sequence[Tensor], targets: Sequence[Tensor]) -> None:
         """Compute with these tensors as weights, and add gradients to the targets, which have the same shapes."""
