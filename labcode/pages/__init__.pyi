@@ -8,6 +8,7 @@ from .curves import learning_curves as learning_curves
 from .curves import show_ablation as show_ablation
 from .curves import show_answer as show_answer
 from .decisions import show_decision as show_decision
+from .decisions import show_effects as show_effects
 from .diagrams import graph as graph
 from .diagrams import lines as lines
 from .diagrams import show_against as show_against

@@ -200,7 +200,7 @@ def show_answer(ablation: Ablation) -> None:
     for ax, (title, measure) in zip(axes, SUMMARY.items(), strict=True):
         samples = {label: measure(runs) for label, runs in by_level.items()}
         for row, sample in enumerate(samples.values()):
-            ax.plot(sample.values, np.full(sample.seeds, row), "o", color=PALETTE[0], alpha=0.4, markersize=4)
+            ax.plot(sample.values, np.full(sample.seeds, row), "o", color=PALETTE[0], alpha=0.6, markersize=4)
             ax.plot([sample.low, sample.high], [row, row], color=PALETTE[5], linewidth=1.5)
             ax.plot(sample.mean, row, "|", color=PALETTE[5], markersize=12, markeredgewidth=2)
         ax.set(title=title, xlabel="error (%)", ylim=(len(samples) - 0.5, -0.5))

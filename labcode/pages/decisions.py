@@ -1,10 +1,11 @@
-"""A decision in full: every contrast of a claim, and every check."""
+"""A decision: the effects of its contrasts at a glance, and in full with every check."""
 
 from IPython.display import Markdown
 from tabulate import tabulate
 
+from labcode.pages.figures import PALETTE, panels, show
 from labcode.study.claim import Decision
-from labcode.study.statistics import NOT_DISTINGUISHABLE
+from labcode.study.statistics import NOT_DISTINGUISHABLE, SMALLEST_DIFFERENCE
 
 EFFECT = "effect (95% interval)"
 
@@ -41,6 +42,36 @@ def show_decision(decision: Decision) -> Markdown:
                 _table(["check", "verdict", EFFECT, "seeds"], checks),
             ]
         )
+    )
+
+
+def show_effects(decision: Decision, name: str) -> None:
+    """Show the effect of each contrast of a claim with its interval, for a phone's width.
+
+    Parameters
+    ----------
+    decision : all of whose contrasts are in percentage points.
+    name : as in `labcode.pages.show`.
+
+    >>> from labcode.study import CLAIMS
+    >>> show_effects(CLAIMS["C03"].decide(), "fig-effects")  # doctest: +SKIP
+    """
+    effects = {label: verdict for outcome in decision.outcomes for label, verdict in outcome.verdicts.items()}
+    figure, (axes,) = panels(1, width=4.4, height=1.1 + 0.3 * len(effects))
+    axes.axvline(0, color="0.5", linewidth=1)
+    axes.axvline(SMALLEST_DIFFERENCE, color="0.5", linewidth=1, linestyle="--")
+    for row, verdict in enumerate(effects.values()):
+        axes.plot([verdict.low, verdict.high], [row, row], color=PALETTE[5], linewidth=1.5)
+        axes.plot(verdict.effect, row, "o", color=PALETTE[0])
+    axes.set(xlabel="effect (percentage points)", ylim=(len(effects) - 0.5, -0.5))
+    axes.set_yticks(range(len(effects)), effects)
+    told = "; ".join(f"{label} {verdict.interval}" for label, verdict in effects.items())
+    show(
+        figure,
+        alt=f"Effects in percentage points with their 95% intervals: {told}.",
+        caption="**Recorded**: effects with their 95% intervals; right of 0 agrees with the lab. The dashed line is at "
+        f"{SMALLEST_DIFFERENCE}, the smallest difference that we say matters.",
+        name=name,
     )
 
 

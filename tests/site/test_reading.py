@@ -46,7 +46,7 @@ def test_an_experiment_opens_with_a_sentence_and_a_picture(browser, address, pag
     assert places["answer"] < places["picture"] < min(0.9, places["heading"])
 
 
-@pytest.mark.parametrize("page", PART_ONE)
+@pytest.mark.parametrize("page", [*PART_ONE, *PART_TWO])
 def test_code_is_folded_except_solutions_and_what_the_text_is_about(soups, page):
     folded = soups[page].select("details.hide.above-input .cell_input")
     shown = [cell for cell in soups[page].select(".cell_input") if cell not in folded]

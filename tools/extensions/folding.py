@@ -1,14 +1,16 @@
-"""Fold the code of Part I, and give pages with folded code a switch (a Sphinx extension).
+"""Fold the code of pages that open with an answer, and give them a switch (a Sphinx extension).
 
-A derivation reads as mathematics; its code is one click away. MyST-NB folds the code of a cell tagged "hide-input" into
-a details element, which opens without a script. Here every cell of Part I is folded in that way, so that sources,
-notebooks and the student edition stay as they are. Cells tagged "show-input", whose code is what the text is about, and
-solutions stay open. The switch in the page's header opens and folds all of them (`book/_assets/code.js`).
+A derivation reads as mathematics and an experiment as a text with figures; their code is one click away. On the pages
+that build the network, code is the text, and stays open.
+
+MyST-NB folds the code of a cell tagged "hide-input" into a details element, which opens without a script. Here every
+cell of such a page is folded in that way, so that sources, notebooks and the student edition stay as they are. Cells
+tagged "show-input", whose code is what the text is about, and solutions stay open. The switch in the page's header
+opens and folds all of them (`book/_assets/code.js`).
 """
 
 from docutils import nodes
 
-FOLDED = ("backprop/", "try_your_own")
 OPEN = {"show-input", "solution"}
 SHOW, HIDE = "Show code", "Hide code"
 SWITCH = {
@@ -33,8 +35,8 @@ def cells(doctree: nodes.document) -> list[nodes.container]:
 
 
 def fold(app, doctree: nodes.document) -> None:
-    """Mark the cells of Part I as MyST-NB marks those tagged "hide-input" (on `doctree-read`)."""
-    if not app.env.docname.startswith(FOLDED):
+    """Mark the cells as MyST-NB marks those tagged "hide-input" (on `doctree-read`)."""
+    if not any("answer" in box["classes"] for box in doctree.findall(nodes.container)):
         return
     for cell in cells(doctree):
         if OPEN.isdisjoint(cell["cell_metadata"].get("tags", [])):
