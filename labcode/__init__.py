@@ -5,4 +5,9 @@ Import the modules one by one, as the chapters do, so that a page on derivations
 >>> from labcode.derivation import chain as derivation  # doctest: +SKIP
 """
 
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036  (a checkout on the path was not installed, so nothing has looked yet)
+    raise ImportError(f"labcode needs Python 3.11 or newer; this is {sys.version.split()[0]}.", name="labcode")
+
 __version__ = "0.1.0"

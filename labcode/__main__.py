@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import io
 import os
 import sys
 from pathlib import Path
@@ -72,11 +73,37 @@ def main(arguments: list[str] | None = None) -> int:
     bench.set_defaults(act=_bench)
 
     options = parser.parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # an output in ASCII can show every path
     try:
-        return options.act(options)
-    except (ValueError, RuntimeError, OSError) as error:
-        print(error, file=sys.stderr)
+        code = options.act(options)
+        sys.stdout.flush()  # or a reader that is gone would be found out too late to answer
+        return code
+    except KeyboardInterrupt:
+        print(
+            f"\nInterrupted.{' Finished runs are kept; the same command resumes.' * (options.act is _run)}",
+            file=sys.stderr,
+        )
+        return 130  # as a shell reports it
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left has no reader
         return 1
+    except ModuleNotFoundError as error:
+        print(
+            f"{error.name} is not installed. `pip install -e .` in a checkout installs what labcode needs.",
+            file=sys.stderr,
+        )
+        return 1
+    except (ValueError, RuntimeError, OSError) as error:
+        print(_sentence(error), file=sys.stderr)
+        return 1
+
+
+def _sentence(error: Exception) -> str:
+    """Return the error's message; for one of the system's, the file before the reason."""
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}."
+    return str(error)
 
 
 def _add_workers(command: argparse.ArgumentParser) -> None:

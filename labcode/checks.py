@@ -78,6 +78,18 @@ def truth(name: str, value: Any) -> bool:
     raise ValueError(f"{name} is {value!r}; it must be True or False.")
 
 
+def instance_of(name: str, value: Any, kind: type) -> None:
+    """Raise a `TypeError` unless ``value`` is an instance of ``kind``.
+
+    >>> instance_of("recipe", None, dict)
+    Traceback (most recent call last):
+    ...
+    TypeError: recipe is of type NoneType; it must be a dict.
+    """
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} is of type {type(value).__name__}; it must be a {kind.__name__}.")
+
+
 def _plain(value: Any) -> Any:
     """Return the number in a 0-dimensional array or tensor, which NumPy's numbers are too; other values as they are."""
     return value.item() if getattr(value, "ndim", None) == 0 else value

@@ -1,8 +1,35 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and folders that take them."""
 
 import os
 import tempfile
 from pathlib import Path
+
+from labcode.errors import LabcodeError
+
+
+class UnwritableError(LabcodeError, OSError):
+    """A folder that takes no files."""
+
+
+def require_writable(folder: Path) -> None:
+    """Make ``folder`` where it is missing, and a file in it for a moment: found out before the work, not after it.
+
+    Raises
+    ------
+    UnwritableError : the folder cannot be made or takes no file.
+
+    >>> with tempfile.NamedTemporaryFile(dir=".", prefix="a file ") as file:
+    ...     require_writable(Path(file.name))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    labcode.files.UnwritableError: Nothing can be written to ...: File exists.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UnwritableError(f"Nothing can be written to {folder}: {error.strerror}.") from error
 
 
 def write_whole(path: Path, content: str | bytes) -> bool:

@@ -66,9 +66,13 @@ def defects(root: Path) -> dict[str, str]:
     for name, expected in FILES.items():
         path = files_folder(root) / name
         if not path.is_file():
-            found[name] = "missing"
-        elif _digest(path.read_bytes()) != expected:
-            found[name] = "altered or truncated"
+            found[name] = "a folder" if path.is_dir() else "missing"
+            continue
+        try:
+            if _digest(path.read_bytes()) != expected:
+                found[name] = "altered or truncated"
+        except OSError as error:
+            found[name] = f"unreadable ({error.strerror})"
     return found
 
 
@@ -93,7 +97,7 @@ def fetch(root: Path | None = None) -> Path:
     MnistUnavailableError : no source gave every file; the message says where to put the four files by hand. Or a file
         cannot be written.
     """
-    root = root or cache_root()
+    root = cache_root() if root is None else Path(root)
     wanted = defects(root)
     for name, defect in wanted.items():
         if defect != "missing":

@@ -4,6 +4,8 @@ The package ships 6 000 of the 60 000 training images and the 10 000 test images
 The full set is downloaded on request (`labcode.data.fetch`).
 """
 
+import hashlib
+import io
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -12,8 +14,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from labcode.checks import one_of
-from labcode.data.download import cache_root, files_folder, require
+from labcode.checks import one_of, whole_number
+from labcode.data.download import MnistUnavailableError, cache_root, files_folder, require
 from labcode.machine import fixed_settings
 from labcode.seeds import stream
 
@@ -21,6 +23,7 @@ SCALES = ("tenth", "full")
 TENTH_SIZE = 6_000
 TENTH_SEED = 0
 TENTH_FILE = files("labcode.data") / "tenth.npz"
+TENTH_DIGEST = "ac6de74cb4bd22786ec6dbd703a5b59a2f133d58cdff75547534b45e8be18b79"  # SHA-256
 TRAINING_SHARE = 0.7
 PADDING = 2  # the Torch MNIST files are 32x32: the 28x28 digit with 2 pixels of zeros around it
 
@@ -71,20 +74,37 @@ class Mnist:
     def first(self, training: int, validation: int) -> "Mnist":
         """Return the same split with only its first ``training`` and ``validation`` images, for a run of seconds.
 
+        Raises
+        ------
+        ValueError : one of them is not a whole number of at least 0.
+
         >>> len(load("tenth", seed=0).first(300, 100).train)
         300
         """
+        training, validation = (
+            whole_number(*named, at_least=0) for named in (("training", training), ("validation", validation))
+        )
         return replace(self, train=self.train[:training], validation=self.validation[:validation])
 
 
 def read_tenth() -> tuple[RawImages, RawImages]:
     """Return the embedded (training, test) images: 6 000 and 10 000.
 
+    Raises
+    ------
+    labcode.data.MnistUnavailableError : the file that ships with the package is missing or altered.
+
     >>> training, test = read_tenth()
     >>> training.pixels.shape, test.pixels.shape
     ((6000, 28, 28), (10000, 28, 28))
     """
-    with TENTH_FILE.open("rb") as file, np.load(file) as arrays:
+    try:
+        content = TENTH_FILE.read_bytes()
+    except OSError as error:
+        raise MnistUnavailableError(f"{TENTH_FILE} cannot be read: {error.strerror}. Install labcode again.") from error
+    if hashlib.sha256(content).hexdigest() != TENTH_DIGEST:
+        raise MnistUnavailableError(f"{TENTH_FILE} is altered or truncated. Install labcode again.")
+    with np.load(io.BytesIO(content)) as arrays:
         return (
             RawImages(arrays["train_pixels"], arrays["train_labels"]),
             RawImages(arrays["test_pixels"], arrays["test_labels"]),
@@ -100,7 +120,7 @@ def read_full(root: Path | None = None) -> tuple[RawImages, RawImages]:
     ------
     labcode.data.MnistUnavailableError : a file is missing, truncated or altered; `labcode.data.fetch` downloads it.
     """
-    root = root or cache_root()
+    root = cache_root() if root is None else Path(root)
     require(root)
     training, test = (
         RawImages(
@@ -132,10 +152,15 @@ def draw_tenth(training: RawImages) -> RawImages:
 def split_indices(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Split ``count`` places at random into 70% for training and 30% for validation (lab section 2.1).
 
+    Raises
+    ------
+    ValueError : ``count`` or ``seed`` is not a whole number.
+
     >>> train, validation = split_indices(6_000, seed=0)
     >>> len(train), len(validation), len(set(train.tolist()) | set(validation.tolist()))
     (4200, 1800, 6000)
     """
+    count = whole_number("count", count, at_least=0)
     order = torch.randperm(count, generator=stream(seed, "split"), device="cpu")
     cut = round(count * TRAINING_SHARE)
     return order[:cut], order[cut:]
@@ -150,11 +175,11 @@ def load(scale: str, seed: int, dtype: torch.dtype = torch.float32) -> Mnist:
     scale : ``"tenth"`` (4 200 training, 1 800 validation images) or ``"full"`` (42 000 and 18 000); both with the
         10 000 test images.
     seed : of the split into training and validation images.
-    dtype : of the pixels.
+    dtype : of the pixels, ``torch.float32`` or ``torch.float64``.
 
     Raises
     ------
-    ValueError : unknown scale.
+    ValueError : unknown scale or dtype, or a seed that is not a whole number.
     labcode.data.MnistUnavailableError : the full set is not in the cache folder.
 
     >>> mnist = load("tenth", seed=0)
@@ -162,6 +187,8 @@ def load(scale: str, seed: int, dtype: torch.dtype = torch.float32) -> Mnist:
     (4200, 1800, 10000, (1, 32, 32))
     """
     one_of("scale", scale, SCALES)
+    if dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"dtype is {dtype}; it must be torch.float32 or torch.float64.")
     training, test = read_tenth() if scale == "tenth" else read_full()
     train_places, validation_places = split_indices(len(training), seed)
     parts = (training[train_places.numpy()], training[validation_places.numpy()], test)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from labcode.checks import whole_number
+from labcode.files import UnwritableError, require_writable
 from labcode.network import weights
 from labcode.study.experiment import Experiment
 from labcode.study.lab import ABLATIONS, experiments
@@ -25,14 +26,14 @@ def train(settings: Mapping[str, Any], seed: int, save: Path | None = None) -> i
     Raises
     ------
     ValueError : a setting is unknown or has a value that is not accepted.
-    OSError : the folder of ``save`` takes no file. Nothing was trained then.
+    labcode.files.UnwritableError : ``save`` is a folder, or stands in one that takes no file. Nothing was trained then.
     labcode.network.weights.WeightsError : the weights cannot be written to ``save``.
     """
     experiment = Experiment(seed).vary(**settings)
     if save:
-        save.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=save.parent):
-            pass  # found out before the training, not after it
+        require_writable(save.parent)
+        if save.is_dir():
+            raise UnwritableError(f"The weights cannot be written to {save}: it is a folder.")
     done = run(experiment)
     print(_errors_by_epoch(done.record))
     if save:
@@ -105,7 +106,7 @@ def list_claims(as_json: bool) -> int:
     ledger = rows(_book())
     names = ("id", "section", "verdict", "effect", "low", "high", "unit", "seeds", "robust")
     if as_json:
-        print(json.dumps(ledger, indent=2, ensure_ascii=False))
+        print(json.dumps(ledger, indent=2))  # in ASCII, which every output can hold
     else:
         print(aligned(names, ([row[name] for name in names] for row in ledger)))
     return 0

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from labcode.checks import one_of, whole_number
+from labcode.checks import instance_of, one_of, whole_number
 from labcode.data.mnist import SCALES
 from labcode.network.config import ConvNetConfig
 from labcode.training.recipe import Recipe
@@ -38,6 +38,8 @@ class Experiment:
     def __post_init__(self) -> None:
         object.__setattr__(self, "seed", whole_number("seed", self.seed))
         one_of("scale", self.scale, SCALES)
+        instance_of("network", self.network, ConvNetConfig)
+        instance_of("recipe", self.recipe, Recipe)
 
     @property
     def chooses(self) -> bool:

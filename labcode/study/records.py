@@ -57,7 +57,7 @@ class MissingRecordError(RecordError):
 # --- what a file holds ------------------------------------------------------------------------------------------
 
 Count = Annotated[int, Meta(ge=0)]
-Seconds = Annotated[float, Meta(ge=0)]
+Seconds = Annotated[float, Meta(ge=0, lt=1e12)]  # finite: Python reads JSON's 1e999 as infinity
 Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
 
@@ -214,7 +214,7 @@ def _read_file(path: Path) -> Record:
         raise
     except OSError as error:
         raise RecordError(f"The record {path.name} cannot be read: {error.strerror}.") from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
         raise RecordError(f"The record {path.name} is damaged ({error}); delete it and run it again.") from error
     raise RecordError(f"The record {path.name} was altered: its contents no longer match its SHA-256.")
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import socket
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
@@ -11,12 +10,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 import joblib
-from safetensors import SafetensorError
 from tqdm import tqdm
 
 from labcode.data.download import cache_root, require
 from labcode.data.mnist import TENTH_FILE
 from labcode.errors import LabcodeError
+from labcode.files import require_writable
 from labcode.network import weights
 from labcode.study.experiment import Experiment
 from labcode.study.records import RECORDS, Record, path_of, read, save
@@ -56,7 +55,8 @@ def missing(experiments: Iterable[Experiment], folder: Path = RECORDS) -> list[E
     """
     absent = []
     for experiment in dict.fromkeys(experiments):
-        if path_of(experiment, folder).exists():
+        path = path_of(experiment, folder)
+        if path.exists() or path.is_symlink():
             read(experiment, folder)
         else:
             absent.append(experiment)
@@ -98,9 +98,10 @@ def run_missing(
     ValueError : there is no such device. Nothing was trained.
     labcode.study.RecordError : an existing record is unsound.
     labcode.data.MnistUnavailableError : a run needs the full set, which was not downloaded. Nothing was trained.
-    OSError : the folder cannot be made, or takes no file. Nothing was trained.
+    labcode.files.UnwritableError : the folder cannot be made, or takes no file. Nothing was trained.
     labcode.network.WeightsError : a trained network cannot be written. Finished runs are kept.
-    SweepError : a worker on this machine died or cannot write its checkpoint; the cluster does not answer or abandoned
+    labcode.training.CheckpointError : a checkpoint cannot be written, or is damaged. Finished runs are kept.
+    SweepError : a worker on this machine died; the cluster does not answer or abandoned
         a run; a worker of it has other code or other data. Finished runs are kept.
 
     >>> import tempfile
@@ -115,9 +116,7 @@ def run_missing(
     together = _groups(experiments, set(todo), device, checkpoints)
     if any(experiment.scale == "full" for experiment in todo):
         require(cache_root())
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
-        pass  # a folder that takes no file is refused before any training
+    require_writable(folder)
     work = partial(_work, device=device, checkpoints=checkpoints, expected=fingerprint())
     finished = 0
     with (
@@ -153,10 +152,7 @@ def _work(group: Group, device: str | None, checkpoints: Path | None, expected: 
     """Train a group in a worker, on this machine or another."""
     _require_same(expected, fingerprint(), f"A worker on {socket.gethostname()}")
     kept = checkpoints and _checkpoint(group, checkpoints)
-    try:
-        return run_group(group, device, progress=device is not None, checkpoint=kept)
-    except SafetensorError as error:
-        raise SweepError(f"The checkpoint of {group[0].name} cannot be written: {error}. {RESUMES}") from error
+    return run_group(group, device, progress=device is not None, checkpoint=kept)
 
 
 def _keep(done: Run, folder: Path) -> None:

@@ -17,10 +17,11 @@ from torch import Tensor
 from labcode.data.mnist import Images
 from labcode.errors import LabcodeError
 from labcode.files import write_whole
+from labcode.network import weights
 
 
 class CheckpointError(LabcodeError, RuntimeError):
-    """A checkpoint is damaged, or of another training than the one that would resume from it."""
+    """A checkpoint cannot be written, is damaged, or is of another training than the one that would resume from it."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,21 @@ class Checkpoint:
     training: dict
 
     def save(self, tensors: Mapping[str, Tensor], progress: dict) -> None:
-        """Write ``tensors`` and ``progress`` (JSON), whole or not at all."""
+        """Write ``tensors`` and ``progress`` (JSON), whole or not at all.
+
+        Raises
+        ------
+        CheckpointError : the file cannot be written; what was there before is unchanged.
+        """
         tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
         header = {"training": json.dumps(self.training), "progress": json.dumps(progress)}
-        write_whole(self.path, safetensors.torch.save(tensors, metadata=header))
+        header["sha256"] = _digest(tensors, header)
+        try:
+            write_whole(self.path, safetensors.torch.save(tensors, metadata=header))
+        except OSError as error:
+            raise CheckpointError(
+                f"The checkpoint {self.path.name} cannot be written to {self.path.parent}: {error.strerror}."
+            ) from error
 
     def load(self) -> tuple[dict[str, Tensor], dict] | None:
         """Return the tensors and ``progress`` as they were saved; None where there is no checkpoint.
@@ -63,8 +75,10 @@ class Checkpoint:
             with safe_open(self.path, framework="pt") as file:
                 header = file.metadata()
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dictionary)
+            if header["sha256"] != _digest(tensors, header):
+                raise ValueError("its contents do not have the digest that its header names")
             training, progress = json.loads(header["training"]), json.loads(header["progress"])
-        except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
             raise CheckpointError(
                 f"The checkpoint {self.path.name} is damaged ({error}); delete it to start again."
             ) from error
@@ -74,6 +88,11 @@ class Checkpoint:
                 "Delete it to start again."
             )
         return tensors, progress
+
+
+def _digest(tensors: dict[str, Tensor], header: dict[str, str]) -> str:
+    text = f"{header['training']}\n{header['progress']}\n{weights.digest(tensors)}"
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def digest(*parts: Images) -> str:

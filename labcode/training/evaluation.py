@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import torch
 
+from labcode.checks import instance_of
 from labcode.data.mnist import Images
 from labcode.machine import fixed_settings
 from labcode.network.backprop import CHUNK, HandProp
@@ -19,6 +20,10 @@ def count_errors(net: torch.nn.Module, images: Images) -> int:
     net : a `ConvNet`, or any module that maps images (N, 1, 32, 32) to a number for each digit, (N, 10).
     images : with at least one image.
 
+    Raises
+    ------
+    ValueError : there are no images.
+
     >>> from labcode.data import load
     >>> from labcode.network import ConvNet, ConvNetConfig
     >>> from labcode.seeds import stream
@@ -26,7 +31,7 @@ def count_errors(net: torch.nn.Module, images: Images) -> int:
     >>> 0 <= count_errors(net, load("tenth", seed=0).validation[:50]) <= 50
     True
     """
-    return count_with(evaluator(net), images)
+    return count_with(evaluator(net), _require_images(images))
 
 
 @fixed_settings()
@@ -44,7 +49,14 @@ def predict(net: torch.nn.Module, images: Images) -> torch.Tensor:
     >>> tuple(predict(net, load("tenth", seed=0).validation[:50]).shape)
     (50,)
     """
-    return evaluator(net)(images.pixels).argmax(dim=1)
+    return evaluator(net)(_require_images(images).pixels).argmax(dim=1)
+
+
+def _require_images(images: Images) -> Images:
+    instance_of("images", images, Images)
+    if not len(images):
+        raise ValueError("There are no images; at least one is needed.")
+    return images
 
 
 def evaluator(net: torch.nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -52,6 +64,7 @@ def evaluator(net: torch.nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
 
     It is the hand-written pass if that knows the network, since it is faster, and otherwise the network itself.
     """
+    instance_of("net", net, torch.nn.Module)
     if isinstance(net, ConvNet) and not net.alterations():
         return HandProp(net).log_probabilities
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from labcode.checks import one_of, whole_number
+from labcode.checks import instance_of, one_of, whole_number
 from labcode.data.mnist import Images, Mnist
 from labcode.machine import fixed_settings
 from labcode.network.backprop import Masks, take
@@ -35,6 +35,10 @@ def minibatches(
 
     Images and masks are fetched for several steps at a time, which saves a tenth of the time at batch size 1.
 
+    Raises
+    ------
+    ValueError : ``batch_size`` is not a whole number of at least 1.
+
     >>> from labcode.network import ConvNetConfig
     >>> net = ConvNet(ConvNetConfig(width=2), stream(0, "initial weights"))
     >>> images = Images(torch.zeros(5, 1, 32, 32), torch.arange(5))
@@ -42,6 +46,7 @@ def minibatches(
     >>> [len(batch) for batch, _ in epoch], sorted(int(label) for batch, _ in epoch for label in batch.labels)
     ([2, 2, 1], [0, 1, 2, 3, 4])
     """
+    batch_size = whole_number("batch_size", batch_size, at_least=1)
     order = torch.randperm(len(images), generator=orders, device="cpu")
     for places in order.split(max(1, IMAGES_AHEAD // batch_size) * batch_size):
         ahead, masks_ahead = images[places], net.draw_masks(len(places), masks)
@@ -80,7 +85,7 @@ def train(
     ------
     ValueError : an unknown engine, or one that does not know the network; a seed that is not a whole number; no images,
         images of another size or dtype than the network's, or fewer than a minibatch.
-    labcode.training.checkpoints.CheckpointError : the checkpoint is damaged or of another training.
+    labcode.training.CheckpointError : the checkpoint cannot be written, is damaged, or is of another training.
 
     >>> from labcode.data import load
     >>> from labcode.network import ConvNet, ConvNetConfig
@@ -90,6 +95,8 @@ def train(
     >>> len(history.validation.errors), history.validation.images, history.diverged
     (2, 100, False)
     """
+    for name, value, kind in (("net", net, ConvNet), ("mnist", mnist, Mnist), ("recipe", recipe, Recipe)):
+        instance_of(name, value, kind)
     one_of("engine", engine, ENGINES)
     seed = whole_number("seed", seed)
     require_fitting(net, mnist, recipe)
@@ -101,7 +108,7 @@ def train(
     gradients = ENGINES[engine](net, recipe.learning_rate)
     steps = ConjugateGradientSteps(net, gradients, recipe.line_searches) if recipe.optimizer == "cg" else gradients
     state = _State(net, {"order of images": orders, "dropout": masks})
-    kept = checkpoint and Checkpoint(checkpoint, identity(net, mnist, recipe, seed, engine))
+    kept = checkpoint and Checkpoint(Path(checkpoint), identity(net, mnist, recipe, seed, engine))
     curves: dict[str, list] = {"online": [], "train": [], "validation": [], "gradients": [], "seconds": []}
     total = 0.0  # processor seconds until the checkpoint
     if kept and (found := kept.load()):

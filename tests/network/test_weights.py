@@ -162,10 +162,11 @@ def test_a_file_of_another_program_is_refused(path):
 
 
 def rewrite(path, change, tensors=None):
-    """Save a network with another header or other tensors, whose digest is right."""
+    """Save a network with another header or other tensors, as a version before `settings_sha256` wrote it."""
     save(path, trained())
     with safe_open(path, framework="pt") as file:
         header = file.metadata()
+    del header["settings_sha256"]
     tensors = load_file(path) if tensors is None else tensors
     save_file(tensors, path, metadata=change(header) | {"sha256": weights.digest(tensors)})
 
@@ -216,3 +217,85 @@ def test_preparing_does_not_change_the_images():
     pixels = np.full((1, 28, 28), 7, dtype=np.uint8)
     trained().prepare(pixels)
     assert (pixels == 7).all()
+
+
+@pytest.mark.parametrize("mean", [26, np.float32(26.5), np.int64(26), np.array(26.5), torch.tensor(26.5)])
+def test_every_kind_of_number_is_a_mean(path, mean):
+    save(path, TrainedNet(trained().net, mean, deviation=np.float64(70.25)))
+    after = load(path)
+    assert (after.mean, after.deviation) == (float(mean), 70.25)
+    assert type(after.mean) is type(after.deviation) is float
+
+
+@pytest.mark.parametrize("mean", [np.nan, np.inf, torch.tensor(np.nan), None, "26", True, torch.zeros(2)])
+def test_a_mean_that_is_no_number_is_refused(mean):
+    with pytest.raises(ValueError, match=r"^mean is .*; it must be a finite number\.$"):
+        TrainedNet(trained().net, mean, 70.0)
+
+
+@pytest.mark.parametrize("deviation", [0, -1.0, np.nan, None, False])
+def test_a_deviation_by_which_nothing_can_be_divided_is_refused(path, deviation):
+    with pytest.raises(ValueError, match=r"^deviation is .*; it must be a finite number above 0\.$"):
+        TrainedNet(trained().net, 26.0, deviation)
+
+
+@pytest.mark.parametrize("pixels", ['{"mean": NaN, "deviation": 1}', '{"mean": 1, "deviation": 0}', "[" * 100_000])
+def test_a_file_with_such_numbers_is_refused(path, pixels):
+    rewrite(path, lambda header: header | {"pixels": pixels})
+    with pytest.raises(WeightsError, match=r"^net\.safetensors describes a network that this version cannot build"):
+        load(path)
+
+
+ODD_TYPES = [torch.bfloat16, torch.float16, torch.float8_e4m3fn, torch.int64]
+
+
+@pytest.mark.parametrize("dtype", ODD_TYPES)
+def test_weights_of_another_type_are_a_sentence(path, dtype):
+    sentence = f"The weights are {dtype}; they must be all torch.float32 or all torch.float64."
+    tensors = {name: value.to(dtype) for name, value in trained().net.state_dict().items()}
+    rewrite(path, lambda header: header, tensors)
+    with pytest.raises(WeightsError, match=sentence):
+        load(path)
+    net = trained()
+    for parameter in net.net.parameters():
+        parameter.requires_grad_(False).data = parameter.data.to(dtype)
+    path.unlink()
+    with pytest.raises(ValueError, match=sentence):
+        save(path, net)
+    assert not path.exists()
+
+
+def test_one_tensor_of_another_type_is_a_sentence(path):
+    sentence = "The weights are torch.float32 and torch.float64; they must be"
+    rewrite(path, lambda header: header, {**trained().net.state_dict(), "output.bias": torch.zeros(10).double()})
+    with pytest.raises(WeightsError, match=sentence):
+        load(path)
+    net = trained()
+    net.net.output.double()
+    with pytest.raises(ValueError, match=sentence):
+        save(path, net)
+
+
+def test_a_folder_is_a_sentence(tmp_path):
+    with pytest.raises(WeightsError, match=f"^The weights {tmp_path} cannot be read: Is a directory"):
+        load(tmp_path)
+    with pytest.raises(WeightsError, match=r"cannot be written to .*: Is a directory"):
+        save(tmp_path, trained())
+
+
+def test_a_path_may_be_a_string(path):
+    save(str(path), trained())
+    assert load(str(path)).net.config == CONFIG
+
+
+def test_one_altered_digit_of_the_settings_is_noticed(path):
+    save(path, trained())
+    path.write_bytes(path.read_bytes().replace(b"26.03", b"26.04"))
+    with pytest.raises(WeightsError, match="its settings do not have the digest"):
+        load(path)
+
+
+@pytest.mark.parametrize("pixels", [None, [[1]], np.zeros((1, 28, 28)), np.zeros((28, 28), np.uint8), torch.zeros(1)])
+def test_what_is_no_image_is_a_sentence(pixels):
+    with pytest.raises(ValueError, match=r"^pixels is .*; it must be an array of unsigned bytes \(N, 28, 28\)\.$"):
+        trained().prepare(pixels)

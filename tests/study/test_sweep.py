@@ -9,13 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from safetensors import SafetensorError
 
 from labcode.data import download as fetch
 from labcode.study import RecordError, sweep
-from labcode.study.records import read, save
-from labcode.study.sweep import SweepError, missing, run_missing
-from labcode.training import ErrorCurve
+from labcode.study.records import path_of, read, save
+from labcode.study.sweep import missing, run_missing
+from labcode.training import CheckpointError, ErrorCurve
 
 
 def test_divergence_survives_the_file(tiny, record, tmp_path):
@@ -84,10 +83,17 @@ def test_a_folder_that_is_there_and_takes_no_file_is_found_out_before_any_traini
         list(run_missing([tiny], Path("/proc/self"), workers=1))
 
 
-def test_a_checkpoint_that_cannot_be_written_is_a_sentence(tiny, tmp_path, monkeypatch):
-    def run_group(*_, **__):
-        raise SafetensorError("Error while serializing: no space left")
+def test_a_checkpoint_that_cannot_be_written_is_a_sentence(tiny, tmp_path):
+    (tmp_path / sweep.UNFINISHED).write_text("in the way")
+    with pytest.raises(
+        CheckpointError, match=rf"The checkpoint {tiny.name}.* cannot be written to {tmp_path}.*: File exi"
+    ):
+        list(run_missing([tiny], tmp_path, workers=1))
 
-    monkeypatch.setattr(sweep, "run_group", run_group)
-    with pytest.raises(SweepError, match=rf"The checkpoint of {tiny.name} cannot be written: .*no space left"):
+
+@pytest.mark.parametrize("in_the_way", [Path.mkdir, lambda path: path.symlink_to("nowhere")], ids=["folder", "link"])
+def test_what_has_a_records_name_and_is_none_is_refused_before_any_training(tiny, tmp_path, monkeypatch, in_the_way):
+    monkeypatch.setattr(sweep, "run_group", lambda *_, **__: pytest.fail("it trained"))
+    in_the_way(path_of(tiny, tmp_path))
+    with pytest.raises(RecordError, match=f"^The record {tiny.name}.json (cannot be read|is a link)"):
         list(run_missing([tiny], tmp_path, workers=1))
