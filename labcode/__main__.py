@@ -11,7 +11,30 @@ from typing import Any
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return the exit code. An error that the user can correct is one sentence on standard error."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # so that an output in ASCII can show every path
+    try:
+        options = _parse(sys.argv[1:] if arguments is None else arguments)
+        code = options.act(options)
+        sys.stdout.flush()  # or it would be found out too late that its reader is gone
+        return code
+    except KeyboardInterrupt as stop:
+        print(f"\nInterrupted. {stop}".rstrip(), file=sys.stderr)
+        return 130  # as a shell reports it
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left, which nobody reads
+        return 1
+    except ModuleNotFoundError as error:
+        message = f"{error.name} is not installed; `pip install -e .` in a checkout of the project installs it."
+    except OSError as error:
+        message = f"{error.filename}: {error.strerror}." if error.filename else str(error)
+    except (ValueError, RuntimeError) as error:
+        message = str(error)
+    print(message, file=sys.stderr)
+    return 1
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m labcode", description=__doc__.split(":")[0] + " of the book.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -72,38 +95,7 @@ def main(arguments: list[str] | None = None) -> int:
     _add_workers(bench)
     bench.set_defaults(act=_bench)
 
-    options = parser.parse_args(arguments)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # an output in ASCII can show every path
-    try:
-        code = options.act(options)
-        sys.stdout.flush()  # or a reader that is gone would be found out too late to answer
-        return code
-    except KeyboardInterrupt:
-        print(
-            f"\nInterrupted.{' Finished runs are kept; the same command resumes.' * (options.act is _run)}",
-            file=sys.stderr,
-        )
-        return 130  # as a shell reports it
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left has no reader
-        return 1
-    except ModuleNotFoundError as error:
-        print(
-            f"{error.name} is not installed. `pip install -e .` in a checkout installs what labcode needs.",
-            file=sys.stderr,
-        )
-        return 1
-    except (ValueError, RuntimeError, OSError) as error:
-        print(_sentence(error), file=sys.stderr)
-        return 1
-
-
-def _sentence(error: Exception) -> str:
-    """Return the error's message; for one of the system's, the file before the reason."""
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}."
-    return str(error)
+    return parser.parse_args(arguments)
 
 
 def _add_workers(command: argparse.ArgumentParser) -> None:
@@ -137,7 +129,7 @@ def _value(text: str) -> Any:
     """Read a value as in Python: 32, 0.5, True, (0.5, 0, 0.5); a word stands for itself. The settings check it."""
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return text
 
 
@@ -161,9 +153,11 @@ def _train(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     from labcode.study.commands import run_ablations
 
-    return run_ablations(
-        options.ablations, options.seeds, options.workers, options.cluster, options.records, options.device
-    )
+    arguments = options.ablations, options.seeds, options.workers, options.cluster, options.records, options.device
+    try:
+        return run_ablations(*arguments)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("Finished runs are kept; the same command resumes.") from None
 
 
 def _claims(options: argparse.Namespace) -> int:

@@ -1,11 +1,19 @@
 """The command line: helpful, quick to answer, and one sentence when something is wrong."""
 
+import io
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from dataclasses import replace
+from unittest.mock import patch
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from labcode import __main__ as cli
 from labcode.data import download as fetch
@@ -297,3 +305,156 @@ def test_a_package_without_the_book_records_runs_in_a_folder_of_its_own(tiny_boo
     monkeypatch.setattr(commands, "RECORDS", tiny_book / "book" / "records")
     assert cli.main(["run", "tiny", "--workers", "1", "--records", str(tiny_book / "mine")]) == 0
     assert "2 runs: 0 were there, 2 trained" in capsys.readouterr().out
+
+
+# What the system does
+
+
+@pytest.mark.skipif(os.name != "posix", reason="process groups are POSIX")
+def test_ctrl_c_ends_a_sweep_with_one_sentence(tmp_path):
+    """As a terminal sends it: to the command and to its workers."""
+    command = [sys.executable, "-m", "labcode", "run", "hidden_units", "--seeds", "1", "--workers", "2"]
+    sweep = subprocess.Popen(
+        [*command, "--records", str(tmp_path / "records")],
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "records").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(2)
+    os.killpg(sweep.pid, signal.SIGINT)
+    out, err = sweep.communicate(timeout=120)
+    assert sweep.returncode == 130
+    assert out == ""
+    assert err.splitlines()[-1] == "Interrupted. Finished runs are kept; the same command resumes."
+    assert "Traceback" not in err
+
+
+def test_ctrl_c_ends_every_command_with_one_sentence(monkeypatch, capsys):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "train", interrupt)
+    assert cli.main(["train"]) == 130
+    assert capsys.readouterr().err == "\nInterrupted.\n"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_every_output_holds_what_is_printed(encoding, monkeypatch):
+    said = [{"id": "Q3", "says": "y = max(σ(x1), σ(x2)): ∂E/∂x1"}]
+    monkeypatch.setattr(commands, "rows", lambda folder: said)
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
+    assert cli.main(["claims", "--json"]) == 0
+    assert json.loads(sys.stdout.buffer.getvalue().decode(encoding)) == said
+    monkeypatch.setattr(fetch, "fetch", lambda: fetch.Path("/home/Łucja"))
+    assert cli.main(["fetch"]) == 0
+
+
+def test_a_reader_that_is_gone_is_no_error(monkeypatch, capfd):
+    reading, writing = os.pipe()
+    os.close(reading)
+    monkeypatch.setattr(commands, "rows", lambda folder: [])
+    with os.fdopen(writing, "w") as closed:
+        monkeypatch.setattr(sys, "stdout", closed)
+        assert cli.main(["claims", "--json"]) == 1
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("command", [["train"], ["claims"], ["run"], ["bench"]])
+def test_without_pytorch_every_command_is_one_sentence(command):
+    code = f"import sys; sys.modules['torch'] = None; from labcode.__main__ import main; sys.exit(main({command}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    sentence = "torch is not installed; `pip install -e .` in a checkout of the project installs it.\n"
+    assert done.stderr == sentence
+
+
+def test_an_older_python_is_one_sentence():
+    code = (
+        "import sys; sys.version_info, sys.argv, sys.version = (3, 10, 4), ['labcode'], '3.10.4 (main)'\n"
+        "import runpy; runpy.run_module('labcode', run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "labcode needs Python 3.11 or newer; this is 3.10.4." in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["run", "--records", "{file}"], "Nothing can be written to {file}: File exists.\n"),
+        (["run", "--records", "/proc/self"], "Nothing can be written to /proc/self: "),
+        (["train", "--save", "{file}/net"], "Nothing can be written to {file}: File exists.\n"),
+        (["train", "--save", "{folder}"], "The weights cannot be written to {folder}: it is a folder.\n"),
+        (["compare", "{file}"], "There are no records in {file}.\n"),
+    ],
+)
+def test_a_place_that_takes_no_file_is_named_before_any_training(arguments, sentence, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(sweep, "run", lambda *_, **__: pytest.fail("it trained"))
+    monkeypatch.setattr(commands, "run", lambda experiment: pytest.fail("it trained"))
+    monkeypatch.setattr(sweep, "require", lambda root: None)
+    (tmp_path / "file").write_text("in the way")
+    places = {"file": tmp_path / "file", "folder": tmp_path}
+    assert cli.main([argument.format(**places) for argument in arguments]) == 1
+    assert capsys.readouterr().err.startswith(sentence.format(**places))
+
+
+# Any arguments
+
+WORDS = st.sampled_from(
+    ["0", "-1", "2.5", "nan", "1e400", "9" * 30, "True", "None", "", "(0.5,)", "{[]: 1}", "[" * 300]
+)
+VALUES = WORDS | st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=5)
+OPTIONS = [
+    *["--seed", "--save", "--seeds", "--workers", "--cluster", "--records", "--json", "--sample", "--draw", "--device"],
+    *["--suite", "--memory", "--width", "--dropout", "--normalize", "--learning-rate", "--scale", "--exponent"],
+]
+COMMANDS = ["fetch", "train", "run", "claims", "verify", "compare", "bench", "-h", ""]
+
+
+@settings(max_examples=200)
+@given(
+    st.sampled_from(COMMANDS),
+    st.lists(st.tuples(st.sampled_from(OPTIONS), VALUES).map(list) | VALUES.map(lambda value: [value]), max_size=3),
+)
+def test_any_arguments_end_in_a_sentence(record, tmp_path_factory, command, options):
+    """What trains, measures or downloads is left out; all that judges the arguments before it is not."""
+
+    def nothing(*_, **__):
+        return iter(())
+
+    folder = tmp_path_factory.getbasetemp()
+    replaced = {
+        (fetch, "fetch"): lambda: folder,
+        (commands, "run"): lambda experiment: (_ for _ in ()).throw(RuntimeError("It would train.")),
+        (commands, "run_missing"): nothing,
+        (commands, "read_all"): lambda folder: [record],
+        (commands, "rows"): lambda folder: [],
+        (commands, "decisions"): lambda folder: [],
+        **{(f"labcode.bench.{name}", "main"): nothing for name in BENCHES},
+    }
+    shown, said = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), io.StringIO()
+    with ExitStack() as entered:
+        for (place, name), stand_in in replaced.items():
+            target = place if isinstance(place, str) else place.__name__
+            entered.enter_context(patch(f"{target}.{name}", stand_in))
+        entered.enter_context(redirect_stdout(shown))
+        entered.enter_context(redirect_stderr(said))
+        before = os.getcwd()
+        os.chdir(folder)
+        try:
+            code = cli.main([command, *(word for option in options for word in option)])
+        except SystemExit as stop:  # argparse: its help, or a usage error
+            code = stop.code
+            assert code in (0, 2)
+        finally:
+            os.chdir(before)
+    assert code in (0, 1, 2)
+    assert (code == 0) == (said.getvalue() == ""), said.getvalue()
+    assert "Traceback" not in said.getvalue()
+
+
+BENCHES = ["steps", "study_cost", "memory", "optimizers", "convolutions"]

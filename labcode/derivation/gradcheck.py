@@ -331,8 +331,9 @@ def check_backward(
     for name, value in inputs.items():
         if not isinstance(value, torch.Tensor) or value.dtype != torch.float64:
             raise StatementError(f"The input {name} is {shown(value)}; it must be a tensor of dtype float64.")
-    tensors = [value.detach().clone().requires_grad_() for value in inputs.values()]
-    output = as_function(layer, "The layer")(*tensors)
+    with torch.inference_mode(False), torch.enable_grad():
+        tensors = [value.detach().clone().requires_grad_() for value in inputs.values()]
+        output = as_function(layer, "The layer")(*tensors)
     if not isinstance(output, torch.Tensor) or not output.requires_grad:
         raise GradientError(
             f"{title}: the layer returned {shown(output)}; it must return a tensor made from its inputs."

@@ -131,16 +131,17 @@ class AutogradSteps:
         """See `GradientSteps.gradient`."""
         self.computed += 1
         self.optimizer.zero_grad()
-        outputs = self.net(_recordable(batch.pixels), masks and [_recordable(mask) for mask in masks])
+        batch = Images(_recordable(batch.pixels), _recordable(batch.labels))
+        outputs = self.net(batch.pixels, masks and [mask if mask is None else _recordable(mask) for mask in masks])
         loss = F.nll_loss(outputs, batch.labels)
         if math.isfinite(value := loss.item()):
             loss.backward()
         return value, misclassified(outputs, batch)
 
 
-def _recordable(tensor: Tensor | None) -> Tensor | None:
+def _recordable(tensor: Tensor) -> Tensor:
     """Return a copy of what was made in inference mode, since autograd takes only a copy of it."""
-    return tensor.clone() if tensor is not None and tensor.is_inference() else tensor
+    return tensor.clone() if tensor.is_inference() else tensor
 
 
 class ConjugateGradientSteps:
