@@ -1,7 +1,9 @@
 """A sweep: many runs side by side, on this machine's cores or on a cluster's, each recorded as soon as it ends."""
 
 import hashlib
+import signal
 import socket
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
@@ -198,11 +200,26 @@ def _processes(workers: int) -> Iterator[SideBySide]:
     def side_by_side(work: Work, together: Iterable[Group]) -> Iterator[list[Run]]:
         parallel = joblib.Parallel(n_jobs=workers, pre_dispatch=workers, return_as="generator_unordered")
         try:
-            yield from parallel(joblib.delayed(work)(group) for group in together)
+            with _interrupts_ignored():  # by the processes that start here: each would print its traceback
+                results = parallel(joblib.delayed(work)(group) for group in together)
+            yield from results
         except BrokenExecutor as error:
             raise SweepError(f"{KILLED} {RESUMES}") from error
 
     yield side_by_side
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Ignore Ctrl-C, as do processes that are started meanwhile, for as long as they live."""
+    if threading.current_thread() is not threading.main_thread():  # signals are the main thread's
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 # joblib's own Dask backend would make these two one function. But where a worker is killed again and again, its
