@@ -393,7 +393,7 @@ def test_an_older_python_is_one_sentence():
     ],
 )
 def test_a_place_that_takes_no_file_is_named_before_any_training(arguments, sentence, monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(sweep, "run", lambda *_, **__: pytest.fail("it trained"))
+    monkeypatch.setattr(sweep, "run_group", lambda *_, **__: pytest.fail("it trained"))
     monkeypatch.setattr(commands, "run", lambda experiment: pytest.fail("it trained"))
     monkeypatch.setattr(sweep, "require", lambda root: None)
     (tmp_path / "file").write_text("in the way")
