@@ -12,21 +12,24 @@ BIN := .venv/bin
 READY := .venv/ready
 BUILD := $(BIN)/jupyter-book build book -W --keep-going
 
-.PHONY: help book check test search chapters reproduce print paint links browser coverage mutants types lint clean
+.PHONY: help writable book check test search chapters reproduce print paint links browser coverage mutants types lint clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
 
-book: $(READY) ## build the book: _build/html/index.html
+book: writable $(READY) ## build the book: _build/html/index.html
 	$(BUILD)
+
+writable:
+	@test -w . || { echo "$(CURDIR) cannot be written: copy the book to a folder of yours."; exit 1; }
 
 check: lint types ## the quick checks for daily use: style, spelling, types, the quick tests (under a minute)
 	$(BIN)/pytest -q --quick tests labcode tools
 
 # The snapshots are checked before the build, which would execute the stale ones and so hide that they were stale.
 # `tests/*` in place of `tests` includes tests/site.
-test: $(READY) browser ## check the code, every chapter and the built site
+test: writable $(READY) browser ## check the code, every chapter and the built site
 	$(BIN)/python tools/chapters --check
 	$(BUILD) --all
 	$(BIN)/pytest --nbval tests/* labcode tools book
@@ -34,13 +37,13 @@ test: $(READY) browser ## check the code, every chapter and the built site
 search: $(READY) ## run the tests that draw examples on new ones (MINUTES=10)
 	$(BIN)/pytest --search $(MINUTES) --dist load tests
 
-chapters: $(READY) ## execute stale chapters (ALL=1: all; CHAPTER=mnist/data: that one)
+chapters: writable $(READY) ## execute stale chapters (ALL=1: all; CHAPTER=mnist/data: that one)
 	$(BIN)/python tools/chapters $(if $(ALL),--all) $(CHAPTER)
 
 reproduce: $(READY) ## train every recorded run again, and compare
 	$(BIN)/python -m labcode fetch
-	$(BIN)/python -m labcode run --records _build/reproduced
-	$(BIN)/python -m labcode compare _build/reproduced
+	$(BIN)/python -m labcode run --records reproduced
+	$(BIN)/python -m labcode compare reproduced
 
 print: book browser ## print the whole book as one PDF, _build/book.pdf
 	$(BIN)/python tools/print_edition.py

@@ -56,7 +56,7 @@ def _train_and_measure(experiment: Experiment) -> int:
     net = ConvNet(experiment.network, stream(experiment.seed, "initial weights"))
     recipe = experiment.vary(epochs=1, measured_every=1).recipe
     train(net, mnist.first(max(100, recipe.batch_size), 100), recipe, experiment.seed, progress=False)
-    status = Path("/proc/self/status").read_text().splitlines()
+    status = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     (line,) = (line for line in status if line.startswith("VmHWM:"))  # "VmHWM:  680000 kB"
     return int(line.split()[1]) * 1024
 

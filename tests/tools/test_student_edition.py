@@ -3,7 +3,6 @@
 import ast
 import contextlib
 import io
-import shutil
 import symtable
 import zipfile
 
@@ -94,20 +93,24 @@ def test_checks_accept_solutions(source):
     assert [output for cell in checks for output in cell.outputs if output.output_type == "error"] == []
 
 
-def test_a_copy_is_written_below_the_build_folder(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(student, "FOLDER", pairs.ROOT / "_build" / f"student-{tmp_path.name}")
-    try:
-        assert command.main(["--student", "backprop/logistic"]) == 0
-        written = student.FOLDER / "backprop" / "logistic.ipynb"
-        assert "answer_1 = ..." in written.read_text(encoding="utf-8")
-        assert "ready to work in" in capsys.readouterr().out
-        assert command.main(["--student", "backprop/logistic"]) == 0  # untouched, it is written again
-        written.write_text(filled := written.read_text(encoding="utf-8").replace("answer_1 = ...", "answer_1 = 2"))
-        assert command.main(["--student", "backprop/logistic"]) == 1
-        assert "may hold answers" in capsys.readouterr().err
-        assert written.read_text(encoding="utf-8") == filled
-    finally:
-        shutil.rmtree(student.FOLDER, ignore_errors=True)
+def test_a_copy_is_written_below_the_student_folder(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(student, "FOLDER", tmp_path / "student")
+    assert command.main(["--student", "backprop/logistic"]) == 0
+    written = student.FOLDER / "backprop" / "logistic.ipynb"
+    assert "answer_1 = ..." in written.read_text(encoding="utf-8")
+    assert capsys.readouterr().out == "student/backprop/logistic.ipynb: ready to work in\n"
+    assert command.main(["--student", "backprop/logistic"]) == 0  # untouched, it is written again
+    written.write_text(filled := written.read_text(encoding="utf-8").replace("answer_1 = ...", "answer_1 = 2"))
+    assert command.main(["--student", "backprop/logistic"]) == 1
+    assert "may hold answers" in capsys.readouterr().err
+    assert written.read_text(encoding="utf-8") == filled
+
+
+def test_a_folder_that_cannot_be_made_is_reported_in_a_sentence(tmp_path, monkeypatch, capsys):
+    (tmp_path / "student").touch()
+    monkeypatch.setattr(student, "FOLDER", tmp_path / "student")
+    assert command.main(["--student", "backprop/logistic"]) == 1
+    assert "cannot be written" in capsys.readouterr().err
 
 
 def test_the_edition_has_every_judged_chapter_and_what_it_imports_and_is_the_same_every_time():

@@ -42,6 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
     except ChapterError as error:
         print(error, file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"{error.filename} cannot be written ({error.strerror}).", file=sys.stderr)
+        return 1
     return 0
 
 

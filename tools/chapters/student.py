@@ -18,7 +18,7 @@ from chapters.stale import is_private
 from labcode.files import write_whole
 
 SOLUTION = re.compile(r"^```\{solution-(start|end)\}.*?^```$", re.DOTALL | re.MULTILINE)
-FOLDER = pairs.ROOT / "_build" / "student"
+FOLDER = pairs.ROOT / "student"  # not below _build, which people and `jupyter-book clean` delete
 README = """\
 # Backpropagation, derived and rerun: student edition
 
@@ -107,7 +107,7 @@ def student_copies(sources: list[Path]) -> dict[str, str]:
 
 
 def write_student_copies(sources: list[Path], say=print) -> None:
-    """Write the copies below `_build/student`.
+    """Write the copies below `student`.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def write_student_copies(sources: list[Path], say=print) -> None:
     """
     for name, text in student_copies(sources).items():
         place = FOLDER / f"{name}.ipynb"
-        shown = place.relative_to(pairs.ROOT)
+        shown = place.relative_to(FOLDER.parent)
         if place.exists() and place.read_text(encoding="utf-8") != text:
             raise ChapterError(f"{shown} exists and may hold answers: move or delete it to get a fresh copy.")
         write_whole(place, text)

@@ -94,7 +94,7 @@ def scripts(path: Path = WEIGHTS) -> dict[str, str]:
 def write(folder: Path, path: Path = WEIGHTS) -> None:
     """Replace the folder of scripts in the site, unless it holds the same scripts already."""
     files = scripts(path)
-    if folder.is_dir() and {file.name: file.read_text() for file in folder.iterdir()} == files:
+    if folder.is_dir() and {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir()} == files:
         return
     shutil.rmtree(folder, ignore_errors=True)
     for name, text in files.items():

@@ -107,16 +107,17 @@ def whole_numbers(text: str) -> str:
     return THOUSANDS.sub("\u00a0", text)
 
 
-def bring_mathjax(app, config):
-    """Serve the one file of MathJax that the site needs from the site itself (on `config-inited`).
+def bring_mathjax(app):
+    """Serve the one file of MathJax that the site needs from the site itself (on `builder-inited`).
 
     The package `sphinx-mathjax-offline`, used as an extension, would copy all of MathJax (31 MB). The "full" file
     includes all TeX extensions, so that none is looked for elsewhere.
     """
     package = importlib.util.find_spec("sphinx-mathjax-offline")
     script = Path(package.origin).parent / "static" / "mathjax" / "tex-svg-full.js"
-    config.html_static_path = [*config.html_static_path, str(script)]
-    config.mathjax_path = script.name
+    # Not by html_static_path: the place of this machine's packages would be written into the site.
+    write_whole(Path(app.outdir, "_static", script.name), script.read_bytes())
+    app.config.mathjax_path = script.name
 
 
 def keep_year(app, config):
@@ -153,7 +154,7 @@ def setup(app):
     app.add_node(nodes.citation, override=True, html=(visit_citation, depart_citation))
     app.stated_copyright = app.config.copyright
     app.connect("config-inited", keep_year, priority=900)
-    app.connect("config-inited", bring_mathjax)
+    app.connect("builder-inited", bring_mathjax)
     app.connect("doctree-resolved", keep_numbers_whole)
     app.connect("html-page-context", add_to_head)
     app.connect("build-finished", write_sitemap)
