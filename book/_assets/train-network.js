@@ -305,8 +305,8 @@ trainDigits.makeEngine = function makeEngine(kernels, allocate) {
 
   /* y = m x, elementwise, with a mask m drawn elsewhere; the gradient is multiplied by the same mask. */
   class Dropout {
-    constructor(count) {
-      Object.assign(this, { output: allocate(count), gradient: allocate(count) });
+    constructor(count, forgets) {
+      Object.assign(this, { forgets, output: allocate(count), gradient: allocate(count) });
     }
 
     forward(x, mask) {
@@ -315,7 +315,7 @@ trainDigits.makeEngine = function makeEngine(kernels, allocate) {
     }
 
     backward(g) {
-      return this.mask ? this.times(g, this.gradient) : g;
+      return this.mask && !this.forgets ? this.times(g, this.gradient) : g;
     }
 
     times(x, result) {
@@ -348,12 +348,14 @@ trainDigits.makeEngine = function makeEngine(kernels, allocate) {
 
   /* The network of labcode.network.ConvNet: two stages, then a hidden and an output layer.
 
-     settings  width, hidden, filter, pool, stride, activation
+     settings  width, hidden, filter, pool, stride, activation; and broken, for a backward pass that leaves out the
+               "slope" of the activation or the "mask" of dropout
      draws     the stream of the initial weights, uniform in +-1 / sqrt(inputs of a unit) */
   class Network {
     constructor(settings, draws) {
-      const { width, hidden, filter, pool, stride, activation } = settings;
-      const active = (count) => new Activation(count, ...ACTIVATIONS[activation]);
+      const { width, hidden, filter, pool, stride, activation, broken } = settings, [f, slope] = ACTIVATIONS[activation];
+      const active = (count) => new Activation(count, f, broken === "slope" ? () => 1 : slope);
+      const dropped = (count) => new Dropout(count, broken === "mask");
       let side = SIDE, channels = 1;
       this.image = allocate(SIDE * SIDE);
       this.stages = [0, 1].map(() => {
@@ -364,12 +366,12 @@ trainDigits.makeEngine = function makeEngine(kernels, allocate) {
         channels = width;
         return {
           convolution, activation: active(convolution.output.length), pooling,
-          normalization: new Normalization(width, side), dropout: new Dropout(count),
+          normalization: new Normalization(width, side), dropout: dropped(count),
         };
       });
       this.hidden = new Linear(width * side * side, hidden);
       this.hiddenActivation = active(hidden);
-      this.hiddenDropout = new Dropout(hidden);
+      this.hiddenDropout = dropped(hidden);
       this.output = new Linear(hidden, CLASSES);
       this.loss = new LogSoftmaxNLL();
       for (const layer of this.layers()) {
@@ -502,32 +504,74 @@ trainDigits.makeEngine = function makeEngine(kernels, allocate) {
       });
     }
 
-    /* One step of SGD. Return false at the end of an epoch, or at a loss that is not a number. */
+    /* One step of SGD. Return whether another one follows in this epoch: not at its end, nor at a loss that is not a
+       number. */
     step() {
       const end = Math.min(this.done + this.batchSize, this.order.length), count = end - this.done;
       const layers = this.network.layers(), alone = count === 1;
-      if (!alone) {
-        this.gradients.forEach(({ weight, bias }) => { weight.fill(0); bias.fill(0); });
+      if (alone) { // a single image moves the weights at once
+        return this.addGradient(layers, -this.learningRate) && this.done < this.order.length;
       }
-      for (; this.done < end; this.done++) {
-        const place = this.training[this.order[this.done]], label = this.digits.labels[place];
-        const outputs = this.network.forward(this.prepare(this.pixelsAt(place)), this.masksOf(this.done));
-        if (!Number.isFinite(outputs[label])) {
-          this.diverged = true;
+      if (!this.gradientOf(count)) {
+        return false;
+      }
+      this.descend();
+      return this.done < this.order.length;
+    }
+
+    /* The gradient of the next count images' mean loss, in this.gradients. */
+    gradientOf(count) {
+      this.gradients.forEach(({ weight, bias }) => { weight.fill(0); bias.fill(0); });
+      for (let i = 0; i < count; i++) {
+        if (!this.addGradient(this.gradients, 1 / count)) {
           return false;
         }
-        this.wrong += indexOfLargest(outputs) === label ? 0 : 1;
-        // A single image moves the weights at once; several are added up first.
-        this.network.backward(label, alone ? layers : this.gradients, alone ? -this.learningRate : 1 / count);
       }
-      if (!alone) {
-        layers.forEach((layer, i) => {
-          for (const name of ["weight", "bias"]) {
-            this.gradients[i][name].forEach((each, w) => { layer[name][w] -= this.learningRate * each; });
-          }
-        });
+      return true;
+    }
+
+    /* Move the weights against this.gradients. */
+    descend() {
+      this.network.layers().forEach((layer, i) => {
+        for (const name of ["weight", "bias"]) {
+          this.gradients[i][name].forEach((each, w) => { layer[name][w] -= this.learningRate * each; });
+        }
+      });
+    }
+
+    /* Forward and backward for the next image of the order. */
+    addGradient(targets, scale) {
+      const place = this.training[this.order[this.done]], label = this.digits.labels[place];
+      this.latest = { place, label, masks: this.masksOf(this.done) };
+      const outputs = this.network.forward(this.prepare(this.pixelsAt(place)), this.latest.masks);
+      this.latest.outputs = Array.from(outputs);
+      if (!Number.isFinite(outputs[label])) {
+        this.diverged = true;
+        return false;
       }
-      return this.done < this.order.length;
+      this.wrong += indexOfLargest(outputs) === label ? 0 : 1;
+      this.network.backward(label, targets, scale);
+      this.done++;
+      return true;
+    }
+
+    /* Derivatives of the latest image's loss by some weights of every layer: by the backward pass, and by central
+       differences (L(w + h) - L(w - h)) / 2h. */
+    compareGradients(each = 8, h = 0.01) {
+      const { place, label, masks } = this.latest, image = this.prepare(this.pixelsAt(place));
+      const loss = () => -this.network.forward(image, masks)[label];
+      this.gradients.forEach(({ weight, bias }) => { weight.fill(0); bias.fill(0); });
+      this.network.forward(image, masks);
+      this.network.backward(label, this.gradients, 1);
+      return this.network.layers().flatMap(({ weight }, layer) => Array.from({ length: each }, (_, i) => {
+        const w = Math.floor((i + 0.5) * weight.length / each), start = weight[w];
+        weight[w] = start + h;
+        const above = loss(), up = weight[w];
+        weight[w] = start - h;
+        const below = loss(), down = weight[w];
+        weight[w] = start;
+        return { layer, weight: w, backward: this.gradients[layer].weight[w], differences: (above - below) / (up - down) };
+      }));
     }
 
     /* Count the errors after an epoch, and begin the next. */
@@ -643,4 +687,128 @@ trainDigits.fastKernels = function fastKernels({ product, productBackward, addOu
       g.byteOffset, x.byteOffset, target.byteOffset, scale, channels, target.length / (channels * filter * filter), side,
       filter),
   };
+};
+
+/* A training in a worker, so that the page stays responsive. The worker is made from the text of the functions above,
+   because a page opened from a disk cannot fetch scripts. It is told
+
+     { begin: { settings, seeds, digits, kernels, epochs } }   once, first; kernels are the module's bytes, or nothing
+     { go: true } or { go: false }                             to train, to pause
+     { one: true }                                             to take one step and show it
+     { check: true }                                           to compare gradients
+     { read: bytes }                                           to read a digit of 28 x 28 bytes
+
+   and answers with { begun }, { progress }, { measured }, { diverged }, { stepped }, { checked }, { read } or { failed }. */
+trainDigits.startWorker = function startWorker() {
+  function work(makeEngine, plainKernels, fastKernels) {
+    const SLICE = 40, MEMORY = 512; // milliseconds between two looks at the messages; pages of 64 KiB
+    let run, going = false, epochs;
+
+    function makeMemory(bytes) {
+      if (!bytes) {
+        return [plainKernels, (count) => new Float32Array(count)];
+      }
+      const memory = new WebAssembly.Memory({ initial: MEMORY });
+      const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } });
+      let next = 1024;
+      return [fastKernels(exports), (count) => {
+        const array = new Float32Array(memory.buffer, next, count);
+        next += 16 * Math.ceil(count / 4) + 64;
+        return array;
+      }];
+    }
+
+    function begin({ settings, seeds, digits, kernels, epochs: wanted }) {
+      const engine = makeEngine(...makeMemory(kernels));
+      run = new engine.Run(settings, seeds, digits);
+      epochs = wanted;
+      postMessage({ begun: { fast: Boolean(kernels), training: run.training.length, validation: run.validation.length } });
+    }
+
+    const epoch = () => run.curves.validation.length;
+    const progress = () => ({ epoch: epoch(), done: run.done, of: run.order.length });
+
+    function endEpoch() {
+      run.measure();
+      postMessage({ measured: run.curves });
+      going = going && epoch() < epochs;
+    }
+
+    function train() {
+      if (!going) {
+        return;
+      }
+      const until = performance.now() + SLICE;
+      let more = true;
+      while (more && performance.now() < until) {
+        more = run.step();
+      }
+      if (run.diverged) {
+        going = false;
+        postMessage({ diverged: progress() });
+        return;
+      }
+      if (!more) {
+        endEpoch();
+      }
+      postMessage({ progress: progress() });
+      setTimeout(train);
+    }
+
+    /* A step whose gradient is shown: the weights move after it is known. */
+    function stepOnce() {
+      const count = Math.min(run.batchSize, run.order.length - run.done);
+      if (epoch() === epochs || run.diverged) {
+        return;
+      }
+      if (!run.gradientOf(count)) {
+        postMessage({ diverged: progress() });
+        return;
+      }
+      const { place, label, outputs } = run.latest;
+      const maps = run.network.stages.map(({ activation, convolution: { outputs: count, size } }) => (
+        { count, side: size, values: activation.gradient.slice() }));
+      run.descend();
+      postMessage({ stepped: { pixels: run.pixelsAt(place).slice(), label, outputs, maps, ...progress() } });
+      if (run.done === run.order.length) {
+        endEpoch();
+      }
+    }
+
+    function check() {
+      if (!run.latest) {
+        stepOnce();
+      }
+      postMessage({ checked: run.compareGradients() });
+    }
+
+    onmessage = ({ data }) => {
+      try {
+        if (data.begin) {
+          begin(data.begin);
+        } else if ("go" in data) {
+          const paused = !going;
+          going = data.go && epoch() < epochs && !run.diverged;
+          if (going && paused) {
+            train();
+          }
+        } else if (data.one) {
+          stepOnce();
+        } else if (data.check) {
+          check();
+        } else if (data.read) {
+          postMessage({ read: run.read(data.read) });
+        }
+      } catch (error) {
+        postMessage({ failed: String(error) });
+      }
+    };
+  }
+  const { makeEngine, plainKernels, fastKernels } = trainDigits;
+  const plain = `{ ${Object.values(plainKernels).join(",\n")} }`; // methods, whose text begins with their name
+  const text = `"use strict"; (${work})(${makeEngine}, ${plain}, ${fastKernels});`;
+  const address = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+  const worker = new Worker(address);
+  URL.revokeObjectURL(address);
+  return worker;
 };

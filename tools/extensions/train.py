@@ -1,0 +1,98 @@
+"""What the page "Train it yourself" loads at the first click, as scripts (a Sphinx extension writes them into the site).
+
+A page opened from a disk may run the scripts beside it but not read files, so everything is a script: the embedded
+digits, the tables that the page compares with, and the kernels, compiled to WebAssembly.
+"""
+
+import base64
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from live.npm import NoLiveParts, compiled_kernels
+
+from labcode.data import read_tenth
+from labcode.files import write_whole
+from labcode.pages.trainer import SEEDS, page_choices, page_settings, refused
+from labcode.seeds import stream
+from labcode.study.lab.hidden_units import HIDDEN_UNITS
+from labcode.study.lab.in_the_page import IN_THE_PAGE, NARROW
+from labcode.study.records import read
+
+FOLDER = "train-data"  # within the site's _static
+PURPOSES = {"split": "split", "weights": "initial weights", "order": "order of images", "dropout": "dropout"}
+SHOWN_RATES = (1 / 3, 1, 3)
+
+
+def table() -> dict[str, Any]:
+    """Return what the page's script looks up: choices, refusals, seeds of the streams, and recorded runs."""
+    return {
+        "choices": page_choices(),
+        "refused": refused(),
+        "seeds": [{name: stream_seed(seed, purpose) for name, purpose in PURPOSES.items()} for seed in range(SEEDS)],
+        "records": records(),
+    }
+
+
+def stream_seed(seed: int, purpose: str) -> int:
+    """Return what seeds the Mersenne Twister of a stream: PyTorch uses the lowest 32 bits of the stream's seed."""
+    return stream(seed, purpose).initial_seed() % 2**32
+
+
+def records() -> list[dict[str, Any]]:
+    """Return the curves of the recorded runs that a page can train, with their settings and seeds."""
+    runs = {run: None for run in IN_THE_PAGE.experiments()}
+    for factor in SHOWN_RATES:
+        runs |= {HIDDEN_UNITS.experiment("16", seed, {"learning_rate_times": factor}): None for seed in range(3)}
+    return [
+        {
+            "settings": page_settings(run),
+            "seed": run.seed,
+            "curves": {part: getattr(history, part).errors for part in ("online", "train", "validation")},
+        }
+        for run in runs
+        for history in [read(run).history]
+    ]
+
+
+def digits() -> dict[str, str]:
+    """Return the embedded training images, gzipped, and their labels; both as base64."""
+    training, _ = read_tenth()
+    return {
+        "pixels": _base64(gzip.compress(training.pixels.tobytes(), 9, mtime=0)),
+        "labels": _base64(training.labels.astype(np.uint8).tobytes()),
+    }
+
+
+def kernels() -> str | None:
+    """Return the compiled kernels as base64; None where the compiler could not be had: the page does without."""
+    try:
+        return _base64(compiled_kernels().read_bytes())
+    except NoLiveParts:
+        return None
+
+
+def scripts() -> dict[str, str]:
+    """Return the scripts by file name."""
+    contents = {"table": table(), "digits": digits(), "kernels": kernels()}
+    return {
+        f"{name}.js": f'trainDigits.receive("{name}", {json.dumps(content, separators=(",", ":"))});\n'
+        for name, content in contents.items()
+    }
+
+
+def write_after_build(app, exception) -> None:
+    if exception is None and app.builder.format == "html":
+        for name, text in scripts().items():
+            write_whole(Path(app.outdir) / "_static" / FOLDER / name, text)
+
+
+def setup(app):
+    app.connect("build-finished", write_after_build)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
