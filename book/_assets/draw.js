@@ -193,6 +193,7 @@
     }
     image = drawDigit.place(ink);
     paintGray(part("seen"), image, IMAGE);
+    box.dispatchEvent(new CustomEvent("drawn", { detail: drawDigit.inkBox(ink) ? image : null }));
     if (!drawDigit.inkBox(ink)) {
       changed = false;
       show(null);

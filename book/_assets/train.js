@@ -6,7 +6,7 @@ trainDigits.page = (function () {
   const CURVES = {
     validation: "validation error", train: "training error, dropout off", online: "training error, counted while training",
   };
-  const CHART = { left: 46, right: 8, top: 8, bottom: 34, width: 640, height: 300, lowest: 0.5, highest: 100 };
+  const CHART = { left: 46, right: 10, top: 8, bottom: 38, width: 640, height: 300, lowest: 0.5, highest: 100 };
   const folder = new URL("train-data/", document.currentScript.src);
 
   const desk = document.querySelector(".train-desk");
@@ -97,7 +97,7 @@ trainDigits.page = (function () {
     }
     const colors = runs.map((run) => run.color);
     const run = {
-      name: `run ${++number}`, color: [1, 2, 3, 4].find((color) => !colors.includes(color)), settings: settings(),
+      name: `Run ${++number}`, color: [1, 2, 3, 4].find((color) => !colors.includes(color)), settings: settings(),
       seed: Number(chosen("seed")), curves: { online: [], train: [], validation: [] }, state: "paused",
       progress: { epoch: 0, done: 0, of: 1 }, worker: trainDigits.startWorker(),
     };
@@ -130,7 +130,7 @@ trainDigits.page = (function () {
   function heard(run, message) {
     if (message.failed) {
       run.state = "failed";
-      say(`The ${run.name} failed: ${message.failed}`);
+      say(`${run.name} failed: ${message.failed}`);
     } else if (message.begun) {
       run.images = message.begun;
     } else if (message.progress) {
@@ -139,14 +139,14 @@ trainDigits.page = (function () {
       run.curves = message.measured;
       if (run.curves.validation.length === EPOCHS) {
         run.state = "done";
-        say(`${sentence(run)} It is done.`);
+        say(`${sentence(run)} This was its last epoch.`);
       } else {
         sayNowAndThen(sentence(run));
       }
     } else if (message.diverged) {
       run.state = "diverged";
       run.progress = message.diverged;
-      say(`The ${run.name} diverged in epoch ${run.progress.epoch + 1}, after ${run.progress.done} of ${run.progress.of} `
+      say(`${run.name} diverged in epoch ${run.progress.epoch + 1}, after ${run.progress.done} of ${run.progress.of} `
         + "images: its loss is not a number any more. Its learning rate is too large for its settings.");
     } else if (message.stepped) {
       run.progress = message.stepped;
@@ -162,7 +162,7 @@ trainDigits.page = (function () {
   function sentence(run) {
     const errors = run.curves.validation;
     const compared = compare(run);
-    return `The ${run.name} has a validation error of ${percent(errors[errors.length - 1], run.images.validation)} after `
+    return `${run.name} has a validation error of ${percent(errors[errors.length - 1], run.images.validation)} after `
       + `epoch ${errors.length}${compared ? `; ${compared}` : ""}.`;
   }
 
@@ -275,9 +275,9 @@ trainDigits.page = (function () {
         `<text x="${CHART.left - 6}" y="${up(error) + 4}" text-anchor="end">${error}%</text>`);
     }
     for (const epoch of [1, 5, 10, 15, 20]) {
-      marks.push(`<text x="${across(epoch)}" y="${CHART.height - 14}" text-anchor="middle">${epoch}</text>`);
+      marks.push(`<text x="${across(epoch)}" y="${CHART.height - 18}" text-anchor="middle">${epoch}</text>`);
     }
-    marks.push(`<text x="${(CHART.left + CHART.width) / 2}" y="${CHART.height - 1}" text-anchor="middle">epoch</text>`);
+    marks.push(`<text x="${(CHART.left + CHART.width) / 2}" y="${CHART.height - 3}" text-anchor="middle">epoch</text>`);
     const band = run && recorded(run);
     const of = (run) => (name === "online" ? run.images?.training : run.images?.validation) || 1;
     if (band?.length) {
@@ -295,8 +295,8 @@ trainDigits.page = (function () {
     svg.innerHTML = marks.join("");
     svg.setAttribute("aria-label", runs.length ? `${CURVES[name]} of ${runs.map(({ name }) => name).join(", ")}` : "No run yet");
     part("caption").textContent = !run ? "" : band.length
-      ? `Lines: your runs. Band: the ${band.length} recorded runs with the settings of the ${run.name}, from the lowest to the highest.`
-      : `Lines: your runs. No recorded run has the settings of the ${run.name}, so there is no band.`;
+      ? `Lines: your runs. Band: the ${band.length} recorded runs with the settings of ${run.name.toLowerCase()}, from the lowest to the highest.`
+      : `Lines: your runs. No recorded run has the settings of ${run.name.toLowerCase()}, so there is no band.`;
   }
 
   // A step, map by map
@@ -314,7 +314,7 @@ trainDigits.page = (function () {
       paintMaps(canvas, values, side);
       return element("figure", {}, element("figcaption", {}, words), canvas);
     });
-    const words = `The ${run.name} took a step. Before it, this ${label} was read as ${best}, at `
+    const words = `${run.name} took a step. Before it, this ${label} was read as ${best}, at `
       + `${(100 * Math.exp(outputs[best])).toFixed(1)}%; the loss was ${(-outputs[label]).toFixed(3)}.`;
     panel.replaceChildren(element("div", { class: "train-image" }, picture, element("p", {}, words,
       " White is 0, blue above it, orange below; each picture has its own scale.")), ...figures);
@@ -342,7 +342,7 @@ trainDigits.page = (function () {
     const scale = Math.max(...rows.map((row) => Math.abs(row.differences))) || 1;
     const largest = Math.max(...rows.map((row) => Math.abs(row.backward - row.differences))) / scale;
     const verdict = largest < 0.02 ? "They agree, as far as these steps can tell." : "They disagree: the backward pass is wrong.";
-    say(`The ${run.name}, its latest image: ${rows.length} derivatives by the backward pass and by central differences differ by at `
+    say(`${run.name}, its latest image: ${rows.length} derivatives by the backward pass and by central differences differ by at `
       + `most ${(100 * largest).toFixed(1)}% of the largest. ${verdict}`);
   }
 
@@ -350,7 +350,7 @@ trainDigits.page = (function () {
 
   function showReading(run, { digit, probabilities }) {
     const answer = document.querySelector(".train-reading");
-    answer.textContent = `The ${run.name} reads ${digit}, at ${(100 * probabilities[digit]).toFixed(1)}%.`;
+    answer.textContent = `${run.name} reads ${digit}, at ${(100 * probabilities[digit]).toFixed(1)}%.`;
   }
 
   function listenToPad() {
@@ -391,7 +391,7 @@ trainDigits.page = (function () {
     const run = await add();
     if (run) {
       go(run, true);
-      say(`The ${run.name} began: ${run.words}, seed ${run.seed}.`);
+      say(`${run.name} began: ${run.words}, seed ${run.seed}.`);
     }
     show();
   });

@@ -39,3 +39,4 @@ from .tables import made_by as made_by
 from .tables import means_by_rate as means_by_rate
 from .tables import rate_table as rate_table
 from .tables import table as table
+from .trainer import Trainer as Trainer

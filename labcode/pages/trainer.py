@@ -116,7 +116,8 @@ class Trainer:
         selects = [
             f'<label>{name} <select name="{name}">'
             + "".join(
-                f"<option{' selected' if label == FIRST[name] else ''}>{html.escape(label)}</option>" for label in choices
+                f"<option{' selected' if label == FIRST[name] else ''}>{html.escape(label)}</option>"
+                for label in choices
             )
             + "</select></label>"
             for name, choices in CHOICES.items()

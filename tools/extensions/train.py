@@ -1,4 +1,4 @@
-"""What the page "Train it yourself" loads at the first click, as scripts (a Sphinx extension writes them into the site).
+"""What the page "Train it yourself" loads at the first click, as scripts written into the site (a Sphinx extension).
 
 A page opened from a disk may run the scripts beside it but not read files, so everything is a script: the embedded
 digits, the tables that the page compares with, and the kernels, compiled to WebAssembly.
@@ -18,7 +18,7 @@ from labcode.files import write_whole
 from labcode.pages.trainer import SEEDS, page_choices, page_settings, refused
 from labcode.seeds import stream
 from labcode.study.lab.hidden_units import HIDDEN_UNITS
-from labcode.study.lab.in_the_page import IN_THE_PAGE, NARROW
+from labcode.study.lab.in_the_page import IN_THE_PAGE
 from labcode.study.records import read
 
 FOLDER = "train-data"  # within the site's _static

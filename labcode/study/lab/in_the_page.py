@@ -23,6 +23,7 @@ IN_THE_PAGE = Ablation(
         "pooling 3/2": NARROW | {"pool": 3, "pool_stride": 2},
         "dropout in all three places": NARROW | {"dropout": (0.5, 0.5, 0.5)},
     },
+    seeds=range(3),
 )
 """One setting at a time, at width 16. They decide nothing: their curves are the bands behind the reader's own."""
 
