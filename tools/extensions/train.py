@@ -17,13 +17,13 @@ from labcode.data import read_tenth
 from labcode.files import write_whole
 from labcode.pages.trainer import SEEDS, page_choices, page_settings, refused
 from labcode.seeds import stream
+from labcode.study.ablation import CHECK_SEEDS
 from labcode.study.lab.hidden_units import HIDDEN_UNITS
 from labcode.study.lab.in_the_page import IN_THE_PAGE
 from labcode.study.records import read
 
 FOLDER = "train-data"  # within the site's _static
 PURPOSES = {"split": "split", "weights": "initial weights", "order": "order of images", "dropout": "dropout"}
-SHOWN_RATES = (1 / 3, 1, 3)
 
 
 def table() -> dict[str, Any]:
@@ -43,16 +43,19 @@ def stream_seed(seed: int, purpose: str) -> int:
 
 def records() -> list[dict[str, Any]]:
     """Return the curves of the recorded runs that a page can train, with their settings and seeds."""
-    runs = {run: None for run in IN_THE_PAGE.experiments()}
-    for factor in SHOWN_RATES:
-        runs |= {HIDDEN_UNITS.experiment("16", seed, {"learning_rate_times": factor}): None for seed in range(3)}
+    baseline = [HIDDEN_UNITS.experiment("16", seed) for seed in HIDDEN_UNITS.seeds]
+    other_rates = [
+        HIDDEN_UNITS.experiment("16", seed, {"learning_rate_times": factor})
+        for factor in (1 / 3, 3)
+        for seed in CHECK_SEEDS
+    ]
     return [
         {
             "settings": page_settings(run),
             "seed": run.seed,
             "curves": {part: getattr(history, part).errors for part in ("online", "train", "validation")},
         }
-        for run in runs
+        for run in dict.fromkeys([*baseline, *other_rates, *IN_THE_PAGE.experiments()])
         for history in [read(run).history]
     ]
 
@@ -74,19 +77,20 @@ def kernels() -> str | None:
         return None
 
 
-def scripts() -> dict[str, str]:
-    """Return the scripts by file name."""
-    contents = {"table": table(), "digits": digits(), "kernels": kernels()}
-    return {
-        f"{name}.js": f'trainDigits.receive("{name}", {json.dumps(content, separators=(",", ":"))});\n'
-        for name, content in contents.items()
-    }
+def contents() -> dict[str, Any]:
+    """Return what the page loads, by name."""
+    return {"table": table(), "digits": digits(), "kernels": kernels()}
+
+
+def as_script(name: str, content: Any) -> str:
+    """Return a script that hands a content to the page."""
+    return f'trainDigits.receive("{name}", {json.dumps(content, separators=(",", ":"))});\n'
 
 
 def write_after_build(app, exception) -> None:
     if exception is None and app.builder.format == "html":
-        for name, text in scripts().items():
-            write_whole(Path(app.outdir) / "_static" / FOLDER / name, text)
+        for name, content in contents().items():
+            write_whole(Path(app.outdir) / "_static" / FOLDER / f"{name}.js", as_script(name, content))
 
 
 def setup(app):
