@@ -17,7 +17,6 @@ import mpmath
 import sympy
 from sympy import Expr, Indexed
 from sympy.core.function import AppliedUndef
-from sympy.parsing.sympy_parser import parse_expr
 
 from labcode.checks import real_number
 from labcode.derivation.chain import Derivation, Step, derive
@@ -32,6 +31,7 @@ from labcode.derivation.statement import (
     in_words,
     names_in,
     one_per_name,
+    parse,
     shown,
     spelling,
 )
@@ -238,7 +238,7 @@ def _read(answer: Any, role: str, truth: Any, definitions: Mapping | None) -> Ex
     names = one_per_name(asked)
     if isinstance(answer, str):
         try:
-            answer = parse_expr(answer, local_dict={word: name for (_, word), name in names.items()})
+            answer = parse(answer, {word: name for (_, word), name in names.items()})
         except Exception as error:
             raise WrongAnswer(
                 f'Wrong: {role} is "{answer}", which is no expression in Python, such as 2*x**2.'

@@ -6,6 +6,7 @@ only real points are sampled, so a symbol that is not known to be real is refuse
 
 from __future__ import annotations
 
+import ast
 import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from typing import Any, TypeAlias
 import sympy
 from sympy import Expr, Indexed, IndexedBase, KroneckerDelta, Lambda, Symbol, SympifyError
 from sympy.core.function import AppliedUndef, UndefinedFunction
+from sympy.parsing.sympy_parser import parse_expr
 
 from labcode.errors import LabcodeError
 
@@ -24,6 +26,13 @@ Name: TypeAlias = Any  # a Symbol, an IndexedBase or an UndefinedFunction
 
 #: What a symbol may promise and a replacement must keep, the strongest first.
 PROMISES = ("integer", "positive", "negative", "nonnegative", "nonpositive", "nonzero", "real")
+
+
+#: What a formula in Python's notation is made of.
+FORMULA = (
+    *(ast.Expression, ast.BinOp, ast.UnaryOp, ast.Call, ast.Name, ast.Constant, ast.Subscript, ast.Tuple, ast.Load),
+    *(ast.operator, ast.unaryop),
+)
 
 
 class StatementError(LabcodeError, ValueError):
@@ -53,6 +62,36 @@ def expression(value: Any, role: str) -> Expr:
     if not isinstance(read, Expr) or isinstance(read, IndexedBase) or read.is_Matrix:
         raise StatementError(f"{role} is {shown(value)}; it must be one expression or number.")
     return read
+
+
+def parse(text: str, names: Mapping[str, Any]) -> Any:
+    """Return what a formula in Python's notation means, without running any code in it.
+
+    Parameters
+    ----------
+    text : numbers, ``names``, SymPy's functions, arithmetic, indices and calls; an unknown name becomes a symbol.
+    names : by spelling, what each stands for.
+
+    Raises
+    ------
+    SyntaxError : it holds anything else, such as an attribute, a string or a function that is not one of mathematics.
+
+    >>> x = Symbol("x", real=True)
+    >>> parse("2*sin(x)**2", {"x": x})
+    2*sin(x)**2
+    >>> parse("open(x)", {"x": x})
+    Traceback (most recent call last):
+    ...
+    SyntaxError: open is not a function of mathematics
+    """
+    for node in ast.walk(ast.parse(text.strip(), mode="eval")):
+        if not isinstance(node, FORMULA) or isinstance(getattr(node, "value", None), str | bytes):
+            raise SyntaxError(f"{ast.unparse(node)} is not part of a formula")
+        if isinstance(node, ast.Call):
+            function = names.get(ast.unparse(node.func), getattr(sympy, ast.unparse(node.func), None))
+            if not (isinstance(function, type) or function in (*names.values(), sympy.sqrt, sympy.cbrt, sympy.root)):
+                raise SyntaxError(f"{ast.unparse(node.func)} is not a function of mathematics")
+    return parse_expr(text, local_dict=dict(names), global_dict={**vars(sympy), "__builtins__": {}})
 
 
 def shown(value: Any) -> str:
