@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from live.npm import NoLiveParts, compiled_kernels
+from live import npm
 
 from labcode.data import read_tenth
 from labcode.files import write_whole
@@ -20,7 +20,7 @@ from labcode.seeds import stream
 from labcode.study.ablation import CHECK_SEEDS
 from labcode.study.lab.hidden_units import HIDDEN_UNITS
 from labcode.study.lab.in_the_page import IN_THE_PAGE
-from labcode.study.records import read
+from labcode.study.records import path_of, read
 
 FOLDER = "train-data"  # within the site's _static
 PURPOSES = {"split": "split", "weights": "initial weights", "order": "order of images", "dropout": "dropout"}
@@ -56,6 +56,7 @@ def records() -> list[dict[str, Any]]:
             "curves": {part: getattr(history, part).errors for part in ("online", "train", "validation")},
         }
         for run in dict.fromkeys([*baseline, *other_rates, *IN_THE_PAGE.experiments()])
+        if path_of(run).is_file()
         for history in [read(run).history]
     ]
 
@@ -72,8 +73,8 @@ def digits() -> dict[str, str]:
 def kernels() -> str | None:
     """Return the compiled kernels as base64; None where the compiler could not be had: the page does without."""
     try:
-        return _base64(compiled_kernels().read_bytes())
-    except NoLiveParts:
+        return _base64(npm.kernels().read_bytes())
+    except npm.NoLiveParts:
         return None
 
 

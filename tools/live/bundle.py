@@ -15,7 +15,7 @@ import zipfile
 from pathlib import Path
 
 from live.liveness import ROOT, modules
-from live.npm import HERE, PACKAGES, compiled, installed
+from live.npm import HERE, PACKAGES, installed, packages
 
 from labcode.files import write_whole
 
@@ -37,7 +37,7 @@ def parts() -> dict[str, bytes]:
         # The list of packages that Pyodide could download, without any.
         "lock.json": json.dumps({"info": lock["info"], "packages": {}}).encode(),
         **{name: (pyodide / name).read_bytes() for name in FILES},
-        "modules.zip": compiled().read_bytes(),
+        "modules.zip": packages().read_bytes(),
         "labcode.zip": sources(),
     }
 

