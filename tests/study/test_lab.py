@@ -7,6 +7,7 @@ from labcode.study.lab import QUESTIONS, THE_LABS
 
 SECTIONS = {
     "learning_rate": "2.3",
+    "in_the_page": "2.4",
     "hidden_units": "2.4.1",
     "stages": "2.4.2",
     "batch_size": "2.4.3",
