@@ -56,6 +56,7 @@ SECONDS = {
     "tests/study/test_statistics.py": 9,
     "tests/study/test_sweep.py": 8,
     "tests/study/test_fleets.py": 25,
+    "tests/tools/test_gpu_check.py": 30,
     "tests/training/test_fleet.py": 40,
     "tests/study/test_reproduction.py": 5,
     "tests/study/test_claims.py": 5,
@@ -100,7 +101,7 @@ def pytest_collection_modifyitems(config, items):
         return SECONDS.get(item.nodeid.split("::")[0], 0)
 
     items.sort(key=seconds, reverse=True)
-    kept = items
+    kept = items if config.option.markexpr else [item for item in items if not item.get_closest_marker("gpu")]
     if config.option.quick:
         kept = [item for item in kept if not seconds(item)]
     if config.option.search:

@@ -92,6 +92,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     other.add_argument("--memory", action="store_true", help="measure what a run takes of it, in megabytes, as JSON")
     other.add_argument("--optimizers", action="store_true", help="measure a gradient within a step of each, as JSON")
     other.add_argument("--convolutions", action="store_true", help="measure the two ways to convolve, as JSON")
+    _add_device(other, "time steps of fleets: on a GPU (cuda), or of small ones on the CPU (cpu)")
     _add_workers(bench)
     bench.set_defaults(act=_bench)
 
@@ -102,10 +103,11 @@ def _add_workers(command: argparse.ArgumentParser) -> None:
     command.add_argument("--workers", type=int, default=os.cpu_count(), metavar="N", help="runs side by side")
 
 
-def _add_device(command: argparse._ActionsContainer) -> None:
-    command.add_argument(
-        "--device", metavar="DEVICE", help="train runs of one shape in lockstep: on a GPU (cuda) or on the CPU (cpu)"
-    )
+def _add_device(
+    command: argparse._ActionsContainer,
+    does: str = "train runs of one shape in lockstep: on a GPU (cuda) or on the CPU (cpu)",
+) -> None:
+    command.add_argument("--device", metavar="DEVICE", help=does)
 
 
 def _add_settings(command: argparse.ArgumentParser) -> None:
@@ -179,12 +181,14 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from labcode.bench import convolutions, memory, optimizers, steps, study_cost
+    from labcode.bench import convolutions, fleets, memory, optimizers, steps, study_cost
     from labcode.checks import whole_number
 
     whole_number("--workers", options.workers, at_least=1)
     if options.suite:
         study_cost.main(options.workers, options.suite, options.json)
+    elif options.device:
+        fleets.main(options.device, options.json)
     elif options.memory:
         memory.main()
     elif options.optimizers:

@@ -214,6 +214,7 @@ def test_compare_finds_another_verdict(recorded_thrice, monkeypatch, capsys):
         (["--json"], "steps", (True,)),
         (["--suite", "--workers", "2"], "study_cost", (2, "sampled", False)),
         (["--suite", "trained", "--workers", "2", "--json"], "study_cost", (2, "trained", True)),
+        (["--device", "cuda", "--json"], "fleets", ("cuda", True)),
         (["--memory"], "memory", ()),
         (["--optimizers"], "optimizers", ()),
         (["--convolutions"], "convolutions", ()),

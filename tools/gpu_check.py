@@ -1,47 +1,51 @@
-"""Check the fleet on a GPU, in one call of under nine minutes: is it right, how fast is it, what would the study cost?
+"""Check fleets on a GPU, in one call of under nine minutes: are they right, how fast are they, what does a study cost?
 
-    python tools/gpu_check.py --out FOLDER [--seconds 520] [--toy]
+    python tools/gpu_check.py --out FOLDER [--seconds 520] [--steps STEP ...] [--settings SETTING ...] [--toy]
 
-Four steps, each written to FOLDER as JSON as soon as it ends; a step whose file is there is not repeated. What fails in
-one step is printed and kept in its file, and the next step begins.
+The steps, each written to FOLDER as JSON as soon as it ends; a step whose file is there is not repeated:
 
 1. machine: the card, its measured speed of copying memory and of single-precision products (without TF32);
-2. equality: 8 seeds of four settings, 20 epochs, against the book's records, trained on CPUs;
-3. bench: microseconds per image and run, beside other ways to train, and the share of the floor;
-4. study: the seconds that 64 seeds of each of the lab's settings take, as many settings as there is time for. The seeds
-   are 0 to 63, which decide no claim.
+2. equality: 8 seeds of each of `EQUALITY`, 20 epochs, against the book's records, which were made on CPUs;
+3. neighbours: a run in a fleet of one against the same run in fleets of 8 and 64, 2 epochs;
+4. bench: microseconds per image and run, beside other ways to train, and the share of the floor;
+5. study: 64 seeds of each of the lab's settings that go by SGD, as many settings as there is time for, the shortest
+   first. The seeds are 0 to 63, which decide no claim. Each setting's records are kept in one file, study-SETTING.zip,
+   and are not made again; unpacked into a folder, `python -m labcode run --records FOLDER` goes on from them.
 
-`--toy` does all of it in a minute on a CPU, with tiny networks: the script itself is then tried, not the card.
+`--settings` takes some settings of steps 2 and 5 by their names. The exit code is 1 if a step failed: a limit of
+`LIMITS` is missed, each named, or something broke.
+
+`--toy` tries every step on a CPU in a minute, with tiny networks and few images, against the same runs trained alone.
 """
 
 import argparse
 import json
 import statistics
 import sys
+import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import nn
-
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from peers import MANY_RUNS
+
+from labcode.bench import fleets
 from labcode.data import load
 from labcode.files import write_whole
-from labcode.network import FINAL_MODEL, ConvNet, ConvNetConfig
+from labcode.network import ConvNet
 from labcode.seeds import stream
 from labcode.study import Experiment
+from labcode.study import run as runs
 from labcode.study.lab import THE_LABS
-from labcode.study.records import read
-from labcode.training import train_fleet
-from labcode.training.fleet_dropout import FleetDropout
-from labcode.training.fleet_graph import Steps
-from labcode.training.fleet_network import Fleet
+from labcode.study.records import read, save
+from labcode.study.run import run_group
+from labcode.training import History, train, train_fleet
 
 EQUALITY: dict[str, dict[str, Any]] = {
     "baseline": {},
@@ -49,258 +53,190 @@ EQUALITY: dict[str, dict[str, Any]] = {
     "batch size 10": {"batch_size": 10},
     "filter 7": {"filter": 7},
 }
-TOY = {"width": 2, "hidden": 4, "epochs": 1}
+LIMITS = {"in a seed": 3, "in the mean": 0.5}
+"""Validation images of 1 800 by which a fleet's counts may differ at the end."""
+
+TOY = {"width": 2, "hidden": 4, "epochs": 2, "learning_rate": 0.02}
 
 
-def main() -> int:
+class LimitError(Exception):
+    """A limit is missed, or several."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    steps = ["machine", "equality", "neighbours", "bench", "study"]
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--seconds", type=float, default=520, help="after which no new part begins (default: 520)")
-    parser.add_argument("--steps", nargs="*", default=["machine", "equality", "bench", "study"], metavar="STEP")
+    parser.add_argument("--steps", nargs="+", default=steps, choices=steps, metavar="STEP")
+    parser.add_argument("--settings", nargs="+", metavar="SETTING", help="of the steps equality and study (all)")
     parser.add_argument("--toy", action="store_true", help="on a CPU, with tiny networks")
-    options = parser.parse_args()
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    check = Check(options.out, options.toy, time.monotonic() + options.seconds)
-    for name in options.steps:
-        check.run(name)
-    return int(check.failed)
+    options = parser.parse_args(arguments)
+    check = Check(options.out, options.settings, options.toy, time.monotonic() + options.seconds)
+    failed = [name for name in options.steps if not check.run(name)]
+    if failed:
+        print(f"Failed: {', '.join(failed)}.")
+    return int(bool(failed))
+
+
+def misses(name: str, differences: Sequence[int]) -> list[str]:
+    """Return a sentence for each of `LIMITS` that the differences at the end miss, one difference per seed."""
+    found = [
+        f"{name}, seed {seed}: {difference:+} images, and {LIMITS['in a seed']} are allowed"
+        for seed, difference in enumerate(differences)
+        if abs(difference) > LIMITS["in a seed"]
+    ]
+    if abs(mean := statistics.mean(differences)) > LIMITS["in the mean"]:
+        found.append(f"{name}: {mean:+.3f} images in the mean, and {LIMITS['in the mean']} are allowed")
+    return found
 
 
 class Check:
-    """The four steps, with what they share: the device, the folder, the time left."""
+    """The steps, with what they share: the device, the folder, the settings asked for, the time left."""
 
-    def __init__(self, out: Path, toy: bool, end: float):
-        self.out, self.toy, self.end, self.failed = out, toy, end, False
+    def __init__(self, out: Path, settings: Sequence[str] | None, toy: bool, end: float):
+        self.out, self.settings, self.toy, self.end = out, settings, toy, end
         self.device = "cpu" if toy else "cuda"
 
-    def run(self, name: str) -> None:
-        """Do one step, unless its result is there."""
+    def run(self, name: str) -> bool:
+        """Do one step, unless its result is there; return whether it passes."""
         path = self.out / f"{name}.json"
         if path.exists():
-            return
+            return "error" not in json.loads(path.read_text())
         began = time.monotonic()
         found: dict[str, Any] = {}
         try:
             getattr(self, name)(found)
+        except LimitError as error:
+            found["error"] = str(error)
         except Exception:
-            self.failed = True
             found["error"] = traceback.format_exc()
-            print(found["error"], flush=True)
         found["seconds"] = round(time.monotonic() - began, 1)
         write_whole(path, json.dumps(found, indent=1))
-        print(f"{name}: {json.dumps(found)}", flush=True)
+        print(f"{name}: {json.dumps(found, indent=1)}", flush=True)
+        return "error" not in found
 
-    def left(self) -> float:
-        """Seconds until no new part may begin."""
-        return self.end - time.monotonic()
+    def wanted(self, named: Mapping[str, Any]) -> dict[str, Any]:
+        """Return those of the settings that were asked for."""
+        return {name: each for name, each in named.items() if not self.settings or name in self.settings}
 
     def machine(self, found: dict) -> None:
-        size = 256 if self.toy else 8192
-        matrix = torch.randn(size, size, device=self.device)
-        other, product = torch.empty_like(matrix), torch.empty_like(matrix)
-        copied, multiplied = (
-            self.milliseconds(act, 3 if self.toy else 20)
-            for act in (lambda: other.copy_(matrix), lambda: torch.mm(matrix, matrix, out=product))
-        )
-        found |= {
-            "card": "none" if self.toy else torch.cuda.get_device_name(),
-            "torch": torch.__version__,
-            "cuda": torch.version.cuda,
-            "copied TB/s": 2 * matrix.nbytes / copied / 1e9,
-            "float32 TFLOP/s": 2 * size**3 / multiplied / 1e9,
-        }
-        self.floor = found["copied TB/s"] * 1e12, found["float32 TFLOP/s"] * 1e12
-
-    def milliseconds(self, act: Callable[[], Any], times: int) -> float:
-        """Return the median time of an action once it is warm."""
-        measured = []
-        for _ in range(3 + times):
-            began = self.clock()
-            act()
-            measured.append(1e3 * (self.clock() - began))
-        return statistics.median(measured[3:])
-
-    def clock(self) -> float:
-        if not self.toy:
-            torch.cuda.synchronize()
-        return time.perf_counter()
+        found |= fleets.card(self.device, size=256 if self.toy else 8192)
 
     def equality(self, found: dict) -> None:
-        for name, settings in EQUALITY.items():
+        missed = []
+        for name, settings in self.wanted(EQUALITY).items():
             experiments = [Experiment(seed).vary(**settings, **(TOY if self.toy else {})) for seed in range(8)]
-            histories, seconds = self.fleet(experiments)
-            found[name] = {"seconds": round(seconds, 1)}
-            if self.toy:
-                continue
+            began = time.monotonic()
+            histories = self.fleet(experiments)
+            seconds = round(time.monotonic() - began, 1)
             differences = [
-                [
-                    mine - theirs
-                    for mine, theirs in zip(h.validation.errors, read(e).history.validation.errors, strict=True)
-                ]
+                [mine - theirs for mine, theirs in zip(h.validation.errors, self.expected(e), strict=True)]
                 for e, h in zip(experiments, histories, strict=True)
             ]
-            last = [statistics.mean(row[-3:]) for row in differences]
-            found[name] |= {
-                "largest difference at the end, images": max(abs(row[-1]) for row in differences),
-                "mean difference over the last 3 epochs, images": round(statistics.mean(last), 3),
+            settled = statistics.mean(statistics.mean(row[-3:]) for row in differences)
+            ends = [row[-1] for row in differences]
+            found[name] = {
+                "seconds": seconds,
+                "largest difference at the end, images": max(map(abs, ends)),
+                "mean difference over the last 3 epochs, images": round(settled, 3),
                 "largest difference anywhere, images": max(abs(d) for row in differences for d in row),
                 "equal in every epoch": sum(not any(row) for row in differences),
-                "differences at the end": [row[-1] for row in differences],
+                "differences at the end": ends,
             }
             print(name, found[name], flush=True)
+            missed += misses(name, ends)
+        if missed:
+            raise LimitError("; ".join(missed))
 
-    def fleet(self, experiments: Sequence[Experiment]) -> tuple[list, float]:
-        """Train experiments in lockstep; return their histories and the seconds that it took, loading included."""
-        began = self.clock()
-        images = [load("tenth", e.seed) for e in experiments]
-        if self.toy:
-            images = [each.first(60, 30) for each in images]
+    def expected(self, experiment: Experiment) -> tuple[int, ...]:
+        """Return the validation errors that the run makes alone: recorded, or trained again at toy size."""
+        if not self.toy:
+            return read(experiment).history.validation.errors
+        net = ConvNet(experiment.network, stream(experiment.seed, "initial weights"))
+        images = self.images(experiment)
+        return train(net, images, experiment.recipe, experiment.seed, progress=False).validation.errors
+
+    def neighbours(self, found: dict) -> None:
+        short = Experiment(0).vary(epochs=2, **({"width": 2, "hidden": 4} if self.toy else {}))
+        (alone,) = self.fleet([short])
+        missed = []
+        for size in (2, 3) if self.toy else (8, 64):
+            first, *_ = self.fleet([replace(short, seed=seed) for seed in range(size)])
+            curves = zip(first.validation.errors, alone.validation.errors, strict=True)
+            differences = [mine - theirs for mine, theirs in curves]
+            found[f"{size} runs"] = differences
+            missed += [
+                f"in a fleet of {size}, epoch {epoch}: {difference:+} images"
+                for epoch, difference in enumerate(differences, 1)
+                if abs(difference) > LIMITS["in a seed"]
+            ]
+        if missed:
+            raise LimitError(f"{'; '.join(missed)}: {LIMITS['in a seed']} are allowed")
+
+    def fleet(self, experiments: Sequence[Experiment]) -> list[History]:
+        """Train experiments in lockstep and return their histories, without a look at the test images."""
         nets = [ConvNet(e.network, stream(e.seed, "initial weights")) for e in experiments]
+        images = [self.images(e) for e in experiments]
         recipes, seeds = [e.recipe for e in experiments], [e.seed for e in experiments]
-        histories = train_fleet(nets, images, recipes, seeds, self.device, progress=False)
-        return histories, self.clock() - began
+        return train_fleet(nets, images, recipes, seeds, self.device, progress=False)
+
+    def images(self, experiment: Experiment) -> Any:
+        return few(experiment.scale, experiment.seed) if self.toy else load(experiment.scale, experiment.seed)
 
     def bench(self, found: dict) -> None:
-        if not hasattr(self, "floor"):
-            self.machine({})
-        networks = {"baseline": (ConvNetConfig(), (64, 256)), "final": (FINAL_MODEL, (16, 64))}
-        for name, (config, sizes) in networks.items():
-            config = replace(config, **{key: TOY[key] for key in ("width", "hidden")}) if self.toy else config
-            for runs in (2,) if self.toy else sizes:
-                row = found.setdefault(f"{name}, {runs} runs", {})
-                us = self.attempt(row, "fleet", lambda c=config, r=runs: self.fleet_steps(c, r), runs)
-                row["floor us"] = round(1e6 * self.least_seconds(config), 3)
-                row["share of the floor"] = round(row["floor us"] / us, 3) if us else None
-                print(name, runs, row, flush=True)
-            peers = found.setdefault(f"{name}, peers", {})
-            runs = 2 if self.toy else sizes[0]
-            self.attempt(peers, "one run, idiomatic", lambda c=config: self.idiomatic_steps(c), 1)
-            self.attempt(peers, "one run in a CUDA graph", lambda c=config: self.fleet_steps(c, 1), 1)
-            self.attempt(peers, "torch.func, vmap", lambda c=config, r=runs: self.vmap_steps(c, r), runs)
-            self.attempt(peers, "grouped convolution", lambda c=config, r=runs: self.grouped_steps(c, r), runs)
-            print(name, peers, flush=True)
-
-    def attempt(self, row: dict, name: str, make: Callable[[], Iterator[int]], runs: int) -> float | None:
-        """Time a way to train, in microseconds per image and run; keep the sentence if it cannot."""
-        if self.left() < 0:
-            row[name] = "no time left"
-            return None
-        try:
-            steps = make()
-            images = next(steps)
-            next(steps)
-            rounds = []
-            for _ in range(2 if self.toy else 5):
-                began, taken = self.clock(), 0
-                while taken < (2 if self.toy else 10):
-                    next(steps)
-                    taken += 1
-                rounds.append(1e6 * (self.clock() - began) / (taken * images * runs))
-            row[name] = round(statistics.median(rounds), 3)
-            return row[name]
-        except Exception as error:
-            row[name] = f"{type(error).__name__}: {str(error)[:300]}"
-            traceback.print_exc()
-            return None
-        finally:
-            if not self.toy:
-                torch.cuda.empty_cache()
-
-    def least_seconds(self, config: ConvNetConfig) -> float:
-        """Return the floor of a step at batch size 1: weights read twice and written once, or the products."""
-        weights = sum(p.numel() for p in ConvNet(config, torch.Generator()).parameters())
-        return max(12 * weights / self.floor[0], 6 * config.multiply_adds / self.floor[1])
-
-    def digits(self, runs: int, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-        draws = stream(0, "digits")
-        pixels = torch.randn(runs, count, 32, 32, 1, generator=draws)
-        return pixels.to(self.device), torch.randint(10, (runs, count), generator=draws).to(self.device)
-
-    def fleet_steps(self, config: ConvNetConfig, runs: int) -> Iterator[int]:
-        """Yield the images of a chunk, then take chunk after chunk of steps."""
-        nets = [ConvNet(config, stream(0, "initial weights"))] * runs
-        dropout = FleetDropout(nets, range(runs), self.device)
-        steps = Steps(Fleet(nets, self.device), *self.digits(runs, 32), dropout, batch_size=1)
-        places = torch.arange(32, device=self.device).expand(runs, 32)
-        rates = torch.full((runs, 32), 1e-4, device=self.device)
-        yield 32
-        while True:
-            for bits in dropout.draw([32] * 100):
-                steps.take(places, rates, bits)
-                yield 32
-
-    def idiomatic_steps(self, config: ConvNetConfig) -> Iterator[int]:
-        net = ConvNet(config, stream(0, "initial weights")).to(self.device)
-        optimizer, (pixels, labels) = torch.optim.SGD(net.parameters(), lr=1e-4), self.digits(1, 32)
-        yield 32
-        while True:
-            for i in range(32):
-                optimizer.zero_grad()
-                outputs = net(pixels[0, i : i + 1].movedim(3, 1))
-                nn.functional.nll_loss(outputs, labels[0, i : i + 1]).backward()
-                optimizer.step()
-            yield 32
-
-    def vmap_steps(self, config: ConvNetConfig, runs: int) -> Iterator[int]:
-        nets = [ConvNet(config, stream(0, "initial weights")).to(self.device) for _ in range(runs)]
-        weights, buffers = torch.func.stack_module_state(nets)
-        pixels, labels = self.digits(runs, 32)
-
-        def loss(own: dict, fixed: dict, image: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
-            return nn.functional.nll_loss(torch.func.functional_call(nets[0], (own, fixed), (image,)), label)
-
-        gradient = torch.func.vmap(torch.func.grad(loss))
-        if not self.toy:
-            gradient = torch.compile(gradient, dynamic=False)
-        yield 8
-        while True:
-            for i in range(8):
-                image = pixels[:, i : i + 1].movedim(4, 2).contiguous()
-                for name, g in gradient(weights, buffers, image, labels[:, i : i + 1]).items():
-                    weights[name].detach().sub_(g, alpha=1e-4)
-            yield 8
-
-    def grouped_steps(self, config: ConvNetConfig, runs: int) -> Iterator[int]:
-        """R runs as one network: convolutions with a group per run, linear layers as convolutions of size 1."""
-        width, side, activation = config.width, config.shapes[-1].pooled, getattr(torch, config.activation)
-        channels = [1, *[width] * config.stages]
-        convolutions = [nn.Conv2d(runs * a, runs * b, config.filter, groups=runs) for a, b in pairwise(channels)]
-        hidden = nn.Conv2d(runs * width, runs * config.hidden, side, groups=runs)
-        output = nn.Conv2d(runs * config.hidden, runs * 10, 1, groups=runs)
-        net = nn.ModuleList([*convolutions, hidden, output]).to(self.device)
-        optimizer, (pixels, labels) = torch.optim.SGD(net.parameters(), lr=1e-4), self.digits(runs, 8)
-        yield 8
-        while True:
-            for i in range(8):
-                x = pixels[:, i, :, :, 0][None]
-                for convolution, shape in zip(convolutions, config.shapes, strict=True):
-                    x = activation(convolution(x))
-                    if shape.convolved > 1:
-                        x = nn.functional.lp_pool2d(x, config.exponent, config.pool, config.pool_stride)
-                logits = output(activation(hidden(x))).view(runs, 10)
-                optimizer.zero_grad()
-                nn.functional.cross_entropy(logits, labels[:, i], reduction="sum").backward()
-                optimizer.step()
-            yield 8
+        machine = fleets.card(self.device, size=256 if self.toy else 8192)
+        nets = fleets.TOY_NETS if self.toy else fleets.NETS
+        found |= fleets.measure(self.device, nets, machine, MANY_RUNS, self.end)
 
     def study(self, found: dict) -> None:
-        """Time 64 seeds of each setting, the shortest first, while there is time for another."""
-        wanted = {e.name: e for each in THE_LABS for e in each.experiments([0]) if e.recipe.optimizer == "sgd"}
-        first = sorted(wanted.values(), key=lambda e: e.multiply_adds)
-        found |= {"settings": len(first), "runs per setting": 4 if self.toy else 64, "setting seconds": {}}
+        named = {
+            e.name.removesuffix("_seed=0"): e
+            for ablation in THE_LABS
+            for e in ablation.experiments([0])
+            if e.recipe.optimizer == "sgd"
+        }
+        found |= {"settings": len(named), "runs per setting": 3 if self.toy else 64, "setting seconds": {}}
         slowest = 0.0
-        for experiment in first[:2] if self.toy else first:
-            if self.left() < 1.3 * slowest:
+        for name, experiment in sorted(self.wanted(named).items(), key=lambda each: each[1].multiply_adds):
+            path = self.out / f"study-{name}.zip"
+            if path.exists():
+                continue
+            if time.monotonic() + 1.3 * slowest > self.end or (self.toy and len(found["setting seconds"]) == 2):
                 break
+            began = time.monotonic()
             seeds = range(found["runs per setting"])
-            runs = [replace(experiment, seed=seed).vary(**(TOY if self.toy else {})) for seed in seeds]
-            histories, seconds = self.fleet(runs)
-            errors = [100 * h.validation.errors[-1] / h.validation.images for h in histories if not h.diverged]
-            found["setting seconds"][experiment.name] = [round(seconds, 1), round(statistics.mean(errors), 3)]
-            print(experiment.name, found["setting seconds"][experiment.name], flush=True)
-            slowest = max(slowest, seconds)
+            group = [replace(experiment, seed=seed).vary(**(TOY if self.toy else {})) for seed in seeds]
+            errors = self.record(group, path)
+            slowest = max(slowest, time.monotonic() - began)
+            found["setting seconds"][name] = [round(time.monotonic() - began, 1), round(statistics.mean(errors), 3)]
+            print(name, found["setting seconds"][name], flush=True)
         timed = found["setting seconds"].values()
         found |= {"settings timed": len(timed), "seconds timed": round(sum(each[0] for each in timed), 1)}
+
+    def record(self, group: Sequence[Experiment], path: Path) -> list[float]:
+        """Train a fleet, pack its records into one file, and return the validation errors at the end, in percent."""
+        if self.toy:
+            runs.load, kept = few, runs.load
+        try:
+            done = run_group(group, self.device, progress=False)
+        finally:
+            if self.toy:
+                runs.load = kept
+        with tempfile.TemporaryDirectory() as folder:
+            packed = Path(folder) / "packed.zip"
+            with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+                for each in done:
+                    record = save(each.record, Path(folder))
+                    file.write(record, record.name)
+            write_whole(path, packed.read_bytes())
+        return [each.record.history.validation.percent[-1] for each in done if not each.record.history.diverged]
+
+
+def few(scale: str, seed: int) -> Any:
+    """Return a few of the images of a run."""
+    mnist = load(scale, seed).first(120, 60)
+    return replace(mnist, test=mnist.test[:60])
 
 
 if __name__ == "__main__":

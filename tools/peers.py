@@ -10,8 +10,11 @@ images, and yields the minibatch's mean loss.
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
+from itertools import pairwise
 from shutil import which
 from typing import Any, cast
 
@@ -19,13 +22,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from labcode.bench import steps
+from labcode.bench import fleets, steps
 from labcode.bench.idiomatic import idiomatic_net, torch_steps
 from labcode.bench.timing import Steps
 from labcode.data import Images
-from labcode.network import ConvNet, gaussian_window
+from labcode.network import ConvNet, ConvNetConfig, gaussian_window
 from labcode.network.config import NORM_SIZE
 from labcode.network.convnet import Stage
+from labcode.seeds import stream
+from labcode.training.fleet_graph import recorded
 
 Array = Any  # JAX's and TensorFlow's own; they may not be installed
 
@@ -55,6 +60,19 @@ def compiled(net: ConvNet, images: Images, batch_size: int, lr: float) -> Steps:
 def jax(net: ConvNet, images: Images, batch_size: int, lr: float) -> Steps:
     """Train with JAX: one jitted step, each convolution one matrix product over gathered windows (channels last)."""
     _refuse_padding(net)
+    import jax
+
+    weights, step = _jax_step(net, lr)
+    step = jax.jit(step, donate_argnums=0)
+    key = jax.random.key(0)
+    for pixels, labels in _numpy_batches(images, batch_size):
+        key, used = jax.random.split(key)
+        weights, loss = step(weights, pixels, labels, used)
+        yield float(loss)
+
+
+def _jax_step(net: ConvNet, lr: float) -> tuple[Array, Callable[..., tuple[Array, Array]]]:
+    """Return the weights, and a step from weights, pixels, labels and key to weights and loss."""
     import jax
     import jax.numpy as jnp
 
@@ -102,13 +120,7 @@ def jax(net: ConvNet, images: Images, batch_size: int, lr: float) -> Steps:
         loss, gradient = jax.value_and_grad(loss_of)(weights, pixels, labels, key)
         return jax.tree.map(lambda w, g: w - lr * g, weights, gradient), loss
 
-    step = jax.jit(step, donate_argnums=0)
-    weights = jax.tree.map(jnp.asarray, (filters, linears))
-    key = jax.random.key(0)
-    for pixels, labels in _numpy_batches(images, batch_size):
-        key, used = jax.random.split(key)
-        weights, loss = step(weights, pixels, labels, used)
-        yield float(loss)
+    return jax.tree.map(jnp.asarray, (filters, linears)), step
 
 
 def tensorflow(net: ConvNet, images: Images, batch_size: int, lr: float) -> Steps:
@@ -162,6 +174,106 @@ def tensorflow(net: ConvNet, images: Images, batch_size: int, lr: float) -> Step
 
     for pixels, labels in _numpy_batches(images, batch_size):
         yield float(step(tf.constant(pixels), tf.constant(labels)))
+
+
+# --- many runs at once, beside the fleets of `labcode.bench.fleets` ---------------------------------------------
+
+
+def vmap(config: ConvNetConfig, runs: int, device: str) -> Callable[[], object]:
+    """Map ``torch.func.grad`` over stacked modules, compiled; on a GPU all steps in one CUDA graph."""
+    nets = [idiomatic_net(ConvNet(replace(config, dropout=()), stream(0, "initial weights"))).to(device)] * runs
+    weights, buffers = torch.func.stack_module_state(list(nets))
+    weights = {name: weight.detach() for name, weight in weights.items()}
+    pixels, labels = fleets.digits(runs, device)
+    images = pixels.movedim(4, 2).contiguous()
+
+    def loss(own: dict, fixed: dict, image: Tensor, label: Tensor) -> Tensor:
+        return nn.functional.cross_entropy(torch.func.functional_call(nets[0], (own, fixed), (image,)), label)
+
+    gradient = torch.func.vmap(torch.func.grad(loss))
+    if device == "cuda":
+        torch._dynamo.config.recompile_limit = 64  # beyond it, everything would run uncompiled
+        gradient = torch.compile(gradient, dynamic=False, fullgraph=True)
+
+    @torch.no_grad()
+    def act() -> Tensor:
+        for i in range(fleets.STEPS):
+            found = gradient(weights, buffers, images[:, i : i + 1], labels[:, i : i + 1])
+            for name, weight in weights.items():
+                weight.sub_(found[name], alpha=fleets.RATE)
+        return weights["0.weight"]
+
+    return recorded(act) if device == "cuda" else act
+
+
+def grouped(config: ConvNetConfig, runs: int, device: str) -> Callable[[], object]:
+    """Make all runs one network: convolutions with a group per run, linear layers as convolutions of their maps' size.
+
+    It has neither normalization nor dropout. On a GPU all steps are in one CUDA graph.
+    """
+    width, side, activation = config.width, config.shapes[-1].pooled, getattr(torch, config.activation)
+    channels = [1, *[width] * config.stages]
+    convolutions = [
+        nn.Conv2d(runs * a, runs * b, config.filter, padding=config.padding, groups=runs) for a, b in pairwise(channels)
+    ]
+    hidden = nn.Conv2d(runs * width, runs * config.hidden, side, groups=runs)
+    output = nn.Conv2d(runs * config.hidden, runs * 10, 1, groups=runs)
+    net = nn.ModuleList([*convolutions, hidden, output]).to(device)
+    weights, (pixels, labels) = list(net.parameters()), fleets.digits(runs, device)
+
+    def act() -> Tensor:
+        for i in range(fleets.STEPS):
+            x = pixels[:, i, :, :, 0][None]
+            for convolution, shape in zip(convolutions, config.shapes, strict=True):
+                x = activation(convolution(x))
+                if shape.convolved > 1:
+                    x = nn.functional.lp_pool2d(x, config.exponent, config.pool, config.pool_stride)
+            scores = output(activation(hidden(x))).view(runs, 10)
+            loss = nn.functional.cross_entropy(scores, labels[:, i], reduction="sum")
+            with torch.no_grad():
+                for weight, g in zip(weights, torch.autograd.grad(loss, weights), strict=True):
+                    weight.sub_(g, alpha=fleets.RATE)
+        return weights[0]
+
+    return recorded(act) if device == "cuda" else act
+
+
+def jax_vmap(config: ConvNetConfig, runs: int, device: str) -> Callable[[], object]:
+    """Map the step of `jax` over stacked weights; all steps are one jitted scan."""
+    try:
+        import jax
+        import jax.numpy as jnp
+    except ImportError:
+        raise RuntimeError("JAX is not installed: pip install 'jax[cuda13]'.") from None
+    if (found := jax.default_backend()) != {"cuda": "gpu"}.get(device, device):
+        raise RuntimeError(f"JAX computes on {found!r} here; this was asked for {device!r}.")
+    net = ConvNet(config, stream(0, "initial weights"))
+    own, step = _jax_step(net, fleets.RATE)
+    weights = jax.tree.map(lambda weight: jnp.stack([weight] * runs), own)
+    pixels, labels = (jnp.asarray(each.cpu().numpy()).swapaxes(0, 1)[:, :, None] for each in fleets.digits(runs, "cpu"))
+
+    def take(weights: Array, given: Array) -> tuple[Array, Array]:
+        pixels, labels, key = given
+        return jax.vmap(step)(weights, pixels, labels, jax.random.split(key, runs))
+
+    @partial(jax.jit, donate_argnums=0)
+    def scan(weights: Array, key: Array) -> Array:
+        return jax.lax.scan(take, weights, (pixels, labels, jax.random.split(key, fleets.STEPS)))[0]
+
+    keys = iter(jax.random.split(jax.random.key(0), 10_000))
+
+    def act() -> None:
+        nonlocal weights
+        weights = jax.block_until_ready(scan(weights, next(keys)))
+
+    return act
+
+
+MANY_RUNS: dict[str, fleets.Way] = {
+    "torch.func, vmap": vmap,
+    "grouped convolution": grouped,
+    "JAX, vmap": jax_vmap,
+}
 
 
 def _refuse_padding(net: ConvNet) -> None:

@@ -1,7 +1,7 @@
 """Dropout in a fleet: each run's own masks, drawn on the CPU as bits and expanded where the fleet computes."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import torch
@@ -53,16 +53,18 @@ class FleetDropout:
         self.device = device
         self.pool = ThreadPoolExecutor(os.cpu_count())
 
-    def draw(self, counts: Sequence[int]) -> Iterator[Bits]:
+    def draw(self, counts: Iterable[int]) -> Iterator[Bits]:
         """Yield the bits for so many images at a time. Threads draw the next ones meanwhile."""
-        coming = self._begin(counts[0])
-        for following in [*counts[1:], 0]:
-            drawn = [each.result() for each in coming]  # in this order, since a stream serves one draw after another
-            coming = self._begin(following)
+        remaining = iter(counts)
+        coming: list[Future] | None = self._begin(next(remaining))
+        while coming is not None:
+            drawn = [each.result() for each in coming]  # now, since a stream serves one draw after another
+            following = next(remaining, None)
+            coming = None if following is None else self._begin(following)
             yield [torch.stack(each).to(self.device) for each in zip(*drawn, strict=True)]
 
     def _begin(self, count: int) -> list[Future]:
-        return [self.pool.submit(self._draw, run, count) for run in range(len(self.rates)) if count]
+        return [self.pool.submit(self._draw, run, count) for run in range(len(self.rates))]
 
     def _draw(self, run: int, count: int) -> list[Tensor]:
         """Draw the bits of one run; all are set where it drops nothing and others do."""
