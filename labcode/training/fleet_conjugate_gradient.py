@@ -22,7 +22,7 @@ from labcode.training.fleet_graph import recorded
 from labcode.training.fleet_network import Fleet, losses
 
 ALIGNED = 16
-"""Each run's row of numbers begins at a multiple of these: 64 bytes in single precision."""
+"""A run's row of numbers begins at a multiple of these, where a processor can load several at once."""
 
 
 class FleetLine:
@@ -129,7 +129,6 @@ class FleetSearches:
         self.fleet, self.batch_size, self.line_searches = fleet, batch_size, line_searches
         runs = len(fleet)
         rows = torch.cat([weight.flatten(1) for weight in fleet.weights], dim=1)
-        # A processor's product can round by the place in memory, which should not depend on how many runs there are.
         self.points = torch.nn.functional.pad(rows, (0, -rows.shape[1] % ALIGNED))
         self.origins = torch.empty_like(self.points)
         # Side by side, so that one product with the gradients gives all three sums that the searches need.

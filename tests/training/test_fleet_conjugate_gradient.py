@@ -75,6 +75,27 @@ def test_runs_that_end_their_epoch_early_wait_without_moving(images):
         assert all(torch.equal(later[run], ended) for later in seen[count:])
 
 
+def test_a_search_that_finds_no_better_point_moves_nothing(images):
+    nets = networks()
+    before = [[p.detach().clone() for p in net.parameters()] for net in nets]
+    fleet = Fleet(nets)
+    searches = FleetSearches(fleet, batch_size=1, line_searches=2)
+    evaluate, calls = searches._evaluate, 0
+
+    def spoil(room):
+        nonlocal calls
+        calls += 1
+        found = evaluate(room)
+        return found if calls % 21 == 1 else found.fill_(math.nan)
+
+    searches._evaluate = spoil
+    _, gradients = searches.train_epoch([[(own.train[i : i + 1], None) for i in range(2)] for own in images], images=2)
+    assert gradients == [2 * (1 + 20)] * 3
+    fleet.load_into(nets)
+    for net, old in zip(nets, before, strict=True):
+        assert all(map(torch.equal, net.parameters(), old))
+
+
 def test_a_run_that_diverges_is_frozen_and_its_neighbours_do_not_notice(images):
     """A pixel that is not a number gives a loss that is none, whatever the weights."""
     few = [own.first(20, 10) for own in images]
