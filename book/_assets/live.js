@@ -325,7 +325,7 @@ const live = (function () {
     const output = await execute({ source: cell.source(), name: cell.name });
     if (output.ended && !output.error) { label(cell, cell.result ? "Stopped; an earlier output" : "Stopped; the recorded output", "recorded"); return output; }
     if (!cell.output.isConnected) cell.box.append(cell.output);
-    cell.done = !output.error;
+    cell.done = true;
     cell.result = output;
     cell.reset.hidden = false;
     await fill(cell.output, shown(output));

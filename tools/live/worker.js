@@ -5,7 +5,7 @@
 "use strict";
 
 const parts = {};
-let python, namespace, run;
+let python, dict, namespace, run;
 
 const say = (state) => postMessage({ state });
 
@@ -48,7 +48,8 @@ async function start() {
   python.runPython(`import sys; sys.path[:0] = ["${home}", "${home}/modules.zip"]`);
   run = python.pyimport("run_cell").run;
   python.runPython("import sympy");
-  namespace = python.globals.get("dict")();
+  dict = python.globals.get("dict");
+  namespace = dict();
   Object.keys(parts).forEach((name) => delete parts[name]);
   postMessage({ ready: true });
 }
@@ -60,7 +61,7 @@ onmessage = async ({ data }) => {
     if (data.forget) namespace.clear();
     if (data.source !== undefined) {
       // An answer runs among the names of the page, but defines none there; then its check says whether it is right.
-      const names = data.check ? namespace.copy() : namespace;
+      const names = data.check ? dict(namespace) : namespace;
       let output = JSON.parse(run(data.source, names, data.name));
       if (data.check && !output.error) output = JSON.parse(run(data.check, names, `the check of ${data.name}`));
       postMessage({ output });
