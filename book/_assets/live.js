@@ -113,9 +113,15 @@ const live = (function () {
 
   // ---------------------------------------------------------------- output
 
-  // Numbers of the page's equations by their labels; a chain that runs again keeps its own.
-  const numbers = new Map(Array.from(document.querySelectorAll("[id^=equation-] > .eqno"), (number) => [
-    number.parentElement.id.slice("equation-".length), number.firstChild.textContent]));
+  // Links to equations by their labels: a chain that runs again keeps its numbers, and cites those of other pages.
+  const equations = new Map();
+  document.querySelectorAll("a.reference.internal[href*='#equation-']").forEach((link) => {
+    equations.set(link.hash.slice("#equation-".length), { number: link.textContent, href: link.getAttribute("href") });
+  });
+  document.querySelectorAll("[id^=equation-] > .eqno").forEach((eqno) => {
+    const { id } = eqno.parentElement;
+    equations.set(id.slice("equation-".length), { number: eqno.firstChild.textContent, href: `#${id}` });
+  });
 
   const escape = (text) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
   const math = (tex) => `<span class="math notranslate nohighlight">\\(${escape(tex)}\\)</span>`;
@@ -124,19 +130,21 @@ const live = (function () {
   const INLINE = /\{(?:eq|numref)\}`([^`]+)`|`([^`]+)`|\$([^$]+)\$|\*\*(.+?)\*\*|\*(.+?)\*/g;
 
   function inline(text) {
+    const plain = (words) => escape(words.replace(/(\w)'/g, "$1’"));
     let shown = "", end = 0;
     for (const found of text.matchAll(INLINE)) {
       const [whole, label, literal, tex, strong, emphasis] = found;
-      shown += escape(text.slice(end, found.index));
+      shown += plain(text.slice(end, found.index));
       end = found.index + whole.length;
-      if (label && numbers.has(label)) shown += `<a class="reference internal" href="#equation-${label}">${numbers.get(label)}</a>`;
+      const cited = label && equations.get(label);
+      if (cited) shown += `<a class="reference internal" href="${escape(cited.href)}">${cited.number}</a>`;
       else if (label) shown += escape(label);
       else if (literal) shown += `<code class="docutils literal notranslate">${escape(literal)}</code>`;
       else if (tex) shown += math(tex);
       else if (strong) shown += `<strong>${inline(strong)}</strong>`;
       else shown += `<em>${inline(emphasis)}</em>`;
     }
-    return shown + escape(text.slice(end));
+    return shown + plain(text.slice(end));
   }
 
   function block(text) {
@@ -144,7 +152,7 @@ const live = (function () {
     if (equation) {
       const [, tex, label] = equation;
       const id = `equation-${label}`;
-      return `<div class="math notranslate nohighlight" id="${id}"><span class="eqno">${numbers.get(label) || `(${label})`}` +
+      return `<div class="math notranslate nohighlight" id="${id}"><span class="eqno">${equations.get(label)?.number ?? `(${label})`}` +
         `<a class="headerlink" href="#${id}" title="Link to this equation">#</a></span>\\[${escape(tex)}\\]</div>`;
     }
     if (/^\|/.test(text)) {
