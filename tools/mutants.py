@@ -45,6 +45,8 @@ MODULES = [
 TESTS = {
     "derivation/expressions": ["derivation/test_expressions", "derivation/test_proof"],
     "network/manual_layers": ["network/test_backprop"],
+    "training/fleet_layers": ["training/test_fleet_network"],
+    "training/fleet_graph": ["training/test_fleet"],
 }
 
 # Changes that show nothing about the tests: an operator that the values do not support always fails.

@@ -1,86 +1,16 @@
-"""Runs in lockstep against the same runs alone: weights in double precision, counts of errors in single precision."""
+"""Runs trained in lockstep against the same runs alone: counts of errors, in single precision."""
 
 import itertools
-import math
 from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from labcode.data import Images, load
+from labcode.data import load
 from labcode.network import ConvNet, ConvNetConfig
-from labcode.network.manual_layers import ACTIVATIONS
 from labcode.seeds import stream
-from labcode.training import HandSteps, Recipe, fleet, fleet_memory, loop, predict, train
+from labcode.training import Recipe, fleet, fleet_memory, loop, predict, train
 from labcode.training.fleet import predict_fleet, train_fleet
-from labcode.training.fleet_dropout import FleetDropout
-from labcode.training.fleet_network import Fleet
-
-RATES = (0.1, 0.03, 0.2)
-
-
-@st.composite
-def shapes(draw) -> dict:
-    """Draw the settings of any legal network, small in width."""
-    drawn = {
-        "width": draw(st.integers(1, 4)),
-        "stages": draw(st.integers(1, 3)),
-        "filter": draw(st.integers(2, 7)),
-        "padding": draw(st.integers(0, 1)),
-        "pool": draw(st.integers(1, 3)),
-        "pool_stride": draw(st.integers(1, 3)),
-        "exponent": draw(st.sampled_from([1, 2, 2.5, 4])),
-        "activation": draw(st.sampled_from(sorted(ACTIVATIONS))),
-        "normalize": draw(st.booleans()),
-        "hidden": draw(st.integers(1, 6)),
-    }
-    try:
-        ConvNetConfig(**drawn)
-    except ValueError:
-        drawn |= {"stages": 1, "pool": 2}
-    return drawn
-
-
-def three_networks(shape: dict) -> list[ConvNet]:
-    """Networks that differ in their seed and in their dropout."""
-    places = shape.get("stages", 2) + 1
-    dropout = [(), (0.5,) * places, (0.25, *[0.0] * (places - 1))]
-    return [
-        ConvNet(ConvNetConfig(**shape, dropout=rates), stream(seed, "initial weights"), torch.float64)
-        for seed, rates in enumerate(dropout)
-    ]
-
-
-@pytest.mark.parametrize("batch", [1, 3, 16])
-@settings(max_examples=25)
-@given(shape=shapes())
-def test_five_steps_move_the_weights_as_the_hand_written_pass_does(batch, shape):
-    nets, alone = three_networks(shape), three_networks(shape)
-    together, engines = Fleet(nets), [HandSteps(net, rate) for net, rate in zip(alone, RATES, strict=True)]
-    draws, rates = stream(batch, "digits"), torch.tensor(RATES, dtype=torch.float64)
-    for step in range(5):
-        pixels = torch.randn(3, batch, 1, 32, 32, dtype=torch.float64, generator=draws)
-        labels = torch.randint(10, (3, batch), generator=draws)
-        drawn = [net.draw_masks(batch, stream(10 * step + run, "dropout")) for run, net in enumerate(nets)]
-        for engine, own_pixels, own_labels, masks in zip(engines, pixels, labels, drawn, strict=True):
-            engine.step(Images(own_pixels, own_labels), masks)
-        together.step(pixels.movedim(2, 4), labels, stacked(drawn), rates)
-    together.load_into(nets)
-    for mine, theirs in zip(nets, alone, strict=True):
-        for (name, a), b in zip(mine.named_parameters(), theirs.parameters(), strict=True):
-            torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10, msg=name)
-
-
-def stacked(drawn: list, every: int = 1) -> list[torch.Tensor]:
-    """The masks of three networks, of which one drops in every place, as the fleet takes them."""
-    masks = []
-    for place, like in enumerate(drawn[every]):
-        own = [torch.ones_like(like) if each is None or each[place] is None else each[place] for each in drawn]
-        mask = torch.stack(own)
-        masks.append(mask.movedim(2, -1) if mask.dim() == 5 else mask)
-    return masks
 
 
 @pytest.fixture(scope="module")
@@ -168,28 +98,6 @@ def test_a_run_that_diverges_ends_as_it_does_alone_and_its_neighbours_do_not_not
     assert all(map(torch.equal, nets[2].parameters(), calm[2].parameters()))
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_a_run_drops_the_values_that_it_drops_alone(dtype):
-    """Also where the bits of a place do not fill its last byte."""
-    configs = [ConvNetConfig(width=3, hidden=5, dropout=dropout) for dropout in DROPOUT]
-    nets = [ConvNet(config, stream(0, "initial weights"), dtype) for config in configs]
-    dropout, streams = FleetDropout(nets, range(3)), [stream(seed, "dropout") for seed in range(3)]
-    counts = [7, 7, 2]
-    for count, bits in zip(counts, dropout.draw(counts), strict=True):
-        expected = stacked([net.draw_masks(count, own) for net, own in zip(nets, streams, strict=True)], every=0)
-        for part in (slice(0, 3), slice(3, 7)):
-            found = dropout.masks(dropout.expand(bits, count), part)
-            assert all(torch.equal(mask, whole[:, part]) for mask, whole in zip(found, expected, strict=True))
-    for mine, theirs in zip(dropout.streams, streams, strict=True):
-        assert torch.equal(mine.get_state(), theirs.get_state())
-
-
-def test_bits_are_drawn_only_where_a_run_drops_values():
-    nets = [ConvNet(ConvNetConfig(width=2, dropout=rates), stream(0, "initial weights")) for rates in ((), (0, 0.5, 0))]
-    (bits,) = FleetDropout(nets, range(2)).draw([3])
-    assert [tuple(each.shape) for each in bits] == [(2, -(-3 * 5 * 5 * 2 // 8))]
-
-
 @pytest.mark.parametrize("optimizer", ["sgd", "cg"])
 def test_a_training_broken_off_resumes_to_the_same_end(images, tmp_path, monkeypatch, optimizer):
     monkeypatch.setattr(fleet, "SECONDS_PER_CHECKPOINT", 0)
@@ -273,13 +181,3 @@ def test_a_patched_network_is_refused(images):
     net.activation = torch.relu
     with pytest.raises(ValueError, match="activation is relu in place of tanh: a fleet computes by the configuration"):
         train_fleet([net], [images[0]], [Recipe()], [0], progress=False)
-
-
-def test_an_image_that_is_not_a_number_stops_its_run_alone():
-    nets = [ConvNet(ConvNetConfig(width=2, hidden=3), stream(seed, "initial weights")) for seed in range(2)]
-    together = Fleet(nets)
-    pixels = torch.randn(2, 1, 32, 32, 1, generator=stream(0, "digits"))
-    pixels[1, 0, 16, 16] = math.nan
-    together.step(pixels, torch.tensor([[3], [8]]), None, torch.tensor([0.1, 0.1]))
-    assert together.alive.tolist() == [True, False]
-    assert all(weight[0].isfinite().all() for weight in together.weights)
