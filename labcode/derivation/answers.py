@@ -251,7 +251,7 @@ def _read(answer: Any, role: str, truth: Any, definitions: Mapping | None) -> Ex
     for name in own.values():
         if name not in asked and isinstance(name, sympy.Symbol) and not name.is_real:
             known = ", ".join(dict.fromkeys(map(str, asked)))
-            raise WrongAnswer(f"Wrong: {role} contains {name}, which is none of the names {known}.")
+            raise WrongAnswer(f"Wrong: {role} contains {name}; the names in the question are {known or 'none'}.")
     return answer.replace(
         lambda node: isinstance(node, sympy.Symbol | Indexed | AppliedUndef), lambda node: _named(node, own)
     )

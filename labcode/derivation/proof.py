@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
 import sympy
@@ -102,7 +102,11 @@ class _Spelling:
 
     def is_zero(self) -> bool:
         """Whether the expression is zero wherever it has a value, and is not without a value everywhere."""
-        return not any(self._vanishes(divisor) for divisor in self.divisors) and self._vanishes(self.spelled)
+        if any(self._vanishes(divisor) for divisor in self.divisors):
+            return False
+        choices = itertools.product((False, True), repeat=len(self.signs))
+        zeros = (list(itertools.compress(self.signs, choice)) for choice in choices)
+        return all(any(self._vanishes(part, zero) for part in (self.spelled, *self.divisors)) for zero in zeros)
 
     def letter(self, kernel: Hashable) -> Dummy:
         return self.letters.setdefault(kernel, Dummy(f"l{len(self.letters)}"))
@@ -138,6 +142,8 @@ class _Spelling:
             return self.sign(node.args[0]) * self.spell(node.args[0])  # of a real number; at 0 as well
         if isinstance(node, sympy.sign) and is_real(node.args[0]):
             return self.sign(node.args[0])
+        if isinstance(node, sympy.Heaviside) and node.args[1] == sympy.S.Half and is_real(node.args[0]):
+            return (1 + self.sign(node.args[0])) / 2
         return self.letter(node)
 
     def sign(self, number: Expr) -> Expr:
@@ -150,29 +156,24 @@ class _Spelling:
             self.signs[mark] = self.spell(number)
         return mark
 
-    def _vanishes(self, spelled: Expr) -> bool:
-        """Whether it is zero: with every sign 1 or -1, and with any of them 0 where their numbers are 0."""
-        numerator = _numerator(spelled)
-        marks = [mark for mark in self.signs if numerator.has(mark)]
-        for zero in itertools.chain.from_iterable(
-            itertools.combinations(marks, count) for count in range(len(marks) + 1)
-        ):
-            branch = self._reduce(numerator.subs(dict.fromkeys(zero, 0)))
-            if branch != 0 and not any(self._divides(self.signs[mark], branch) for mark in zero):
-                return False
-        return True
+    def _vanishes(self, spelled: Expr, zero: Collection[Dummy] = ()) -> bool:
+        """Whether it is zero where the numbers of these signs are 0 and every other sign is 1 or -1."""
+        branch = self._reduce(spelled, zero)
+        return branch == 0 or any(self._divides(self.signs[mark], branch) for mark in zero)
 
-    def _reduce(self, numerator: Expr) -> Expr:
+    def _reduce(self, spelled: Expr, zero: Collection[Dummy] = ()) -> Expr:
+        """The numerator, less what the relations between the letters say is zero."""
+        signs = dict.fromkeys(zero, 0)
+        numerator = _numerator(spelled.subs(signs))
         # Backwards, since the content of a root is spelled before the root's own relation is noted.
         for mark, relation in reversed(self.relations.items()):
-            numerator = sympy.expand(numerator)
             if numerator.has(mark):
-                numerator = sympy.prem(numerator, _numerator(relation), mark)
-        return sympy.expand(numerator)
+                numerator = sympy.expand(sympy.prem(numerator, _numerator(relation.subs(signs)), mark))
+        return numerator
 
     def _divides(self, number: Expr, branch: Expr) -> bool:
         """Whether the branch is zero wherever the number is, because it contains the number as a factor."""
-        factor = self._reduce(_numerator(number))
+        factor = self._reduce(number)
         names = sorted(branch.free_symbols | factor.free_symbols, key=str)
         return factor != 0 and (not factor.free_symbols or sympy.rem(branch, factor, *names) == 0)
 

@@ -144,7 +144,7 @@ def test_an_answer_with_the_names_of_the_question_can_still_be_wrong():
         (True, "Wrong: the answer is True, a bool; it must be one expression or number."),
         (torch.ones(1), "Wrong: the answer is tensor([1.]), a Tensor; it must be one expression or number."),
         ("1 - tanh(x", 'Wrong: the answer is "1 - tanh(x", which is no expression in Python, such as 2*x**2.'),
-        ("1 - tanh(y)**2", "Wrong: the answer contains y, which is none of the names x."),
+        ("1 - tanh(y)**2", "Wrong: the answer contains y; the names in the question are x."),
     ],
 )
 def test_an_answer_that_is_no_expression_is_refused_in_words(answer, says):

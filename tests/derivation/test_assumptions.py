@@ -39,7 +39,9 @@ FALSE = {
     "the square of an absolute value, of a number that is complex for negative x": (Abs(sqrt(x)) ** 2, sqrt(x) ** 2),
     "the same for a logarithm": (Abs(log(x)) ** 2, log(x) ** 2),
     "a sign squared, at 0": (sign(x) ** 2, 1),
+    "a step, at 0": (sympy.Heaviside(x, 1), (1 + sign(x)) / 2),
     "a sign squared, at 0, of a whole number": (sign(r) ** 2, 1),
+    "a sign below a root, at 0": (sqrt(sign(x)) ** 4 + x, 1 + x),
     "two signs squared, both at 0": ((1 - sign(x) ** 2) * (1 - sign(y) ** 2), 0),
     "a sign squared, of a number that is 0 everywhere": (x * sign(zero) ** 2, x),
     "a sign times its number": (sign(x) * x, x),
@@ -79,6 +81,8 @@ def test_a_rule_is_not_applied_without_its_assumption(rule):
         (Abs(f(x)) ** 2, f(x) ** 2),
         (Abs(x) * sign(x), x),
         (sign(x) ** 3, sign(x)),
+        (sign(x), x / Abs(x)),  # at 0 the right side has no value
+        (Partial(Max(x, y), x), sympy.Heaviside(x - y)),
         (sign(t), 1),
         (Max(x, y) * sympy.Min(x, y), x * y),
         (sqrt(t * q), sqrt(t) * sqrt(q)),
