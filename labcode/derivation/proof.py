@@ -133,10 +133,11 @@ class _Spelling:
         if node.is_Pow and node.exp.is_Rational:
             # b^(p/q) is the p-th power of the principal q-th root, whose q-th power is b: for negative b as well.
             # Not so (b^q)^(1/q) = b, which no rule says.
+            base = self.spell(node.base)
             root = self.letter(("root", node.base, node.exp.q))
-            self.relations[root] = root**node.exp.q - self.spell(node.base)
+            self.relations[root] = root**node.exp.q - base
             if node.exp.is_negative:
-                self.divisors.append(root)
+                self.divisors.append(base)
             return root**node.exp.p
         if isinstance(node, sympy.Abs) and is_real(node.args[0]):
             return self.sign(node.args[0]) * self.spell(node.args[0])  # of a real number; at 0 as well
