@@ -95,6 +95,7 @@ def test_the_proof_does_not_depend_on_the_sample():
         ((sympy.sqrt(t + 1) + 1) * (sympy.sqrt(t + 1) - 1), t),
         ((sympy.cbrt(t) ** 2 + sympy.cbrt(t) + 1) * (sympy.cbrt(t) - 1), t - 1),
         ((Abs(x) + y) * (Abs(x) - y), x**2 - y**2),
+        ((sqrt(1 + sqrt(t)) - 1) * (sqrt(1 + sqrt(t)) + 1) * sqrt(t), t),  # a root within a root
     ],
 )
 def test_roots_and_absolute_values_are_proved_as_rational_identities(left, right):
