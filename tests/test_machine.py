@@ -19,14 +19,14 @@ def uncached():
 
 
 def test_on_linux_the_first_model_name_is_returned(monkeypatch):
-    monkeypatch.setattr(Path, "read_text", lambda path: {"/proc/cpuinfo": CPUINFO}[str(path)])
+    monkeypatch.setattr(Path, "read_text", lambda path, encoding: {"/proc/cpuinfo": CPUINFO}[str(path)])
     assert processor_name() == "AMD EPYC: 9R14"
 
 
 @pytest.mark.parametrize(("known", "name"), [("GenuineIntel", "GenuineIntel"), ("", "arm64")])
 @pytest.mark.parametrize("cpuinfo", ["processor\t: 0\n", None])
 def test_without_a_model_name_python_gives_the_name(monkeypatch, cpuinfo, known, name):
-    def read_text(path):
+    def read_text(path, encoding):
         if cpuinfo is None:
             raise FileNotFoundError(path)
         return cpuinfo
