@@ -19,6 +19,28 @@ if (location.protocol === "file:") {
   });
 })();
 
+// A link to something folded unfolds it: a solution, an equation or a cell within one, a quiz.
+function unfold(target) {
+  for (let box = target; box; box = box.parentElement) {
+    if (box.localName === "details") { box.open = true; }
+    if (box.classList.contains("toggle-hidden")) { box.querySelector(".toggle-button").click(); }
+  }
+}
+function unfoldTheTarget() {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (target && target.closest("details, .toggle")) {
+    unfold(target);
+    target.scrollIntoView({ behavior: "instant" });
+  }
+}
+// The theme folds solutions at DOMContentLoaded, in a listener before this one.
+["DOMContentLoaded", "hashchange"].forEach(function (event) { addEventListener(event, unfoldTheTarget); });
+// Following a link to where one is already changes no hash.
+document.addEventListener("click", function (event) {
+  const link = event.target.closest("a[href]");
+  if (link && link.hash && link.href === location.href) { unfoldTheTarget(); }
+});
+
 // When a page loads, the theme lets the keyboard reach code that scrolls. Make it measure again what was folded then:
 // it listens to changes of the window's size.
 document.addEventListener("toggle", function () { dispatchEvent(new Event("resize")); }, true);

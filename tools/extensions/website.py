@@ -107,6 +107,26 @@ def whole_numbers(text: str) -> str:
     return THOUSANDS.sub("\u00a0", text)
 
 
+def keep_with_formulas(app, doctree, docname):
+    """Keep each formula on one line with what touches it, such as a full stop (on `doctree-resolved`).
+
+    Browsers may break a line on both sides of a formula, since it is a box.
+    """
+    for formula in list(doctree.findall(nodes.math)):
+        parent, before, after = formula.parent, "", ""
+        start = parent.index(formula)
+        end = start + 1
+        if end < len(parent) and isinstance(parent[end], nodes.Text):
+            after, end = parent[end], end + 1
+        if start and isinstance(parent[start - 1], nodes.Text):
+            before, start = parent[start - 1], start - 1
+        before, left = re.fullmatch(r"(.*\s|)(\S*)", before, re.DOTALL).groups()
+        right, after = re.fullmatch(r"(\S*)(.*)", after, re.DOTALL).groups()
+        if left or right:
+            joined = nodes.inline("", "", nodes.Text(left), formula, nodes.Text(right), classes=["joined"])
+            parent[start:end] = [nodes.Text(before), joined, nodes.Text(after)]
+
+
 def bring_mathjax(app):
     """Serve the one file of MathJax that the site needs from the site itself (on `builder-inited`).
 
@@ -156,6 +176,7 @@ def setup(app):
     app.connect("config-inited", keep_year, priority=900)
     app.connect("builder-inited", bring_mathjax)
     app.connect("doctree-resolved", keep_numbers_whole)
+    app.connect("doctree-resolved", keep_with_formulas)
     app.connect("html-page-context", add_to_head)
     app.connect("build-finished", write_sitemap)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
