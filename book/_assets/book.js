@@ -33,8 +33,9 @@ function unfoldTheTarget() {
     target.scrollIntoView({ behavior: "instant" });
   }
 }
-// The theme folds solutions at DOMContentLoaded, in a listener before this one.
-["DOMContentLoaded", "hashchange"].forEach(function (event) { addEventListener(event, unfoldTheTarget); });
+addEventListener("hashchange", unfoldTheTarget);
+// Other scripts fold solutions and code at the same event: come after them.
+addEventListener("DOMContentLoaded", function () { setTimeout(unfoldTheTarget); });
 // Following a link to where one is already changes no hash.
 document.addEventListener("click", function (event) {
   const link = event.target.closest("a[href]");

@@ -2,8 +2,10 @@
 
 import posixpath
 import re
+from collections import Counter
 from urllib.parse import unquote, urlsplit
 
+import html5lib
 import pytest
 from bs4 import BeautifulSoup
 
@@ -192,3 +194,63 @@ def test_every_page_has_an_icon_and_downloads_as_notebook_and_as_script(site, so
 def test_page_for_wrong_addresses_links_to_the_first_page_and_the_search(soups):
     links = {link["href"] for link in soups["404.html"].select("article a[href]")}
     assert {"index.html", "search.html"} <= links
+
+
+# Elements that hold text and inline elements only, and elements that are not inline.
+TEXT_ONLY = {
+    "p",
+    "pre",
+    "span",
+    "em",
+    "strong",
+    "code",
+    "button",
+    "label",
+    "summary",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+}
+BLOCKS = {"p", "pre", "div", "section", "article", "ul", "ol", "dl", "table", "figure", "form", "details", "blockquote"}
+
+
+def invalid(html):
+    """What is invalid in a page: errors of the parser, ids given twice, elements where they may not stand."""
+    parser = html5lib.HTMLParser(namespaceHTMLElements=False)
+    tree = parser.parse(html)
+    yield from (f"line {line}: {code}" for (line, _), code, _ in parser.errors)
+    ids = Counter(element.get("id") for element in tree.iter() if element.get("id") is not None)
+    yield from (f"id {name!r}: {count} times" for name, count in ids.items() if count > 1 or not name or " " in name)
+    for element in tree.iter():
+        if element.tag in TEXT_ONLY:
+            yield from (
+                f"{inner.tag} in {element.tag}" for inner in element.iter() if inner.tag in BLOCKS - {element.tag}
+            )
+    yield from ("style in body" for _ in tree.find("body").iter("style"))
+    yield from ("a within a" for link in tree.iter("a") for _ in link.iterfind(".//a"))
+
+
+PAGE = "<!DOCTYPE html><html lang=en><title>A page</title><body>{}</body></html>"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "found"),
+    [
+        ("<p>text</div>", "line 1: end-tag-too-early"),
+        ("<p id=a></p><p id=a></p>", "id 'a': 2 times"),
+        ("<p id=''></p>", "id '': 1 times"),
+        ("<details><summary><p>text</p></summary></details>", "p in summary"),
+        ("<div><style>p {color: red}</style></div>", "style in body"),
+    ],
+)
+def test_invalid_html_is_found(wrong, found):
+    assert list(invalid(PAGE.format("<p>text</p>"))) == []
+    assert list(invalid(PAGE.format(wrong))) == [found]
+
+
+def test_every_page_is_valid_html(site, pages):
+    found = {page: sorted(set(invalid((site / page).read_text(encoding="utf-8")))) for page in pages}
+    assert {page: errors for page, errors in found.items() if errors} == {}
