@@ -8,11 +8,13 @@ The steps, each written to FOLDER as JSON as soon as it ends; a step whose file 
 2. equality: 8 seeds of each of `EQUALITY`, 20 epochs, against the book's records, which were made on CPUs;
 3. neighbours: a run in a fleet of one against the same run in fleets of 8 and 64, 2 epochs;
 4. bench: microseconds per image and run, beside other ways to train, and the share of the floor;
-5. study: 64 seeds of each of the lab's settings that go by SGD, as many settings as there is time for, the shortest
+5. kernels: where the time of a step goes, by kernel;
+6. searches: what an evaluation costs by conjugate gradient, and how much of it the device waits for Python;
+7. study: 64 seeds of each of the lab's settings that go by SGD, as many settings as there is time for, the shortest
    first. The seeds are 0 to 63, which decide no claim. Each setting's records are kept in one file, study-SETTING.zip,
    and are not made again; unpacked into a folder, `python -m labcode run --records FOLDER` goes on from them.
 
-`--settings` takes some settings of steps 2 and 5 by their names. The exit code is 1 if a step failed: a limit of
+`--settings` takes some settings of steps 2 and 7 by their names. The exit code is 1 if a step failed: a limit of
 `LIMITS` is missed, each named, or something broke.
 
 `--toy` tries every step on a CPU in a minute, with tiny networks and few images, against the same runs trained alone.
@@ -31,6 +33,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from peers import MANY_RUNS
@@ -38,14 +42,16 @@ from peers import MANY_RUNS
 from labcode.bench import fleets
 from labcode.data import load
 from labcode.files import write_whole
-from labcode.network import ConvNet
+from labcode.machine import fixed_settings
+from labcode.network import ConvNet, ConvNetConfig
 from labcode.seeds import stream
 from labcode.study import Experiment
 from labcode.study import run as runs
 from labcode.study.lab import THE_LABS
 from labcode.study.records import read, save
 from labcode.study.run import run_group
-from labcode.training import History, train, train_fleet
+from labcode.training import Fleet, History, Recipe, minibatches, train, train_fleet
+from labcode.training.fleet_conjugate_gradient import FleetSearches
 
 EQUALITY: dict[str, dict[str, Any]] = {
     "baseline": {},
@@ -65,7 +71,7 @@ class LimitError(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    steps = ["machine", "equality", "neighbours", "bench", "study"]
+    steps = ["machine", "equality", "neighbours", "bench", "kernels", "searches", "study"]
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--seconds", type=float, default=520, help="after which no new part begins (default: 520)")
     parser.add_argument("--steps", nargs="+", default=steps, choices=steps, metavar="STEP")
@@ -188,6 +194,46 @@ class Check:
         machine = fleets.card(self.device, size=256 if self.toy else 8192)
         nets = fleets.TOY_NETS if self.toy else fleets.NETS
         found |= fleets.measure(self.device, nets, machine, MANY_RUNS, self.end)
+
+    def kernels(self, found: dict) -> None:
+        config, sizes = (fleets.TOY_NETS if self.toy else fleets.NETS)["baseline"]
+        with fixed_settings():
+            act = fleets.fleet(config, sizes[-1], self.device)
+            act(), act()
+            with torch.profiler.profile() as profile:
+                act()
+        spent = {
+            row.key[:120]: (row.count, row.self_cpu_time_total if self.toy else row.self_device_time_total)
+            for row in profile.key_averages()
+        }
+        found["runs"] = sizes[-1]
+        for name, (count, us) in sorted(spent.items(), key=lambda each: -each[1][1])[:40]:
+            found[name] = {"per step": round(count / fleets.STEPS, 2), "us per step": round(us / fleets.STEPS, 2)}
+
+    def searches(self, found: dict) -> None:
+        config, count, runs = (fleets.TOY_NETS["baseline"][0], 3, 2) if self.toy else (ConvNetConfig(), 200, 64)
+        nets = [ConvNet(config, stream(seed, "initial weights")) for seed in range(runs)]
+        images = [load("tenth", seed).train[: 2 * count] for seed in range(runs)]
+        each = [
+            iter(minibatches(net, own, 1, stream(seed, "order of images"), stream(seed, "dropout")))
+            for seed, (net, own) in enumerate(zip(nets, images, strict=True))
+        ]
+        with fixed_settings():
+            searches = FleetSearches(Fleet(nets, self.device), 1, Recipe().line_searches)
+            searches.train_epoch(each, count)
+            began = time.monotonic()
+            _, gradients = searches.train_epoch(each, count)
+            seconds = time.monotonic() - began
+            evaluate = searches.rooms[1].evaluate
+            assert evaluate is not None
+            device = fleets.STEPS * fleets.microseconds(evaluate, runs, self.device)
+        found |= {
+            "runs": runs,
+            "evaluations of the slowest run": max(gradients),
+            "evaluations, mean": statistics.mean(gradients),
+            "us per evaluation and run": round(1e6 * seconds / sum(gradients), 3),
+            "of which the device computes": round(device, 3),
+        }
 
     def study(self, found: dict) -> None:
         named = {

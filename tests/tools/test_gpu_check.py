@@ -16,7 +16,7 @@ def check(folder, *options):
 def test_every_step_is_done_and_written_and_a_second_call_repeats_none(tmp_path):
     assert check(tmp_path) == 0
     found = {path.stem: json.loads(path.read_text()) for path in tmp_path.glob("*.json")}
-    assert set(found) == {"machine", "equality", "neighbours", "bench", "study"}
+    assert set(found) == {"machine", "equality", "neighbours", "bench", "kernels", "searches", "study"}
     assert not any("error" in step for step in found.values())
     peers = found["bench"]["baseline, peers"]
     assert all(isinstance(us, float) for name, us in peers.items() if name != "JAX, vmap")
