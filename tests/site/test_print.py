@@ -21,6 +21,7 @@ def test_solutions_are_printed_and_links_stay_in_the_book(browser, address, soup
     book = PdfReader(io.BytesIO(bind({address + PAGE: (pdf, title), following: (pdf, "Next")})))
     printed = squeeze("".join(page.extract_text() for page in book.pages[: len(book.pages) // 2]))
     assert [text for text in folded if squeeze(text) not in printed] == []
+    assert squeeze("derive(") in printed  # code that is folded on the screen
     assert sum(len(page.images) for page in book.pages) >= len(soups[PAGE].select("article figure img"))
     assert [item.title for item in book.outline] == [title, "Next"]
     links = [note.get_object() for page in book.pages for note in page.get("/Annots") or []]
