@@ -9,6 +9,7 @@ from chromium import screen, visit
 from PIL import Image
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
 PHONE = 390
 PART_ONE = [f"backprop/{name}.html" for name in ("logistic", "softmax", "max_min", "network_layers", "whole_network")]
@@ -78,7 +79,7 @@ def test_code_opens_cell_by_cell_without_scripts(browser, address):
     code = cell.find_element(By.CSS_SELECTOR, "pre")
     assert not code.is_displayed()
     cell.find_element(By.CSS_SELECTOR, "summary").send_keys(Keys.ENTER)
-    assert code.is_displayed()
+    WebDriverWait(browser, 10).until(lambda _: code.is_displayed())
 
 
 def test_printing_opens_the_code_and_folds_it_again(browser, address):
