@@ -120,7 +120,8 @@ def prepare(module: str) -> tuple[Path, Path]:
         shutil.rmtree(folder / name, ignore_errors=True)
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "site"))
     shutil.copy(ROOT / "conftest.py", folder)
-    (folder / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider\n")
+    # The settings of every test are made with modules of the tools.
+    (folder / "pytest.ini").write_text(f"[pytest]\naddopts = -p no:cacheprovider\npythonpath = {ROOT / 'tools'}\n")
     # Another version of the module has other mutants, so its digest is part of the name.
     digest = hashlib.sha256((ROOT / "labcode" / f"{module}.py").read_bytes()).hexdigest()[:12]
     return folder, FOLDER / f"{name_of_copy}-{digest}.sqlite"
