@@ -393,6 +393,40 @@ def test_plain_build_shows_what_the_sources_say(site):
     assert built_files(copy) == built_files(site)
 
 
+@pytest.mark.parametrize(
+    "ending",
+    [
+        {"exception": ValueError("it failed")},
+        {"_warncount": 1},
+        {"complete": False},
+        {"builder": SimpleNamespace(name="linkcheck")},  # it writes no pages, and keeps what it read
+    ],
+)
+def test_only_after_a_complete_build_of_pages_is_anything_used_again(project, building, ending):
+    page, doctree = Path(building.outdir, "page.html"), Path(building.doctreedir, "page.doctree")
+
+    def build(exception=None, _warncount=0, complete=True, builder=SimpleNamespace(name="html")):  # noqa: B008
+        sphinx_extension.begin(building, None)
+        was_there = page.exists(), doctree.exists()
+        page.touch()
+        doctree.touch()
+        vars(building).update(_warncount=_warncount, complete=complete, builder=builder)
+        sphinx_extension.end(building, exception)
+        return was_there
+
+    building.doctreedir.mkdir(parents=True)
+    assert build() == (False, False)
+    assert build() == (True, True)
+    assert build(**ending) == (True, True)
+    assert build() == (False, False)
+    # A changed chapter lets what was read of the others stand.
+    snapshot = project / "book/part/one.ipynb"
+    snapshot.write_text(snapshot.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert build() == (False, True)
+    (project / "requirements.txt").write_text("# another comment\nnumpy==2.0\n")
+    assert build() == (False, False)
+
+
 def test_a_build_that_warned_warns_again(site):
     source = site / "book/part/one.md"
     source.write_text(source.read_text() + "\n{ref}`nowhere`\n")

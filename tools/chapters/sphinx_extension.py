@@ -2,7 +2,8 @@
 
 Sphinx itself compares dates, and a file that was copied or restored can be new and bear an older date. Here contents
 decide. If chapters have changed, those are read again, and every page is written, since each shows titles of others.
-After any other change, and after a build that failed, was interrupted or warned, nothing old is used.
+After any other change, and after a build that failed, was interrupted, warned or left something out, nothing old is
+used.
 """
 
 import json
@@ -44,6 +45,7 @@ def note_of(app) -> Path:
 def begin(app, config) -> None:
     """Execute stale chapters, and forget what has changed since the last build (on `config-inited`)."""
     wait_for_others(app)
+    app.complete = True  # another extension says if it leaves something out
     stale = stale_chapters(pairs.chapters())
     for source, reasons in stale.items():
         LOG.info("%s is stale: %s", name_of(source), ", ".join(reasons))
@@ -84,7 +86,7 @@ def read_again(app, env, added, changed, removed) -> list[str]:
 
 def end(app, exception) -> None:
     """Note what the site was made with, unless the next build should begin anew (on `build-finished`)."""
-    if exception is None and not app._warncount and app.builder.name == "html":
+    if exception is None and not app._warncount and app.builder.name == "html" and app.complete:
         write_whole(note_of(app), json.dumps(app.made_with))
     app.lock.release()
 

@@ -44,6 +44,7 @@ def bundle_scripts(app) -> None:
     try:
         app.live_size = bundle.write(Path(app.outdir))
     except NoLiveParts as problem:
+        app.complete = False  # the next build tries again
         logging.getLogger(__name__).info(f"The site is built without its live parts. {problem}")
 
 
