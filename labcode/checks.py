@@ -4,8 +4,10 @@ A number or truth value may be Python's, NumPy's, or a 0-dimensional array or te
 """
 
 import math
+import os
 from collections.abc import Collection
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any
 
 
@@ -88,6 +90,21 @@ def instance_of(name: str, value: Any, kind: type) -> None:
     """
     if not isinstance(value, kind):
         raise TypeError(f"{name} is of type {type(value).__name__}; it must be a {kind.__name__}.")
+
+
+def file_path(name: str, value: Any) -> Path:
+    """Return ``value``, a string or a path, as a path.
+
+    >>> file_path("root", 3)
+    Traceback (most recent call last):
+    ...
+    TypeError: root is of type int; it must be a path or a string.
+    """
+    if not isinstance(value, str | os.PathLike):
+        raise TypeError(f"{name} is of type {type(value).__name__}; it must be a path or a string.")
+    if "\0" in str(value):
+        raise ValueError(f"{name} is {str(value)!r}; a path holds no zero byte.")
+    return Path(value)
 
 
 def _plain(value: Any) -> Any:

@@ -85,6 +85,19 @@ def memory(device: str) -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
+def require_precision(dtype: torch.dtype) -> torch.dtype:
+    """Return ``dtype`` if it is one in which networks are trained.
+
+    >>> require_precision(torch.int64)
+    Traceback (most recent call last):
+    ...
+    ValueError: dtype is torch.int64; it must be torch.float32 or torch.float64.
+    """
+    if isinstance(dtype, torch.dtype) and dtype in (torch.float32, torch.float64):
+        return dtype
+    raise ValueError(f"dtype is {dtype}; it must be torch.float32 or torch.float64.")
+
+
 @contextmanager
 def fixed_settings() -> Iterator[None]:
     """Compute with the same settings of PyTorch whatever the user's are, which are put back afterwards.

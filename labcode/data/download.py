@@ -22,6 +22,7 @@ from pathlib import Path
 import platformdirs
 from tqdm import tqdm
 
+from labcode.checks import file_path
 from labcode.errors import LabcodeError
 from labcode.files import write_whole
 
@@ -97,7 +98,7 @@ def fetch(root: Path | None = None) -> Path:
     MnistUnavailableError : no source gave every file; the message says where to put the four files by hand. Or a file
         cannot be written.
     """
-    root = cache_root() if root is None else Path(root)
+    root = cache_root() if root is None else file_path("root", root)
     wanted = defects(root)
     for name, defect in wanted.items():
         if defect != "missing":

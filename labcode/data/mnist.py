@@ -14,9 +14,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from labcode.checks import one_of, whole_number
+from labcode.checks import file_path, one_of, whole_number
 from labcode.data.download import MnistUnavailableError, cache_root, files_folder, require
-from labcode.machine import fixed_settings
+from labcode.machine import fixed_settings, require_precision
 from labcode.seeds import stream
 
 SCALES = ("tenth", "full")
@@ -25,6 +25,7 @@ TENTH_SEED = 0
 TENTH_FILE = files("labcode.data") / "tenth.npz"
 TENTH_DIGEST = "ac6de74cb4bd22786ec6dbd703a5b59a2f133d58cdff75547534b45e8be18b79"  # SHA-256
 TRAINING_SHARE = 0.7
+MOST_IMAGES = 100_000_000  # a typing error should not fill the memory
 PADDING = 2  # the Torch MNIST files are 32x32: the 28x28 digit with 2 pixels of zeros around it
 
 
@@ -120,7 +121,7 @@ def read_full(root: Path | None = None) -> tuple[RawImages, RawImages]:
     ------
     labcode.data.MnistUnavailableError : a file is missing, truncated or altered; `labcode.data.fetch` downloads it.
     """
-    root = cache_root() if root is None else Path(root)
+    root = cache_root() if root is None else file_path("root", root)
     require(root)
     training, test = (
         RawImages(
@@ -160,7 +161,7 @@ def split_indices(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     >>> len(train), len(validation), len(set(train.tolist()) | set(validation.tolist()))
     (4200, 1800, 6000)
     """
-    count = whole_number("count", count, at_least=0)
+    count = whole_number("count", count, at_least=0, at_most=MOST_IMAGES)
     order = torch.randperm(count, generator=stream(seed, "split"), device="cpu")
     cut = round(count * TRAINING_SHARE)
     return order[:cut], order[cut:]
@@ -187,8 +188,7 @@ def load(scale: str, seed: int, dtype: torch.dtype = torch.float32) -> Mnist:
     (4200, 1800, 10000, (1, 32, 32))
     """
     one_of("scale", scale, SCALES)
-    if dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"dtype is {dtype}; it must be torch.float32 or torch.float64.")
+    require_precision(dtype)
     training, test = read_tenth() if scale == "tenth" else read_full()
     train_places, validation_places = split_indices(len(training), seed)
     parts = (training[train_places.numpy()], training[validation_places.numpy()], test)

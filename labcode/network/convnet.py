@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from labcode.machine import fixed_settings
+from labcode.checks import instance_of
+from labcode.machine import fixed_settings, require_precision
 from labcode.network.config import CLASSES, NORM_SIZE, ConvNetConfig, StageShape
 from labcode.network.layers import LpPool2d, SubtractiveNorm2d, dropout_mask
 
@@ -61,8 +62,9 @@ class ConvNet(nn.Module):
         dtype: torch.dtype = torch.float32,
     ):
         super().__init__()
-        if dtype not in (torch.float32, torch.float64):
-            raise ValueError(f"dtype is {dtype}; it must be torch.float32 or torch.float64.")
+        instance_of("config", config, ConvNetConfig)
+        instance_of("generator", generator, torch.Generator)
+        require_precision(dtype)
         self.config = config
         channels = (1,) + (config.width,) * (config.stages - 1)
         self.stages = nn.ModuleList(Stage(config, c, shape) for c, shape in zip(channels, config.shapes, strict=True))
@@ -119,6 +121,7 @@ class ConvNet(nn.Module):
         channels last in memory, as are the maps of the hand-written pass.
         """
         config = self.config
+        instance_of("generator", generator, torch.Generator)
         if not config.dropout:
             return None
         shapes = [*((count, s.pooled, s.pooled, config.width) for s in config.shapes), (count, config.hidden)]

@@ -11,12 +11,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from labcode.checks import real_number, whole_number
-from labcode.machine import fixed_settings
+from labcode.checks import instance_of, real_number, whole_number
+from labcode.machine import fixed_settings, require_precision
 
 PLAIN_POWERS = 4.0
 """Exponents of Lp pooling up to this one are computed as written. Single precision then holds the powers of values from
 1e-9 to 1e9; above, it would not, so each window is divided by its largest value first."""
+
+LARGEST_WINDOW = 1_000  # of normalization; maps have a side of at most 40 pixels
+MOST_VALUES = 1_000_000_000  # a typing error should not fill the memory
 
 EXPONENTS_BELOW = 1e6
 """Larger exponents of Lp pooling are refused: in single precision they would differ from max pooling by rounding only.
@@ -97,7 +100,7 @@ def gaussian_window(size: int) -> Tensor:
     >>> round(float(window.sum()), 12), bool(window[3, 3] == window.max())
     (1.0, True)
     """
-    size = whole_number("size", size, at_least=1)
+    size = whole_number("size", size, at_least=1, at_most=LARGEST_WINDOW)
     offsets = torch.arange(size, dtype=torch.float64, device="cpu") - (size - 1) / 2
     profile = torch.exp(-0.5 * (offsets / (0.25 * size)) ** 2)
     window = torch.outer(profile, profile)
@@ -133,7 +136,7 @@ class SubtractiveNorm2d(nn.Module):
     @fixed_settings()
     def __init__(self, size: int):
         super().__init__()
-        if whole_number("size", size, at_least=1) % 2 == 0:
+        if whole_number("size", size, at_least=1, at_most=LARGEST_WINDOW) % 2 == 0:
             raise ValueError(f"size is {size}; a normalization window must have an odd size.")
         # Fixed, so it is not part of the saved weights.
         self.register_buffer("window", gaussian_window(size)[None, None], persistent=False)
@@ -158,16 +161,19 @@ def dropout_mask(shape: tuple[int, ...], rate: float, generator: torch.Generator
 
     Raises
     ------
-    ValueError : ``rate`` is not from 0 to below 1, or ``dtype`` holds no fractions.
+    ValueError : ``rate`` is not from 0 to below 1, or ``dtype`` is neither torch.float32 nor torch.float64.
 
     >>> mask = dropout_mask((1, 4, 2, 2), 0.5, torch.Generator().manual_seed(0), torch.float32)
     >>> sorted(mask.unique().tolist())
     [0.0, 2.0]
     """
     rate = real_number("rate", rate, at_least=0, below=1)
-    if not dtype.is_floating_point:
-        raise ValueError(f"dtype is {dtype}; it must be a floating-point one, such as torch.float32.")
-    count = math.prod(shape)
+    require_precision(dtype)
+    instance_of("generator", generator, torch.Generator)
+    instance_of("shape", shape, tuple)
+    shape = tuple(whole_number("shape", size, at_least=0) for size in shape)
+    if (count := math.prod(shape)) > MOST_VALUES:
+        raise ValueError(f"shape is {shape}; a mask has at most {MOST_VALUES:,} values.")
     bits = dropout_bits(count, rate, generator)
     return torch.embedding(_factors(rate, dtype), bits.int()).flatten()[:count].view(shape)
 

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from labcode.checks import real_number
+from labcode.checks import file_path, instance_of, real_number
 from labcode.data.mnist import PADDING
 from labcode.errors import LabcodeError
 from labcode.files import write_whole
@@ -56,6 +56,7 @@ class TrainedNet:
     deviation: float
 
     def __post_init__(self) -> None:
+        instance_of("net", self.net, ConvNet)
         object.__setattr__(self, "mean", float(real_number("mean", self.mean)))
         object.__setattr__(self, "deviation", float(real_number("deviation", self.deviation, above=0)))
 
@@ -93,6 +94,7 @@ def save(path: Path, trained: TrainedNet) -> None:
     >>> loaded.net.config == net.config, loaded.mean, torch.equal(loaded.net.hidden.weight, net.hidden.weight)
     (True, 26.0, True)
     """
+    instance_of("trained", trained, TrainedNet)
     if altered := trained.net.alterations():
         raise ValueError(f"A file of weights cannot say that {'; '.join(altered)}: save its state_dict() instead.")
     tensors = {name: value.contiguous() for name, value in trained.net.state_dict().items()}
@@ -100,7 +102,7 @@ def save(path: Path, trained: TrainedNet) -> None:
     network, pixels = asdict(trained.net.config), {"mean": trained.mean, "deviation": trained.deviation}
     header = {"network": json.dumps(network), "pixels": json.dumps(pixels), "sha256": digest(tensors)}
     header["settings_sha256"] = _settings_digest(header)
-    path = Path(path)
+    path = file_path("path", path)
     try:
         write_whole(path, safetensors.torch.save(tensors, metadata=header))
     except OSError as error:
@@ -120,7 +122,7 @@ def load(path: Path = FINAL_FILE) -> TrainedNet:
     >>> final.net.config.width, final.net.config.dropout
     (128, (0.5, 0.5, 0.5))
     """
-    path = Path(path)
+    path = file_path("path", path)
     try:
         # The library maps the file into memory, which Python does not see; opened here, it counts as read by a chapter.
         path.open("rb").close()

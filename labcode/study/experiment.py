@@ -62,7 +62,7 @@ class Experiment:
             part: replace(getattr(self, part), **{name: settings[name] for name in names if name in settings})
             for part, names in parts.items()
         }
-        return replace(self, scale=scale or self.scale, **changed)
+        return replace(self, scale=self.scale if scale is None else scale, **changed)
 
     @property
     def name(self) -> str:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from labcode.checks import file_path, instance_of
 from labcode.errors import LabcodeError
 from labcode.files import write_whole
 from labcode.machine import device_name, processor
@@ -109,7 +110,8 @@ def path_of(experiment: Experiment, folder: Path = RECORDS) -> Path:
     >>> path_of(Experiment(seed=3).vary(width=128)).name
     'width=128_seed=3.json'
     """
-    return folder / f"{experiment.name}.json"
+    instance_of("experiment", experiment, Experiment)
+    return file_path("folder", folder) / f"{experiment.name}.json"
 
 
 def save(record: Record, folder: Path) -> Path:
@@ -169,7 +171,7 @@ def read(experiment: Experiment, folder: Path = RECORDS) -> Record:
         record = _read_file(path)
     except FileNotFoundError:
         raise MissingRecordError(
-            f"There is no record {path.name} in {folder.resolve().name}; "
+            f"There is no record {path.name} in {path.parent.resolve().name}; "
             "`python -m labcode run` trains what is missing."
         ) from None
     if record.experiment != experiment:
@@ -194,7 +196,7 @@ def read_all(folder: Path = RECORDS) -> list[Record]:
     ['baseline_seed=0', 'baseline_seed=1']
     """
     found = []
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(file_path("folder", folder).glob("*.json")):
         record = _read_file(path)
         if path.name != path_of(record.experiment).name:
             raise RecordError(f"The record {path.name} holds {record.experiment.name}; delete it and run it again.")

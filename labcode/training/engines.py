@@ -8,11 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from labcode.checks import instance_of
 from labcode.data.mnist import Images
-from labcode.network.backprop import CHUNK, HandProp, Masks, parameter_matrices
+from labcode.network.backprop import CHUNK, HandProp, Masks, parameter_matrices, require_known
 from labcode.network.convnet import ConvNet
 from labcode.training.conjugate_gradient import ConjugateGradient, NotFiniteError
 from labcode.training.evaluation import misclassified
+from labcode.training.recipe import require_rate
 
 
 class Steps(Protocol):
@@ -62,12 +64,13 @@ class HandSteps:
     """
 
     def __init__(self, net: ConvNet, learning_rate: float):
+        require_known(net)
         if frozen := [name for name, parameter in net.named_parameters() if not parameter.requires_grad]:
             raise ValueError(
                 f"{', '.join(frozen)} must not move (requires_grad is False), but the hand-written pass moves every "
                 'parameter. PyTorch\'s autograd does not (engine="autograd").'
             )
-        self.hand, self.learning_rate = HandProp(net), learning_rate
+        self.hand, self.learning_rate = HandProp(net), require_rate(learning_rate)
         self.parameters = list(net.parameters())
         self.totals = [torch.zeros_like(p) for p in self.parameters]
         self.targets = parameter_matrices(net, self.totals)
@@ -112,8 +115,9 @@ class AutogradSteps:
     """
 
     def __init__(self, net: ConvNet, learning_rate: float):
+        instance_of("net", net, ConvNet)
         self.net = net
-        self.learning_rate = learning_rate
+        self.learning_rate = learning_rate = require_rate(learning_rate)
         self.optimizer = torch.optim.SGD(net.parameters(), lr=learning_rate)
         self.computed = 0
 

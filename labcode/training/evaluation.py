@@ -8,6 +8,7 @@ from labcode.checks import instance_of
 from labcode.data.mnist import Images
 from labcode.machine import fixed_settings
 from labcode.network.backprop import CHUNK, HandProp
+from labcode.network.config import CLASSES
 from labcode.network.convnet import ConvNet
 
 
@@ -73,10 +74,14 @@ def evaluator(net: torch.nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
         modes = {module: module.training for module in net.modules()}
         net.eval()  # replaced parts may behave differently in training, such as a dropout of their own
         try:
-            return torch.cat([net(chunk) for chunk in pixels.split(CHUNK)])
+            outputs = torch.cat([net(chunk) for chunk in pixels.split(CHUNK)])
         finally:
             for module, mode in modes.items():
                 module.training = mode
+        if outputs.shape != (len(pixels), CLASSES):
+            shape = tuple(outputs.shape)
+            raise ValueError(f"net returns {shape} for {len(pixels)} images; it must return {(len(pixels), CLASSES)}.")
+        return outputs
 
     return evaluate
 

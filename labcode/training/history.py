@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labcode.checks import instance_of, whole_number
+from labcode.data.mnist import MOST_IMAGES
+
 
 @dataclass(frozen=True)
 class ErrorCurve:
@@ -14,12 +17,23 @@ class ErrorCurve:
     errors : count at the end of each measured epoch.
     images : number of images that were classified.
 
+    Raises
+    ------
+    ValueError : a count is not a whole number from 0 to ``images``, or there are no images.
+
     >>> ErrorCurve(errors=(90, 45), images=1800).percent
     array([5. , 2.5])
     """
 
     errors: tuple[int, ...]
     images: int
+
+    def __post_init__(self) -> None:
+        instance_of("errors", self.errors, tuple)
+        images = whole_number("images", self.images, at_least=1, at_most=MOST_IMAGES)
+        errors = tuple(whole_number("errors", count, at_least=0, at_most=images) for count in self.errors)
+        object.__setattr__(self, "images", images)
+        object.__setattr__(self, "errors", errors)
 
     @property
     def percent(self) -> np.ndarray:

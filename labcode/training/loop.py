@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from labcode.checks import instance_of, one_of, whole_number
+from labcode.checks import file_path, instance_of, one_of, truth, whole_number
 from labcode.data.mnist import Images, Mnist
 from labcode.machine import fixed_settings
 from labcode.network.backprop import Masks, take
@@ -47,7 +47,11 @@ def minibatches(
     ([2, 2, 1], [0, 1, 2, 3, 4])
     """
     batch_size = whole_number("batch_size", batch_size, at_least=1)
+    instance_of("net", net, ConvNet)
+    instance_of("images", images, Images)
+    instance_of("orders", orders, torch.Generator)
     order = torch.randperm(len(images), generator=orders, device="cpu")
+    batch_size = min(batch_size, max(1, len(images)))
     for places in order.split(max(1, IMAGES_AHEAD // batch_size) * batch_size):
         ahead, masks_ahead = images[places], net.draw_masks(len(places), masks)
         for start in range(0, len(places), batch_size):
@@ -108,7 +112,11 @@ def train(
     gradients = ENGINES[engine](net, recipe.learning_rate)
     steps = ConjugateGradientSteps(net, gradients, recipe.line_searches) if recipe.optimizer == "cg" else gradients
     state = _State(net, {"order of images": orders, "dropout": masks})
-    kept = checkpoint and Checkpoint(Path(checkpoint), identity(net, mnist, recipe, seed, engine))
+    kept = (
+        None
+        if checkpoint is None
+        else Checkpoint(file_path("checkpoint", checkpoint), identity(net, mnist, recipe, seed, engine))
+    )
     curves: dict[str, list] = {"online": [], "train": [], "validation": [], "gradients": [], "seconds": []}
     total = 0.0  # processor seconds until the checkpoint
     if kept and (found := kept.load()):
@@ -118,7 +126,7 @@ def train(
     gradients.computed = curves["gradients"][-1] if done else 0
     training = curves["seconds"][-1] if done else 0.0
     rates = learning_rates(recipe, count, done)
-    quiet = {} if progress else {"disable": True}  # if unset, the user's TQDM_DISABLE decides
+    quiet = {} if truth("progress", progress) else {"disable": True}  # if unset, the user's TQDM_DISABLE decides
     wrong: int | None = 0
     with tqdm(total=recipe.epochs * count, initial=done * count, unit="image", **quiet) as bar:
         clock = _Clock()

@@ -62,7 +62,7 @@ class Recipe:
                 f"measured_every is {self.measured_every}; {self.epochs} epochs must be a multiple of it, so that the "
                 "errors are measured at the end."
             )
-        self._set("learning_rate", real_number("learning_rate", self.learning_rate, above=0, below=LARGEST_RATE))
+        self._set("learning_rate", require_rate(self.learning_rate))
         # One spelling for one recipe: a setting that the optimizer does not use takes its default.
         unused = "line_searches" if self.optimizer == "sgd" else "learning_rate"
         self._set(unused, getattr(Recipe, unused))
@@ -70,6 +70,11 @@ class Recipe:
     def _set(self, name: str, value: object) -> None:
         """Store a checked value: NumPy's numbers as Python's."""
         object.__setattr__(self, name, value)
+
+
+def require_rate(value: float) -> float:
+    """Return a learning rate, checked."""
+    return real_number("learning_rate", value, above=0, below=LARGEST_RATE)
 
 
 def learning_rates(recipe: Recipe, count: int, done: int) -> Iterator[float]:

@@ -201,7 +201,7 @@ def test_a_pooling_that_cannot_be_built_is_refused(arguments, sentence):
 @pytest.mark.parametrize("size", [0, -1, 2.5, True, None])
 @pytest.mark.parametrize("layer", [SubtractiveNorm2d, gaussian_window])
 def test_a_window_of_no_size_is_refused(layer, size):
-    with pytest.raises(ValueError, match=rf"^size is {size}; it must be a whole number of at least 1\.$"):
+    with pytest.raises(ValueError, match=rf"^size is {size}; it must be a whole number of at least 1 "):
         layer(size)
 
 
@@ -212,5 +212,5 @@ def test_a_rate_that_is_no_probability_is_refused(rate):
 
 
 def test_a_mask_of_whole_numbers_is_refused():
-    with pytest.raises(ValueError, match=r"^dtype is torch\.int64; it must be a floating-point one"):
+    with pytest.raises(ValueError, match=r"^dtype is torch\.int64; it must be torch\.float32"):
         dropout_mask((2, 3), 0.25, torch.Generator(), torch.int64)
