@@ -1,5 +1,6 @@
 """Each chapter's source and snapshot belong together, and each page has the parts that all pages have."""
 
+import ast
 import re
 
 import nbformat
@@ -92,6 +93,26 @@ def test_snapshot_is_small(source):
 def test_snapshot_is_not_stale(source):
     reasons = stale_because(source)
     assert not reasons, f"{name_of(source)} is stale, {', '.join(reasons)}: make chapters"
+
+
+def files_named(code, folder):
+    """The files that the strings of this code name, relative to the folder or absolutely."""
+    strings = {node.value for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Constant)}
+    names = {name for name in strings if isinstance(name, str) and name.isprintable() and len(name) < 200}
+    return sorted(name for name in names if (folder / name).is_file())
+
+
+@every_page
+def test_no_code_names_a_file_by_its_place(source):
+    """A reader's copy, the page's script and the page in a browser run in other folders."""
+    for cell in notebook_from(source).cells:
+        if cell.cell_type == "code":
+            assert files_named(cell.source, source.parent) == []
+
+
+def test_code_that_names_a_file_is_noticed():
+    code = "from pathlib import Path\nlen(Path('../records/README.md').name), open('data.md'), 'mnist', '/', __file__"
+    assert files_named(code, BOOK / "mnist") == ["data.md"]
 
 
 def headings(source):
