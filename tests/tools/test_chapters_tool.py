@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
+import psutil
 import pytest
 from chapters import __main__ as command
 from chapters import execute, pairs, sphinx_extension
@@ -281,6 +282,16 @@ def test_other_chapters_are_executed_when_one_fails(project):
     (project / "book/records/run.json").write_text("13")
     assert command.main([]) == 1
     assert list(stale()) == ["part/one"]
+
+
+def test_an_interruption_ends_the_kernel_and_says_what_was_kept(project, capsys):
+    source = project / "book/part/one.md"
+    wait = "import os, signal, time\nopen('pid', 'w').write(str(os.getpid()))\nos.kill(os.getppid(), signal.SIGINT)"
+    source.write_text(HEADER + cell(*wait.splitlines(), "time.sleep(60)"))
+    assert command.main(["part/one"]) == 130
+    assert capsys.readouterr().err.endswith("Interrupted. Chapters that were executed have their new snapshots.\n")
+    assert stale() == {"part/one": ["one.md changed"]}
+    assert not psutil.pid_exists(int((source.parent / "pid").read_text()))
 
 
 def test_unknown_chapter_is_refused(project, capsys):

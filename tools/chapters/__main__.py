@@ -42,6 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
     except ChapterError as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted. Chapters that were executed have their new snapshots.", file=sys.stderr)
+        return 130  # as a shell reports it
     except OSError as error:
         print(f"{error.filename} cannot be written ({error.strerror}).", file=sys.stderr)
         return 1

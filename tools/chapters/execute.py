@@ -2,8 +2,10 @@
 
 import ast
 import asyncio
+import contextlib
 import inspect
 import json
+import signal
 from pathlib import Path
 
 import nbformat
@@ -99,6 +101,9 @@ async def execute(notebook: nbformat.NotebookNode, folder: Path, home: Path) -> 
     begin = f"{inspect.getsource(watch)}\nwatch({str(pairs.ROOT)!r})\ndel watch"
     seen = {"seen": "__import__('sys').modules['chapter_watch'].seen()"}
     async with client.async_setup_kernel(env=kernel.environment(home), cleanup_kc=True):
+        # nbclient's own handler ends the kernel and lets the program go on.
+        with contextlib.suppress(NotImplementedError):  # Windows
+            asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
         await ask(client, begin, {})
         number = 0
         for index, cell in enumerate(notebook.cells):
