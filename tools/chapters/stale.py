@@ -52,7 +52,8 @@ def digest_of_pins() -> str:
 def is_private(name: str) -> bool:
     """Return whether tools made a file or folder of this name, not people."""
     # An editable installation puts an entry on `sys.path` that Python tries to open as a file.
-    return name.startswith((".", "__editable__")) or name in ("_build", "__pycache__") or name.endswith(".egg-info")
+    made = ("_build", "__pycache__", "node_modules")
+    return name.startswith((".", "__editable__")) or name in made or name.endswith(".egg-info")
 
 
 def digests_of_reads(opened: list[str], imported: list[str], listed: list[str]) -> dict[str, str]:
