@@ -6,7 +6,7 @@ and raises :class:`WrongAnswer` otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
@@ -28,7 +28,6 @@ from labcode.derivation.statement import (
     check_definitions,
     expression,
     function,
-    in_words,
     names_in,
     one_per_name,
     parse,
@@ -209,10 +208,8 @@ def judge_function(answer: Callable, truth: Callable, points: Sequence, toleranc
     _require_answers(answer)
     truth = function(truth, "The right function")
     tolerance = real_number("tolerance", tolerance, at_least=0)
-    with in_words("Reading the points"):
-        points = list(points)
-    if not points:
-        raise StatementError("There are no points to compare at; at least one is needed.")
+    if not isinstance(points, Collection) or getattr(points, "ndim", 1) == 0 or len(points) == 0:
+        raise StatementError(f"points is {shown(points)}, which has no points to compare at; at least one is needed.")
     for point in points:
         try:
             given = function(answer, f"your function at {point}")(point)
@@ -299,8 +296,10 @@ def _decimal(value: Value) -> Any:
 
 def _number(value: Value) -> mpmath.mpf:
     """A number with all its digits, or NaN."""
-    try:
-        return mpmath.mpmathify(sympy.N(value, 50) if isinstance(value, Expr) else value)
+    if isinstance(value, Expr):
+        value = sympy.N(value, 50)
+    try:  # mpmath would take one of its own classes for a number
+        return mpmath.nan if isinstance(value, type) else mpmath.mpmathify(value)
     except (TypeError, ValueError):
         return mpmath.nan
 

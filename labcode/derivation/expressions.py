@@ -7,7 +7,7 @@ partial derivative, until only plain SymPy is left.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
 
 import sympy
@@ -91,7 +91,7 @@ _WRITTEN = {
 }
 
 
-def unfold(expression: Expr, definitions: Mapping | None = None, held: frozenset = frozenset()) -> Expr:
+def unfold(expression: Expr, definitions: Mapping | None = None, held: Collection = frozenset()) -> Expr:
     """Expand an expression until it contains no defined name and no :class:`Partial`.
 
     Parameters
@@ -111,6 +111,8 @@ def unfold(expression: Expr, definitions: Mapping | None = None, held: frozenset
     >>> unfold(sigma(2 * x), {sigma: Lambda(u, 1 / (1 + exp(-u)))})
     1/(1 + exp(-2*x))
     """
+    if not isinstance(held, Collection):
+        raise StatementError(f"held is {shown(held)}; it must be a set of names.")
     with in_words("Expanding an expression"):
         return _unfold(as_expression(expression, "The expression"), check_definitions(definitions), frozenset(held))
 

@@ -16,6 +16,7 @@ from labcode.derivation.expressions import Partial
 from labcode.derivation.printing import latex, text
 from labcode.derivation.proof import prove_equal
 from labcode.derivation.sampling import AGREE, Difference, sample
+from labcode.derivation.statement import shown
 from labcode.errors import LabcodeError
 
 #: Names that stand for numbers; all others without parentheses are variables.
@@ -142,6 +143,9 @@ def try_derivative(function: str, by: str, claim: str, positive: str = "") -> Tr
       50 digits      at x = 0.104384, y = -2.08682, the derivative is -1.67835, the claim gives 0.804262
       complex steps  at x = 2.755, y = 2.064 they give 608.233, the claim 294.738
     """
+    for role, given in {"function": function, "by": by, "claim": claim, "positive": positive}.items():
+        if not isinstance(given, str):
+            raise TrialError(f"{role} is {shown(given)}; it must be text.")
     positives = frozenset(NAME.findall(positive))
     expression, claimed = (read(each, positives) for each in (function, claim))
     if not NAME.fullmatch(by.strip()) or by.strip() in CONSTANTS:
@@ -182,7 +186,7 @@ def read(written: str, positive: frozenset[str] = frozenset()) -> Expr:
     numbers = re.sub(r"(?<![\w.])(\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+)", r"Rational('\1')", written.replace("^", "**"))
     try:
         expression = eval(numbers, {"__builtins__": {}}, {**known, "Rational": sympy.Rational})
-    except (SyntaxError, TypeError) as error:
+    except Exception as error:
         raise TrialError(f"{written!r} is not an expression: {error}.") from error
     if not isinstance(expression, Expr) or expression.has(AppliedUndef, sympy.zoo, sympy.nan):
         raise TrialError(f"{written!r} is not an expression with a finite value.")

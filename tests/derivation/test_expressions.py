@@ -26,6 +26,12 @@ def test_partial_refuses_a_variable_that_is_an_expression():
         Partial(x, x**2)
 
 
+def test_partial_refuses_a_whole_number():
+    """Whole numbers are inserted before a derivative is taken."""
+    with pytest.raises(TypeError, match="n, a whole number, which has no slope"):
+        Partial(x**n, n)
+
+
 def test_the_derivative_of_a_maximum_is_a_switch():
     slope = differentiate(Max(x, y), x)
     assert slope.subs({x: 2, y: 1}) == 1
