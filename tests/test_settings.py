@@ -21,6 +21,7 @@ import labcode
 from labcode.data import load
 from labcode.network import ConvNet, ConvNetConfig, weights
 from labcode.seeds import stream
+from labcode.study.samples import Curves
 from labcode.training import Recipe, count_errors, predict, train, train_fleet
 
 
@@ -130,6 +131,13 @@ def test_what_was_made_in_inference_mode_can_be_used_outside(expected):
         predict(net, small.validation)
     for engine in ("autograd", "hand"):
         train(net, small, Recipe(epochs=1), seed=3, progress=False, engine=engine)
+
+
+def test_print_options_change_no_text_of_ours():
+    curves = Curves(np.linspace(0, 5, 60).reshape(2, 30))
+    before = repr(curves)
+    with odd_print_options():
+        assert repr(curves) == before
 
 
 def test_settings_come_back_after_an_error():

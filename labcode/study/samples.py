@@ -173,7 +173,17 @@ class Curves:
         return Curves(self.values - _numbers(other, self.values))
 
     def __repr__(self) -> str:
-        return f"mean over {len(self.values)} seeds: {np.array2string(self.mean, precision=2, suppress_small=True)}"
+        # Every option, so that the user's print options change nothing.
+        shown = np.array2string(
+            self.mean,
+            max_line_width=75,
+            precision=2,
+            suppress_small=True,
+            threshold=1000,
+            sign="-",
+            floatmode="maxprec",
+        )
+        return f"mean over {len(self.values)} seeds: {shown}"
 
 
 def _numbers(other: "Sample | Curves | float", ours: np.ndarray) -> np.ndarray | float:
