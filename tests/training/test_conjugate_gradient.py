@@ -15,6 +15,7 @@ from labcode.network import ConvNet, ConvNetConfig
 from labcode.seeds import stream
 from labcode.training import ConjugateGradient, ConjugateGradientSteps, HandSteps, Recipe, train
 from labcode.training.conjugate_gradient import Point, cubic_minimum, extrapolate, interpolate
+from labcode.training.conjugate_gradient import minimize as minimize_steps
 
 
 def minimize(function, start, **options) -> tuple[torch.Tensor, ConjugateGradient]:
@@ -171,6 +172,38 @@ def test_a_loss_that_is_not_finite_from_the_start_raises(poison):
     with pytest.raises(RuntimeError, match=f"The loss is {poison}"):
         optimizer.step(closure)
     assert torch.equal(x, torch.ones(2))
+
+
+class ScriptedLine:
+    """A line whose vectors are nowhere: its numbers are given, and what is asked of it is noted."""
+
+    def __init__(self):
+        self.asked, self.numbers = [], {}
+
+    def __getattr__(self, name):
+        def answer(*values):
+            self.asked.append((name, *values))
+            return self.numbers.get(name)
+
+        return answer
+
+
+def test_a_direction_that_would_ascend_is_replaced_by_steepest_descent():
+    """g . g = g0 . g0 = 1 and g . g0 = -3 give beta = 4; with g . s = 0.4 the new slope is 4 * 0.4 - 1."""
+    line = ScriptedLine()
+    lengths = minimize_steps(line, searches=2)
+    next(lengths)
+    line.numbers = {"square": 1.0}
+    assert lengths.send(1.0) == 0.5  # 1 / (1 + square)
+    line.numbers = {"square": 1.0, "overlap": -3.0}
+    slopes = iter([0.4, 0.6])  # at the end of the first search; along the new direction
+    line.slope = lambda: next(slopes)
+    line.asked.clear()
+    assert lengths.send(0.5) == 0.5  # as long as the last, since the slopes at both starts are -1
+    assert [each for each in line.asked if each[0] in ("start", "turn")] == [("start",), ("turn", 4.0), ("turn", 0)]
+    line.slope = lambda: 0.4
+    with pytest.raises(StopIteration):
+        lengths.send(0.494)  # low enough: a slope of -1 promises 0.5 - 0.01 * 0.5
 
 
 def test_every_evaluation_is_counted_and_the_counts_are_saved():
