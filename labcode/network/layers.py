@@ -68,6 +68,8 @@ class LpPool2d(nn.Module):
         self.size, self.stride = (whole_number(*named, at_least=1) for named in (("size", size), ("stride", stride)))
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.dim() != 4 or min(x.shape[2:]) < self.size:
+            raise ValueError(f"The maps have shape {tuple(x.shape)}; (N, C, H, W) must hold windows of {self.size}.")
         if self.exponent > PLAIN_POWERS:
             windows = x.abs().unfold(2, self.size, self.stride).unfold(3, self.size, self.stride).flatten(4)
             # The norm of a multiple is that multiple of the norm, so the scale needs no gradient of its own.
@@ -142,6 +144,8 @@ class SubtractiveNorm2d(nn.Module):
         self.register_buffer("window", gaussian_window(size)[None, None], persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.dim() != 4:
+            raise ValueError(f"The maps have shape {tuple(x.shape)}; it must be (N, C, H, W).")
         window, border = self.window.to(x.dtype), self.window.shape[-1] // 2
         # Averaging over the channels first leaves one map to filter in place of C.
         local_sum = F.conv2d(x.mean(dim=1, keepdim=True), window, padding=border)

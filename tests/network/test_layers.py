@@ -214,3 +214,14 @@ def test_a_rate_that_is_no_probability_is_refused(rate):
 def test_a_mask_of_whole_numbers_is_refused():
     with pytest.raises(ValueError, match=r"^dtype is torch\.int64; it must be torch\.float32"):
         dropout_mask((2, 3), 0.25, torch.Generator(), torch.int64)
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (1, 2, 2), (1, 1, 2, 5), (1, 1, 5, 2)])
+def test_pooling_refuses_maps_that_hold_no_window(shape):
+    with pytest.raises(ValueError, match=r"The maps have shape .* must hold windows of 3"):
+        LpPool2d(2, 3, 1)(torch.ones(shape))
+
+
+def test_normalization_refuses_what_are_no_maps():
+    with pytest.raises(ValueError, match=r"The maps have shape \(5, 5\); it must be \(N, C, H, W\)"):
+        SubtractiveNorm2d(7)(torch.ones(5, 5))
