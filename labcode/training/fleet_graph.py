@@ -37,6 +37,7 @@ class Steps:
         self.runs = torch.arange(len(fleet), device=pixels.device)[:, None]
         self.before = [weight.clone() for weight in fleet.weights]
         self.diverged: dict[int, list[Tensor]] = {}
+        self.in_graph = pixels.device.type == "cuda"
         self.replayed: Callable[[], Tensor] | None = None
 
     def take(self, places: Tensor, rates: Tensor, bits: Bits) -> Tensor:
@@ -51,12 +52,10 @@ class Steps:
         inputs = [places, rates, *bits]
         alive = self.fleet.alive.clone()
         self._keep()
-        if places.device.type != "cuda":
-            wrong = self._take(inputs)
-        else:
-            if self.replayed is None:
-                self._capture(inputs)
-            wrong = self._replay(inputs) if self.inputs[0].shape == places.shape else self._take(inputs)
+        if self.in_graph and self.replayed is None:
+            self._capture(inputs)
+        replays = self.in_graph and self.inputs[0].shape == places.shape
+        wrong = self._replay(inputs) if replays else self._take(inputs)
         if torch.equal(alive, self.fleet.alive):
             return wrong
         self._take_back(alive)

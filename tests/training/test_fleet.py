@@ -9,7 +9,7 @@ import torch
 from labcode.data import load
 from labcode.network import ConvNet, ConvNetConfig
 from labcode.seeds import stream
-from labcode.training import Recipe, fleet, fleet_memory, loop, predict, train
+from labcode.training import Recipe, fleet, fleet_graph, fleet_memory, loop, predict, train
 from labcode.training.fleet import predict_fleet, train_fleet
 
 
@@ -96,6 +96,38 @@ def test_a_run_that_diverges_ends_as_it_does_alone_and_its_neighbours_do_not_not
     calm, expected = trained(images, range(3), [shape] * 3, choice=choice)
     assert histories[::2] == expected[::2]
     assert all(map(torch.equal, nets[2].parameters(), calm[2].parameters()))
+
+
+def test_replayed_steps_are_those_taken_one_by_one(images, monkeypatch):
+    """Bit for bit: all that a CUDA graph needs around it, with a stand-in for the graph. One run diverges."""
+    shapes = [{"width": 4, "hidden": 8, "activation": "relu", "dropout": dropout} for dropout in DROPOUT]
+    options = {"rates": (0.01, 0.01, 1e6), "batch_size": 7, "decay": "cosine"}
+    expected, histories = trained(images, range(3), shapes, **options)
+    calls = []
+
+    class InGraph(fleet_graph.Steps):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            self.in_graph = True
+
+    def recorded(act):
+        act(), act()  # the warm-up, which is to be taken back
+        result = torch.zeros(3, dtype=torch.int64)
+
+        def replay():
+            calls.append(act)
+            return result.copy_(act())
+
+        return replay
+
+    monkeypatch.setattr(fleet, "Steps", InGraph)
+    monkeypatch.setattr(fleet_graph, "recorded", recorded)
+    nets, found = trained(images, range(3), shapes, **options)
+    assert [history.diverged for history in found] == [False, False, True]
+    assert found == histories
+    for mine, theirs in zip(nets, expected, strict=True):
+        assert all(map(torch.equal, mine.parameters(), theirs.parameters()))
+    assert len(calls) == 2 * (200 // 28)  # the last 4 images of an epoch are too few for the graph
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "cg"])
