@@ -45,7 +45,7 @@ MODULES = [
 TESTS = {
     "derivation/expressions": ["derivation/test_expressions", "derivation/test_proof"],
     "network/manual_layers": ["network/test_backprop"],
-    "training/fleet_layers": ["training/test_fleet_network"],
+    "training/fleet_layers": ["training/test_fleet_network", "training/test_exponents"],
     "training/fleet_graph": ["training/test_fleet"],
 }
 
