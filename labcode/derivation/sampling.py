@@ -171,28 +171,28 @@ def _choices(said: Statement) -> Iterator[dict[Symbol, int]]:
     others = [s for s in integers if s not in ends]
     for size in SIZES if integers else SIZES[:1]:
         # An index lies within the limits of its sums; any other whole number may be negative.
-        tried = [_allowed(s, (1, size) if s in places else (-size, -1, 1, size), said.domain) for s in others]
+        tried = [
+            _allowed(s, said.domain, (1, size) if s in places else (-size, -1, 1, size), (-size - 1, size + 1))
+            for s in others
+        ]
         # Different sizes get different numbers, so that a matrix is not confused with its transpose.
-        tried += [_allowed(s, range(size + k, size + k + 10), said.domain)[:1] for k, s in enumerate(sizes)]
+        tried += [_allowed(s, said.domain, range(size + k, size + k + 10))[:1] for k, s in enumerate(sizes)]
         for choice in itertools.product(*tried):
             numbers = dict(zip([*others, *sizes], choice, strict=True))
             if all(numbers.get(first, first) != numbers.get(second, second) for first, second in said.distinct):
                 yield numbers
 
 
-def _allowed(symbol: Symbol, candidates: Iterable[int], domain: Mapping[Name, Ends]) -> list[int]:
-    """The candidates that keep what the symbol promises and lie in its domain."""
+def _allowed(symbol: Symbol, domain: Mapping[Name, Ends], *choices: Iterable[int]) -> list[int]:
+    """The numbers of the first choice that keep what the symbol promises and lie in its domain, if there are any."""
     low, high = domain.get(symbol, (-sympy.oo, sympy.oo))
     promises = [(f"is_{fact}", value) for fact, value in symbol.assumptions0.items()]
-    kept = [
-        candidate
-        for candidate in candidates
-        if low <= candidate <= high
-        and all(getattr(sympy.Integer(candidate), fact, value) == value for fact, value in promises)
-    ]
-    if not kept:
-        raise StatementError(f"None of the whole numbers that are tried for {symbol} fits its assumptions and domain.")
-    return kept
+    for choice in choices:
+        inside = [number for number in choice if low <= number <= high]
+        kept = [n for n in inside if all(getattr(sympy.Integer(n), fact, value) == value for fact, value in promises)]
+        if kept:
+            return kept
+    raise StatementError(f"None of the whole numbers that are tried for {symbol} fits its assumptions and domain.")
 
 
 def _with_numbers(meaning: Expr | Lambda, numbers: Mapping[Symbol, int]) -> Expr | Lambda:

@@ -181,23 +181,32 @@ def test_a_sum_keeps_what_its_index_promises(total, reason):
         sample(total, total)
 
 
-def test_points_are_drawn_from_what_the_assumptions_allow():
-    """|x| is x for every symbol below, but SymPy sees it only for those that are known not to be negative."""
-    real = Symbol("a", real=True)
-    for promise in ("positive", "nonnegative"):
-        name = Symbol("a", **{promise: True})
-        assert sample(Max(name, -1), name)[1] is None
-        assert sample(Max(real, -1), real)[1] is not None
-    for promise in ("negative", "nonpositive"):
-        name = Symbol("a", **{promise: True})
-        assert sample(sympy.Min(name, 1), name)[1] is None
-    even = Symbol("e", even=True)
-    assert sample(sympy.cos(pi * even / 2) ** 2, 1)[1] is None
-    assert sample(sympy.cos(pi * m / 2) ** 2, 1)[1].point == {"m": -1}
-    # Whole numbers below 0 are tried unless they are excluded, and odd ones of an indexed base.
+@pytest.mark.parametrize(
+    ("name", "fits"),
+    [
+        (Symbol("a", positive=True), lambda a: a > 0),
+        (Symbol("a", nonnegative=True), lambda a: a >= 0),
+        (Symbol("a", negative=True), lambda a: a < 0),
+        (Symbol("a", nonpositive=True), lambda a: a <= 0),
+        (Symbol("a", even=True), lambda a: a % 2 == 0),
+        (Symbol("a", odd=True, negative=True), lambda a: a % 2 == 1 and a < 0),
+        (Symbol("a", prime=True), lambda a: a in (2, 3, 5)),
+        (IndexedBase("a", integer=True)[1], lambda a: a == int(a)),
+        (IndexedBase("a", integer=True, positive=True)[1], lambda a: a == int(a) > 0),
+        (IndexedBase("a", nonnegative=True)[1], lambda a: a >= 0),
+    ],
+)
+def test_points_are_drawn_from_what_the_assumptions_allow(name, fits):
+    for seed in range(12):
+        _, difference = sample(name, name + 1, seed=seed)
+        (drawn,) = difference.point.values()
+        assert fits(drawn)
+
+
+def test_whole_numbers_below_0_are_tried_unless_they_are_excluded():
     assert sample(Max(m, 0), m)[1] is not None
-    whole = IndexedBase("w", integer=True)
-    assert sample(sympy.sin(pi * whole[1]), 0)[1] is None
+    assert sample(Max(r, 0), r)[1] is None
+    assert sample(sympy.cos(pi * m / 2) ** 2, 1)[1].point == {"m": -1}
 
 
 def test_a_domain_may_not_contradict_an_assumption():
@@ -206,7 +215,8 @@ def test_a_domain_may_not_contradict_an_assumption():
 
 
 @pytest.mark.parametrize(
-    "pair", [(0, pi), (-sqrt(2), pi), (-oo, pi), (sqrt(2), oo), (0.5, 0.75), (0, Rational(1, 10**30))]
+    "pair",
+    [(0, pi), (-sqrt(2), pi), (200, oo), (-oo, -200), (-oo, pi), (sqrt(2), oo), (0.5, 0.75), (0, Rational(1, 10**30))],
 )
 def test_every_point_lies_within_the_domain(pair):
     low, high = pair
