@@ -171,7 +171,7 @@ DOES_BY_ITSELF = {
     },
     r"\.backward\(|\bbackward\b|ConjugateGradient\(|layer\.forward|net\(": {"no_grad", "inference_mode", "autocast"},
     r"tensor\(|array\(": {"print options"},
-    r"Steps\(|HandProp\(": {"autocast"},
+    r"Steps\(|HandProp\(|Fleet\w*\(": {"autocast"},
 }
 
 

@@ -181,7 +181,7 @@ class FleetSearches:
             if self.lengths.device.type == "cuda":
                 room.evaluate = recorded(room.evaluate)
         while active:
-            self.lengths.copy_(torch.tensor(lengths, dtype=self.lengths.dtype)[:, None])
+            self.lengths.copy_(torch.tensor(lengths, dtype=self.lengths.dtype, device="cpu")[:, None])
             found = room.evaluate().tolist()
             for run, training in list(active.items()):
                 self.gradients[run] += 1
