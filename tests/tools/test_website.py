@@ -17,3 +17,20 @@ def test_code_and_formulas_keep_their_spaces():
     doctree += [said, code, formula]
     website.keep_numbers_whole(None, doctree, "page")
     assert [node.astext() for node in (said, code, formula)] == ["4\u00a0200", "4 200", "4 200"]
+
+
+def test_a_formula_keeps_what_touches_it_and_nothing_else():
+    said = nodes.paragraph()
+    said += [
+        nodes.Text("Let (see"),
+        nodes.math("", "x"),
+        nodes.Text("). Then "),
+        nodes.math("", "y"),
+        nodes.Text(" is 1"),
+    ]
+    doctree = new_document("page")
+    doctree += said
+    website.keep_with_formulas(None, doctree, "page")
+    joined = [node.astext() for node in said.findall(nodes.inline)]
+    assert joined == ["(seex)."]
+    assert said.astext() == "Let (seex). Then y is 1"
