@@ -27,6 +27,7 @@ settings.register_profile("search", deadline=None, print_blob=True)
 
 # Files that take long, in seconds of one processor. They start first, so that no core idles at the end.
 SECONDS = {
+    "tests/site/test_live.py": 90,
     "tests/site/test_access.py": 80,
     "tests/study/test_faults.py": 73,
     "tests/site/test_browser.py": 65,
@@ -55,6 +56,8 @@ SECONDS = {
     "book/backprop/softmax.ipynb": 11,
     "book/mnist/optimizers.ipynb": 11,
     "tests/site/test_print.py": 10,
+    "tests/tools/test_live_tool.py": 10,
+    "tests/derivation/test_trial.py": 10,
     "tests/training/test_loop.py": 10,
     "book/appendix/own_notebook.ipynb": 10,
     "tests/study/test_statistics.py": 9,

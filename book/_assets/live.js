@@ -45,10 +45,18 @@ const live = (function () {
     document.head.append(element);
   });
 
+  // Where there is a server, let a service worker keep the scripts for the next chapter; it must be there before they load.
+  async function keep() {
+    if (location.protocol === "file:" || !navigator.serviceWorker) return;
+    try {
+      await navigator.serviceWorker.register(new URL("../../live-cache.js", place));
+      if (navigator.serviceWorker.controller) return;
+      await new Promise((done) => { navigator.serviceWorker.oncontrollerchange = done; setTimeout(done, 1000); });
+    } catch { /* the browser's own cache is left */ }
+  }
+
   async function load() {
-    if (location.protocol !== "file:" && navigator.serviceWorker) {
-      navigator.serviceWorker.register(new URL("../../live-cache.js", place)).catch(() => {}); // the browser caches as well
-    }
+    await keep();
     await script("index.js");
     progress.max = live.scripts.reduce((sum, [, size]) => sum + size, 0);
     progress.value = 0;
