@@ -47,6 +47,10 @@ FALSE = {
         (sqrt(sign(x)) - y) ** 2 * (sqrt(sign(x)) + y) ** 2,
         1 - 2 * sign(x) * y**2 + y**4,
     ),
+    "a delta that is 1 for one term and 0 for others": (
+        Sum(exp(KroneckerDelta(i, k)), (k, 1, n)) ** 2,
+        n * Sum(exp(2 * KroneckerDelta(i, k)), (k, 1, n)),
+    ),
     "a delta of a sum's own index": (
         Sum(exp(KroneckerDelta(i, k) * z[k]), (k, 1, n)),
         Sum(exp(KroneckerDelta(i, k) * z[k]), (k, 1, n)) + 1,
