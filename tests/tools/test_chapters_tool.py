@@ -347,7 +347,10 @@ def site(project):
     shutil.copytree(ROOT / "tools", project / "tools", ignore=shutil.ignore_patterns("__pycache__"))
     for folder in ("_assets", "_templates"):
         shutil.copytree(ROOT / "book" / folder, project / "book" / folder)
-    for file in ("_config.yml", "pyproject.toml", "README.md", "LICENSE", "CITATION.cff", "book/LICENSE"):
+    settings = (ROOT / "_config.yml").read_text(encoding="utf-8")
+    without_npm = settings.replace("- live.sphinx_extension\n", "\n").replace("- train\n", "\n")
+    (project / "_config.yml").write_text(without_npm, encoding="utf-8")
+    for file in ("pyproject.toml", "README.md", "LICENSE", "CITATION.cff", "book/LICENSE"):
         shutil.copy(ROOT / file, project / file)
     shutil.copytree(ROOT / "labcode", project / "labcode", ignore=shutil.ignore_patterns("__pycache__"))
     (project / "book/references.bib").touch()
