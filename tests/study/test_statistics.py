@@ -1,5 +1,8 @@
 """Intervals against SciPy's, and verdicts on data of known truth."""
 
+from fractions import Fraction
+from math import comb
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -14,6 +17,7 @@ from labcode.study.statistics import (
     decide,
     decide_equivalence,
     decide_reached,
+    exact_interval,
     fitted_fall,
     in_parts,
     power,
@@ -232,3 +236,14 @@ def test_a_seed_on_the_edge_does_not_agree():
     assert decide([0.0, 0.5, 1.0]).agreeing == 2
     assert decide_equivalence([0.2, 0.1, -0.1, 0.0, 0.5], margin=0.2).agreeing == 3
     assert decide_reached([-0.1, 0.0, -0.2, 0.3, 0.4], margin=0.1).agreeing == 3
+
+
+def test_the_exact_interval_leaves_a_fortieth_in_each_tail():
+    """By exact sums of binomial probabilities."""
+    low, high = (Fraction(end / 100) for end in exact_interval(3, 40))
+
+    def at_most(errors, share):
+        return float(sum(comb(40, k) * share**k * (1 - share) ** (40 - k) for k in range(errors + 1)))
+
+    assert 1 - at_most(2, low) == pytest.approx(0.025, abs=1e-9)
+    assert at_most(3, high) == pytest.approx(0.025, abs=1e-9)
