@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import sympy
 from sympy import Expr, Indexed, IndexedBase, KroneckerDelta, Lambda, Symbol, SympifyError
 from sympy.core.function import AppliedUndef, UndefinedFunction
-from sympy.parsing.sympy_parser import parse_expr
+from sympy.parsing.sympy_parser import parse_expr, rationalize, standard_transformations
 
 from labcode.errors import LabcodeError
 
@@ -33,6 +33,9 @@ FORMULA = (
     *(ast.Expression, ast.BinOp, ast.UnaryOp, ast.Call, ast.Name, ast.Constant, ast.Subscript, ast.Tuple, ast.Load),
     *(ast.operator, ast.unaryop),
 )
+
+
+LARGEST_POWER = 1_000
 
 
 class StatementError(LabcodeError, ValueError):
@@ -91,7 +94,22 @@ def parse(text: str, names: Mapping[str, Any]) -> Any:
             function = names.get(ast.unparse(node.func), getattr(sympy, ast.unparse(node.func), None))
             if not (isinstance(function, type) or function in (*names.values(), sympy.sqrt, sympy.cbrt, sympy.root)):
                 raise SyntaxError(f"{ast.unparse(node.func)} is not a function of mathematics")
-    return parse_expr(text, local_dict=dict(names), global_dict={**vars(sympy), "__builtins__": {}})
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) and _is_huge(node.right):
+            raise SyntaxError(f"{ast.unparse(node)} is too large a power")
+    return parse_expr(
+        text,
+        local_dict=dict(names),
+        transformations=(*standard_transformations, rationalize),  # decimals are the fractions that they write
+        global_dict={**vars(sympy), "__builtins__": {}},
+    )
+
+
+def _is_huge(exponent: ast.expr) -> bool:
+    """Whether a number with this exponent would take minutes: one above a thousand, or a tower."""
+    parts = list(ast.walk(exponent))
+    if any(isinstance(part, ast.Name) for part in parts):
+        return False
+    return any(isinstance(part, ast.Pow) or getattr(part, "value", 0) > LARGEST_POWER for part in parts)
 
 
 def shown(value: Any) -> str:

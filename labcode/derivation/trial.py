@@ -10,19 +10,18 @@ from functools import cached_property
 import mpmath
 import sympy
 from sympy import Expr, Symbol
-from sympy.core.function import AppliedUndef, FunctionClass
+from sympy.core.function import AppliedUndef
 
 from labcode.derivation.expressions import Partial
 from labcode.derivation.printing import latex, text
 from labcode.derivation.proof import prove_equal
 from labcode.derivation.sampling import AGREE, Difference, sample
-from labcode.derivation.statement import shown
+from labcode.derivation.statement import parse, shown
 from labcode.errors import LabcodeError
 
 #: Names that stand for numbers; all others without parentheses are variables.
 CONSTANTS = {"pi": sympy.pi, "E": sympy.E}
 NAME = re.compile(r"[^\W\d]\w*")
-WRITTEN = re.compile(r"[\w\s+\-*/^().,]+")
 #: Functions with a corner or a jump, along which steps off the real line say nothing.
 CORNERS = (sympy.Abs, sympy.sign, sympy.Max, sympy.Min, sympy.Heaviside, sympy.floor, sympy.ceiling, sympy.Piecewise)
 #: The points at which complex steps are taken, and the relative error accepted there.
@@ -169,25 +168,18 @@ def read(written: str, positive: frozenset[str] = frozenset()) -> Expr:
     >>> read("sinus(x)")
     Traceback (most recent call last):
         ...
-    labcode.derivation.trial.TrialError: sinus is not a function of SymPy.
+    labcode.derivation.trial.TrialError: 'sinus(x)' is not an expression: sinus is not a function of mathematics.
     """
-    if not WRITTEN.fullmatch(written):
-        raise TrialError(f"{written!r} is not an expression; it may hold numbers, names, + - * / ^ ( ) and commas.")
-    known: dict[str, object] = {}
-    for found in NAME.finditer(written):
-        name, called = found[0], re.match(r"\s*\(", written[found.end() :])
-        if not called:
-            known[name] = CONSTANTS.get(name) or Symbol(name, real=True, positive=name in positive or None)
-        elif isinstance(getattr(sympy, name, None), FunctionClass) or name in ("sqrt", "exp", "Max", "Min"):
-            known[name] = getattr(sympy, name)
-        else:
-            raise TrialError(f"{name} is not a function of SymPy.")
-    # SymPy's own reading of numbers keeps 1/3 exact; names are only those above.
-    numbers = re.sub(r"(?<![\w.])(\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+)", r"Rational('\1')", written.replace("^", "**"))
+    names = {
+        found[0]: CONSTANTS.get(found[0]) or Symbol(found[0], real=True, positive=found[0] in positive or None)
+        for found in NAME.finditer(written)
+        if not re.match(r"\s*\(", written[found.end() :])
+    }
     try:
-        expression = eval(numbers, {"__builtins__": {}}, {**known, "Rational": sympy.Rational})
+        expression = parse(written.replace("^", "**"), names)
     except Exception as error:
-        raise TrialError(f"{written!r} is not an expression: {error}.") from error
+        reason = getattr(error, "msg", None) or str(error)
+        raise TrialError(f"{written!r} is not an expression: {reason}.") from error
     if not isinstance(expression, Expr) or expression.has(AppliedUndef, sympy.zoo, sympy.nan):
         raise TrialError(f"{written!r} is not an expression with a finite value.")
     return expression

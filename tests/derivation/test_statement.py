@@ -24,6 +24,9 @@ from labcode.derivation.statement import parse
         "print(x)",
         "x := 1",
         "f'{x}'",
+        "9**9**9**9",
+        "x**(2**(3**4))",
+        "2**100000",
     ],
 )
 def test_a_formula_as_text_runs_no_code(text, capfd):
@@ -42,6 +45,6 @@ def test_a_formula_as_text_is_what_it_is_in_python():
         "a[1] * -x": -a[1] * x,
         "Max(x, 0) + sqrt(2)": Max(x, 0) + sqrt(2),
         "exp(-x**2/2)/sqrt(2*pi)": exp(-(x**2) / 2) / sqrt(2 * pi),
-        "1e-3*x": 1e-3 * x,
+        "1e-3*x": x / 1000,
     }.items():
         assert parse(text, names) == meant
