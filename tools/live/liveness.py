@@ -9,7 +9,7 @@ import functools
 import re
 import symtable
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,8 @@ from chapters.student import blank, tagged
 
 ROOT = Path(__file__).resolve().parents[2]
 AVAILABLE = {*sys.stdlib_module_names, "lazy_loader", "mpmath", "sympy"}
-WRITTEN = {"torch": "PyTorch", "numpy": "NumPy", "scipy": "SciPy", "IPython": ""}
+# Packages that readers know; the page names others only if none of these is missing.
+WRITTEN = {"matplotlib": "matplotlib", "numpy": "NumPy", "torch": "PyTorch"}
 SOLUTION = re.compile(r"^```\{solution-start\} +(\S+)", re.MULTILINE)
 
 
@@ -123,8 +124,9 @@ def _names(source: str) -> tuple[set[str], set[str]]:
     return defined, read
 
 
-def _listed(packages: Iterable[str]) -> str:
-    *most, last = sorted(filter(None, (WRITTEN.get(name, name) for name in packages)), key=str.lower) or [""]
+def _listed(packages: Collection[str]) -> str:
+    known = [WRITTEN[name] for name in packages if name in WRITTEN]
+    *most, last = sorted(known or packages, key=str.lower) or [""]
     return f"{', '.join(most)} and {last}" if most else last
 
 
