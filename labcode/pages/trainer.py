@@ -152,7 +152,7 @@ are in the chapters before this one.</p>
 <svg class="train-curves" viewBox="0 0 640 300" role="img" aria-label="No run yet"></svg>
 <figcaption class="train-caption"></figcaption>
 </figure>
-<div class="train-scroll" tabindex="0" role="group" aria-label="Runs"><table class="train-runs">
+<div class="train-scroll" tabindex="0" role="region" aria-label="Your runs"><table class="train-runs">
 <thead><tr><th scope="col">run</th><th scope="col">epoch</th><th scope="col">while training</th>
 <th scope="col">training</th><th scope="col">validation</th><th scope="col">the book's record of this seed</th>
 <th scope="col">actions</th></tr></thead><tbody></tbody></table></div>
