@@ -274,7 +274,7 @@ const live = (function () {
   // The text of an output, without the buttons that copy it.
   function words(nodes) {
     const copy = make("div", {}, ...nodes.map((node) => node.cloneNode(true)));
-    copy.querySelectorAll(".copybtn").forEach((extra) => extra.remove());
+    copy.querySelectorAll(".copybtn, style, script").forEach((unseen) => unseen.remove()); // the build moves styles to the head
     return copy.textContent.replace(/\s+/g, "");
   }
 
