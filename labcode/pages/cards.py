@@ -104,8 +104,8 @@ def headline(folder: Path = RECORDS) -> Markdown:
         "\n".join(
             [
                 ":::{div} headline",
-                f"[{100 - LAB_TEST_ERROR:.2f}%]{{.headline-number}} of the test images correct: the lab, apparently in one "
-                "run.",
+                f"[{100 - LAB_TEST_ERROR:.2f}%]{{.headline-number}} of the test images correct: the lab, apparently in "
+                "one run.",
                 "",
                 ours,
                 ":::",
