@@ -63,7 +63,7 @@ def test_run_trains_what_is_missing_and_reports_it(tiny_book, capsys):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["run", "widths"], "Unknown ablation 'widths'; accepted are learning_rates, hidden_units"),
+        (["run", "widths"], "Unknown ablation 'widths'; accepted are learning_rates, in_the_page, hidden_units"),
         (["run", "--seeds", "0"], "--seeds is 0; it must be a whole number of at least 1."),
         (["run", "--workers", "-1"], "--workers is -1; it must be a whole number of at least 1."),
         (["verify", "--sample", "0"], "--sample is 0; it must be a whole number of at least 1."),

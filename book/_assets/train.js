@@ -294,7 +294,7 @@ trainDigits.page = (function () {
     });
     svg.innerHTML = marks.join("");
     svg.setAttribute("aria-label", runs.length ? `${CURVES[name]} of ${runs.map(({ name }) => name).join(", ")}` : "No run yet");
-    part("caption").textContent = !run ? "" : band.length
+    part("caption").textContent = !run ? "Your runs will be drawn here." : band.length
       ? `Lines: your runs. Band: the ${band.length} recorded runs with the settings of ${run.name.toLowerCase()}, from the lowest to the highest.`
       : `Lines: your runs. No recorded run has the settings of ${run.name.toLowerCase()}, so there is no band.`;
   }

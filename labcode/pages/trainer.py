@@ -150,7 +150,7 @@ are in the chapters before this one.</p>
 <option value="train">training error, dropout off</option>
 <option value="online">training error, counted while training</option></select></label>
 <svg class="train-curves" viewBox="0 0 640 300" role="img" aria-label="No run yet"></svg>
-<figcaption class="train-caption"></figcaption>
+<figcaption class="train-caption">Your runs will be drawn here.</figcaption>
 </figure>
 <div class="train-scroll" tabindex="0" role="region" aria-label="Your runs"><table class="train-runs">
 <thead><tr><th scope="col">run</th><th scope="col">epoch</th><th scope="col">while training</th>

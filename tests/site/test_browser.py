@@ -132,8 +132,8 @@ def at_width(browser, width):
 
 
 def test_a_formula_wider_than_its_line_scrolls(browser, address):
-    visit(browser, address + "backprop/softmax.html")
     screen(browser, PHONE)
+    visit(browser, address + "backprop/softmax.html")
     left, right, most = browser.execute_script(
         """const formula = document.querySelector('article p .joined > span.math');
         formula.querySelector('svg').style.width = '900px';
