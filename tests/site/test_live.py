@@ -271,11 +271,19 @@ def test_the_keyboard_edits_and_leaves_the_code(page):
     assert area.accessible_name.startswith("Code of cell ")
 
 
+# The theme's colors fade in, and its script takes a moment after a change of width to let the keyboard scroll boxes.
+SETTLED = """
+return !document.getAnimations().some(each => each.playState === 'running') &&
+  [...document.querySelectorAll('pre[tabindex="-1"]')].every(box => box.scrollWidth <= box.clientWidth);
+"""
+
+
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 360)])
 def test_the_running_page_is_accessible_and_keeps_its_width(page, theme, width):
     edited(page, PEAK, "derive(", "1 / 0\nderive(")  # an error is shown
     screen(page, width)
     page.execute_script("document.documentElement.dataset.theme = arguments[0]", theme)
+    WebDriverWait(page, 10).until(lambda _: page.execute_script(SETTLED))
     page.execute_script(AXE.read_text(encoding="utf-8"))
     assert violations(page)[0] == []
     assert page.execute_script("return document.documentElement.scrollWidth") <= width

@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from chromium import visit
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
@@ -80,6 +81,20 @@ def wait_for(page, name, words):
     return text(page, name)
 
 
+def download(page, kind):
+    """Press a download button of the first run; return what the file would hold."""
+    return page.execute_async_script(
+        """const [kind, done] = arguments, make = URL.createObjectURL;
+        URL.createObjectURL = (blob) => {
+          URL.createObjectURL = make;
+          blob.text().then(done);
+          return make.call(URL, blob);
+        };
+        [...document.querySelectorAll(".train-actions button")].find((each) => each.textContent === kind).click();""",
+        kind,
+    )
+
+
 @pytest.mark.parametrize("fast", [False, True], ids=["plain", "WebAssembly"])
 @pytest.mark.parametrize("name", SETTINGS)
 def test_outputs_and_gradients_are_those_of_labcode(page, name, fast):
@@ -118,6 +133,13 @@ def test_an_epoch_has_the_errors_of_the_record(opened_from_disk):
     assert "paused" in row
     assert "recorded runs" in text(page, "caption")
     assert page.find_elements(By.CSS_SELECTOR, ".train-band")
+    errors = page.execute_script("return trainDigits.page.runs[0].curves")
+    record = json.loads(download(page, "JSON"))
+    assert record["experiment"]["width"] == 8
+    assert {name: each["errors"] for name, each in record["measured"].items()} == errors
+    header, first, *_ = download(page, "CSV").splitlines()
+    assert header == "epoch,validation,train,online"
+    assert first == f"1,{errors['validation'][0]},{errors['train'][0]},{errors['online'][0]}"
 
 
 def test_a_wrong_backward_pass_is_found(page):
@@ -150,6 +172,35 @@ def test_what_cannot_be_built_is_refused_in_the_words_of_labcode(page):
     click(page, "start")
     assert text(page, "refused") == "seed is 100; it must be a whole number from 0 to 99."
     assert len(page.execute_script("return trainDigits.page.runs.map(run => run.name)")) == 1
+
+
+def test_a_drawing_is_read_by_the_latest_run_and_by_the_final_model(page):
+    click(page, "one")
+    wait_for(page, "status", "took a step")
+    paper = page.find_element(By.CSS_SELECTOR, ".draw-paper")
+    page.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", paper)
+    ActionChains(page).move_to_element_with_offset(paper, 0, -90).click_and_hold().move_by_offset(
+        0, 180
+    ).release().perform()
+    assert "Run 1 reads" in wait_for(page, "reading", "Run 1 reads")
+    status = page.find_element(By.CSS_SELECTOR, ".draw-status")
+    WebDriverWait(page, PATIENCE).until(lambda _: status.text.startswith("The network reads 1"))
+
+
+def test_four_runs_are_compared_and_a_fifth_is_refused(page):
+    for number in range(1, 5):
+        click(page, "start")
+        WebDriverWait(page, PATIENCE).until(lambda _, n=number: len(rows(page)) == n)
+    click(page, "start")
+    assert text(page, "refused") == "4 runs are here already; remove one of them to begin another."
+    page.find_element(By.CSS_SELECTOR, '[aria-label="Remove: Run 2"]').click()
+    WebDriverWait(page, PATIENCE).until(lambda _: len(rows(page)) == 3)
+    lines = page.execute_script("return trainDigits.page.runs.map(run => [run.name, run.color])")
+    assert lines == [["Run 1", 1], ["Run 3", 3], ["Run 4", 4]]
+
+
+def rows(page):
+    return page.find_elements(By.CSS_SELECTOR, ".train-runs tbody tr")
 
 
 def test_hiding_the_page_pauses(page):
