@@ -16,6 +16,7 @@ from chromium import UNFOLD, outside, screen, visit
 from live.liveness import cells
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
 CHAPTERS = ("logistic", "softmax", "max_min", "network_layers", "whole_network")
 PAGES = (*(f"backprop/{chapter}" for chapter in CHAPTERS), "try_your_own")
