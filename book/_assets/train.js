@@ -40,7 +40,7 @@ trainDigits.page = (function () {
 
   async function load() {
     if (!data) {
-      say("Loading 6 000 digits, about 1.5 MB.");
+      say("Loading 6 000 digits, about 1.3 MB.");
       await Promise.all(["table.js", "digits.js", "kernels.js"].map(loadScript));
       const { table, digits, kernels } = trainDigits.received;
       data = {
