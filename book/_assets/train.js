@@ -6,7 +6,7 @@ trainDigits.page = (function () {
   const CURVES = {
     validation: "validation error", train: "training error, dropout off", online: "training error, counted while training",
   };
-  const CHART = { left: 60, right: 14, top: 8, bottom: 38, width: 640, height: 300, lowest: 0.5, highest: 100 };
+  const CHART = { left: 60, right: 14, top: 20, bottom: 38, width: 640, height: 300, lowest: 0.5, highest: 100 };
   const folder = new URL("train-data/", document.currentScript.src);
 
   const desk = document.querySelector(".train-desk");
