@@ -36,7 +36,8 @@ class Record:
         settings has none.
     provenance : engine, versions, processor, day.
     fitted : at full scale, misclassified images of the whole training set at the end of the run, dropout off.
-    missed : at full scale, the misclassified test images: each one's place, and the digit it was taken for.
+    missed : at scales own and full, the misclassified test images: each one's place, and the digit it was taken for.
+    unseen : at scale own, misclassified images among the 54 000 training images that the run never saw, at its end.
     """
 
     experiment: Experiment
@@ -45,6 +46,7 @@ class Record:
     provenance: dict[str, str]
     fitted: ErrorCurve | None = None
     missed: tuple[tuple[int, int], ...] | None = None
+    unseen: ErrorCurve | None = None
 
 
 class RecordError(LabcodeError, RuntimeError):
@@ -84,6 +86,7 @@ class _Measured(_Strict):
     gradients: tuple[Annotated[int, Meta(ge=1)], ...]
     fitted: _Curve | None = None  # at full scale
     missed: tuple[tuple[int, int], ...] | None = None
+    unseen: _Curve | None = None  # at scale own
 
 
 class _Seconds(_Strict):
@@ -136,6 +139,7 @@ def save(record: Record, folder: Path) -> Path:
         history.gradients,
         _curve(record.fitted) if record.fitted else None,
         record.missed,
+        _curve(record.unseen) if record.unseen else None,
     )
     content: dict[str, Any] = {
         "schema": 1,
@@ -239,6 +243,7 @@ def _record(file: _File) -> Record:
         file.provenance,
         _counts(measured.fitted) if measured.fitted else None,
         measured.missed,
+        _counts(measured.unseen) if measured.unseen else None,
     )
 
 

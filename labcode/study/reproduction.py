@@ -125,4 +125,4 @@ def _made_by(record: Record, key: str) -> str | None:
 def _counts(record: Record) -> tuple:
     history = record.history
     curves = (history.online, history.train, history.validation)
-    return *curves, history.diverged, history.gradients, record.test, record.fitted, record.missed
+    return *curves, history.diverged, history.gradients, record.test, record.fitted, record.missed, record.unseen

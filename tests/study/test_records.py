@@ -9,6 +9,7 @@ import pytest
 from labcode.network import ConvNetConfig
 from labcode.study import Experiment, RecordError
 from labcode.study.records import path_of, provenance, read, save
+from labcode.training import ErrorCurve
 
 
 def test_a_record_reads_back_as_it_was_written(tiny, record, stored):
@@ -111,6 +112,13 @@ def test_a_setting_added_later_does_not_orphan_old_records(tiny, stored):
 
     change(stored, forget)
     assert read(tiny, stored.parent).experiment == tiny
+
+
+def test_what_only_some_scales_measure_survives_the_file(tiny, record, stored, tmp_path):
+    assert not {"fitted", "missed", "unseen"} & set(json.loads(stored.read_text())["measured"])
+    own = replace(record, fitted=ErrorCurve((3,), 42_000), missed=((7, 1), (9, 4)), unseen=ErrorCurve((1_500,), 54_000))
+    save(own, tmp_path)
+    assert read(tiny, tmp_path) == own
 
 
 def test_dropout_survives_the_file(tiny, record, tmp_path):

@@ -48,6 +48,7 @@ def test_what_the_final_model_is_judged_by_is_compared_too():
     assert compare(ours, ours, [ours]).equal
     assert not compare(ours, replace(ours, fitted=fitted), [ours]).equal
     assert not compare(ours, replace(ours, missed=ours.missed[1:]), [ours]).equal
+    assert not compare(ours, replace(ours, unseen=ours.fitted), [ours]).equal
 
 
 @pytest.mark.parametrize("where", [{"processor": "another"}, {"torch": "2.0.0"}, {"numerics": "0"}])
