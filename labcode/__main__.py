@@ -55,6 +55,10 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         metavar="N|A:B",
         help="only seeds 0 to N-1 of those that were fixed; or seeds A to B-1 of each level, such as 0:64",
     )
+    run.add_argument("--scale", help="of the data of seeds A to B-1: tenth (the default), own or full")
+    run.add_argument(
+        "--levels", nargs="+", metavar="LEVEL", help="only these levels, for seeds A to B-1 (default: all)"
+    )
     _add_workers(run)
     where = run.add_mutually_exclusive_group()
     where.add_argument(
@@ -155,9 +159,9 @@ def _train(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     from labcode.study.commands import run_ablations
 
-    arguments = options.ablations, options.seeds, options.workers, options.cluster, options.records, options.device
+    where = options.workers, options.cluster, options.records, options.device
     try:
-        return run_ablations(*arguments)
+        return run_ablations(options.ablations, options.seeds, *where, options.scale, options.levels)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("Finished runs are kept; the same command resumes.") from None
 

@@ -80,16 +80,17 @@ def truth(name: str, value: Any) -> bool:
     raise ValueError(f"{name} is {value!r}; it must be True or False.")
 
 
-def instance_of(name: str, value: Any, kind: type) -> None:
-    """Raise a `TypeError` unless ``value`` is an instance of ``kind``.
+def instance_of(name: str, value: Any, *kinds: type) -> None:
+    """Raise a `TypeError` unless ``value`` is an instance of one of the ``kinds``.
 
     >>> instance_of("recipe", None, dict)
     Traceback (most recent call last):
     ...
     TypeError: recipe is of type NoneType; it must be a dict.
     """
-    if not isinstance(value, kind):
-        raise TypeError(f"{name} is of type {type(value).__name__}; it must be a {kind.__name__}.")
+    if not isinstance(value, kinds):
+        accepted = " or a ".join(kind.__name__ for kind in kinds)
+        raise TypeError(f"{name} is of type {type(value).__name__}; it must be a {accepted}.")
 
 
 def file_path(name: str, value: Any) -> Path:

@@ -30,6 +30,28 @@ def stored(record, tmp_path):
     return save(record, tmp_path)
 
 
+@pytest.fixture(scope="session")
+def stand_in():
+    """In place of MNIST's 60 000 training images, which are not on every machine: the embedded 6 000, ten times."""
+    import numpy as np
+
+    from labcode.data import RawImages, read_tenth
+
+    training, test = read_tenth()
+    return RawImages(np.tile(training.pixels, (10, 1, 1)), np.tile(training.labels, 10)), test
+
+
+@pytest.fixture
+def full_set(stand_in, monkeypatch):
+    """Let the full set be read as the stand-in, and return its training and test images."""
+    from labcode.data import mnist
+    from labcode.study import sweep
+
+    monkeypatch.setattr(mnist, "_full", lambda root: stand_in)
+    monkeypatch.setattr(sweep, "require", lambda root: None)
+    return stand_in
+
+
 # Digits as a beginner draws them with a mouse: few points, joined by straight lines. Each is 1 high; y points down.
 NAIVE_DIGITS = (
     [[(0.3, 0), (0.1, 0.15), (0, 0.5), (0.1, 0.85), (0.3, 1), (0.5, 0.85), (0.6, 0.5), (0.5, 0.15), (0.3, 0)]],

@@ -3,8 +3,11 @@ from .download import fetch as fetch
 from .mnist import Images as Images
 from .mnist import Mnist as Mnist
 from .mnist import RawImages as RawImages
+from .mnist import UnseenImages as UnseenImages
 from .mnist import draw_tenth as draw_tenth
 from .mnist import load as load
+from .mnist import load_unseen as load_unseen
+from .mnist import own_places as own_places
 from .mnist import read_full as read_full
 from .mnist import read_tenth as read_tenth
 from .mnist import split_indices as split_indices

@@ -11,6 +11,7 @@ from typing import Any
 from labcode.checks import whole_number
 from labcode.files import UnwritableError, require_writable
 from labcode.network import weights
+from labcode.study.ablation import BASELINE, Ablation
 from labcode.study.experiment import Experiment
 from labcode.study.lab import ABLATIONS, experiments
 from labcode.study.ledger import decisions, rows
@@ -49,6 +50,8 @@ def run_ablations(
     cluster: str | None,
     folder: Path | None,
     device: str | None = None,
+    scale: str | None = None,
+    levels: Sequence[str] | None = None,
 ) -> int:
     """Train the recorded runs that are missing: of the ablations ``names`` and of the claims that they decide.
 
@@ -58,10 +61,11 @@ def run_ablations(
     seeds : ``"N"`` for those of the recorded runs below N; ``"A:B"`` for A to B - 1, recorded or not, of the ablations.
     workers, cluster, device : as in `labcode.study.sweep.run_missing`.
     folder : of the records; without one, the book's.
+    scale, levels : of seeds ``"A:B"``, the scale of the data and the levels, if not all.
 
     Raises
     ------
-    ValueError : an ablation or a device is unknown, or a number is out of range.
+    ValueError : an ablation, a level, a scale or a device is unknown, or a number is out of range.
     RecordError : ``folder`` is not given and there is no book, or a record is unsound.
     """
     if unknown := [name for name in names if name not in ABLATIONS]:
@@ -69,7 +73,9 @@ def run_ablations(
     whole_number("--workers", workers, at_least=1)
     chosen = [ABLATIONS[name] for name in names or ABLATIONS]
     if seeds and ":" in seeds:
-        wanted = [run for ablation in chosen for run in ablation.experiments(_seeds(seeds))]
+        wanted = _asked_for(chosen, _seeds(seeds), scale, levels)
+    elif scale or levels:
+        raise ValueError("--scale and --levels need --seeds A:B, such as 1000:1016.")
     else:
         below = whole_number("--seeds", _number(seeds), at_least=1) if seeds else math.inf
         wanted = [run for ablation in chosen for run in ablation.experiments()] + experiments(names or None)
@@ -83,6 +89,21 @@ def run_ablations(
         f"in {folder}."
     )
     return 0
+
+
+def _asked_for(
+    ablations: Iterable[Ablation], seeds: range, scale: str | None, levels: Sequence[str] | None
+) -> list[Experiment]:
+    labels = list(dict.fromkeys(label for ablation in ablations for label in ablation.levels))
+    if unknown := [label for label in levels or () if label not in labels]:
+        raise ValueError(f"Unknown level {unknown[0]!r}; accepted are {', '.join(map(repr, labels))}.")
+    return [
+        ablation.experiment(label, seed, {"scale": scale} if scale else BASELINE)
+        for ablation in ablations
+        for seed in seeds
+        for label in ablation.levels
+        if label in (levels or labels)
+    ]
 
 
 def _seeds(text: str) -> range:

@@ -3,13 +3,17 @@
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from labcode.checks import instance_of, one_of, whole_number
-from labcode.data.mnist import SCALES
+from labcode.checks import instance_of, one_of
+from labcode.data.mnist import SCALES, require_seed
 from labcode.network.config import ConvNetConfig
 from labcode.training.recipe import Recipe
 
-CHOOSING_SEEDS = 100
-"""Seeds from this one on choose settings. Their runs never see the test images and decide no claim."""
+CHOOSING_SEEDS = range(100, 200)
+"""Seeds that choose settings. Their runs never see the test images and decide no claim.
+
+Those below are the first study's; those from 1000 on are the second study's, each with a tenth of MNIST of its own.
+Those between 200 and 999 belong to no study: their runs are like the first study's.
+"""
 
 
 @dataclass(frozen=True)
@@ -19,12 +23,12 @@ class Experiment:
     Attributes
     ----------
     seed : of the split, the initial weights, the order of images and the dropout masks.
-    scale : of the data, ``"tenth"`` or ``"full"``.
+    scale : of the data, ``"tenth"``, ``"own"`` (a tenth of the seed's own, from seed 1000 on) or ``"full"``.
     network, recipe : what is trained, and how.
 
     Raises
     ------
-    ValueError : unknown scale, or a seed that is not a whole number.
+    ValueError : unknown scale, or a seed that is not a whole number or has no data at that scale.
 
     >>> Experiment(seed=3).name, Experiment(seed=3).vary(width=128).name
     ('baseline_seed=3', 'width=128_seed=3')
@@ -36,15 +40,15 @@ class Experiment:
     recipe: Recipe = field(default_factory=Recipe)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "seed", whole_number("seed", self.seed))
         one_of("scale", self.scale, SCALES)
+        object.__setattr__(self, "seed", require_seed(self.scale, self.seed))
         instance_of("network", self.network, ConvNetConfig)
         instance_of("recipe", self.recipe, Recipe)
 
     @property
     def chooses(self) -> bool:
         """Whether the run serves to choose settings by its validation error."""
-        return self.seed >= CHOOSING_SEEDS
+        return self.seed in CHOOSING_SEEDS
 
     def vary(self, scale: str | None = None, **settings: Any) -> "Experiment":
         """Return this experiment with its scale, or settings of its network or recipe, changed.
@@ -66,7 +70,12 @@ class Experiment:
 
     @property
     def name(self) -> str:
-        """What differs from the baseline, and the seed: the name of the record."""
+        """The setting and the seed: the name of the record."""
+        return f"{self.setting}_seed={self.seed}"
+
+    @property
+    def setting(self) -> str:
+        """What differs from the baseline, whatever the seed: the name of the archive that holds the record."""
         baseline = Experiment(self.seed)
         differences = [] if self.scale == baseline.scale else [f"scale={self.scale}"]
         for part in ("network", "recipe"):
@@ -76,7 +85,7 @@ class Experiment:
                 for name in _names(mine)
                 if getattr(mine, name) != getattr(default, name)
             ]
-        return "_".join([*(differences or ["baseline"]), f"seed={self.seed}"])
+        return "_".join(differences or ["baseline"])
 
     @property
     def multiply_adds(self) -> float:
@@ -85,7 +94,7 @@ class Experiment:
         A gradient takes three products per image: one forward, two backward. SGD computes one gradient per step;
         conjugate gradient computes about 10 per line search at batch size 1 and 2 at larger ones (measured).
         """
-        images = {"tenth": 4_200, "full": 42_000}[self.scale]
+        images = {"tenth": 4_200, "own": 4_200, "full": 42_000}[self.scale]
         recipe = self.recipe
         gradients = 1 if recipe.optimizer == "sgd" else recipe.line_searches * (10 if recipe.batch_size == 1 else 2)
         return 3 * self.network.multiply_adds * images * recipe.epochs * gradients

@@ -1,7 +1,7 @@
 """Compare two records of one experiment: equal on equal machines, elsewhere within the spread of the seeds."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -74,7 +74,7 @@ def compare(recorded: Record, again: Record, siblings: Iterable[Record]) -> Comp
     if recorded.experiment != again.experiment:
         raise ValueError(f"{recorded.experiment.name} and {again.experiment.name} are different experiments.")
     family = list(siblings)
-    if any(replace(s.experiment, seed=0) != replace(recorded.experiment, seed=0) for s in family):
+    if any(sibling.experiment.setting != recorded.experiment.setting for sibling in family):
         raise ValueError(f"A sibling of {recorded.experiment.name} differs from it in more than the seed.")
     return Comparison(
         recorded.experiment,
@@ -104,11 +104,11 @@ def compare_with(recorded: Iterable[Record], again: Iterable[Record]) -> Iterato
     >>> print(*compare_with(recorded, again=recorded[:1]))
     baseline_seed=0: equal
     """
-    families: dict[Experiment, dict[int, Record]] = {}
+    families: dict[str, dict[int, Record]] = {}
     for record in recorded:
-        families.setdefault(replace(record.experiment, seed=0), {})[record.experiment.seed] = record
+        families.setdefault(record.experiment.setting, {})[record.experiment.seed] = record
     for record in again:
-        family = families.get(replace(record.experiment, seed=0), {})
+        family = families.get(record.experiment.setting, {})
         if record.experiment.seed not in family:
             raise ValueError(f"{record.experiment.name} is not among the records to compare with.")
         yield compare(family[record.experiment.seed], record, family.values())

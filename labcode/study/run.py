@@ -8,12 +8,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from labcode.data.mnist import Images, Mnist, load
+from labcode.data.mnist import Images, Mnist, UnseenImages, load, load_unseen
 from labcode.machine import require_device
 from labcode.network.convnet import ConvNet
 from labcode.network.weights import TrainedNet
 from labcode.seeds import stream
-from labcode.study.experiment import CHOOSING_SEEDS, Experiment
+from labcode.study.experiment import Experiment
 from labcode.study.records import Record, provenance
 from labcode.training.evaluation import predict
 from labcode.training.fleet import predict_fleet, train_fleet
@@ -25,8 +25,11 @@ from labcode.training.loop import train
 ENGINE = "hand"
 """What trains a run alone: the backward pass of Part I's formulas."""
 
-IMAGES = {"tenth": 16_000, "full": 70_000}
-"""Those that a run loads: training, validation and test."""
+IMAGES = {"tenth": 16_000, "own": 16_000, "full": 70_000}
+"""Those that a run keeps in memory: training, validation and test."""
+
+Parts = Sequence[Images | UnseenImages]
+"""The images of each run of a group."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def run_group(
     mnists = [_load(e.scale, e.seed) for e in experiments]
     nets = [ConvNet(e.network, stream(e.seed, "initial weights")) for e in experiments]
     runs = nets, mnists, [e.recipe for e in experiments], [e.seed for e in experiments]
-    predicted: Callable[[list[Images]], Iterable[Tensor]]
+    predicted: Callable[[Parts], Iterable[Tensor]]
     if device:
         histories = train_fleet(*runs, device, progress, checkpoint)
         made_by = provenance("fleet", device) | {"runs": str(len(experiments))}
@@ -81,28 +84,41 @@ def run_group(
         predicted = partial(map, predict, nets)
     records = [Record(e, history, None, made_by) for e, history in zip(experiments, histories, strict=True)]
     if not experiments[0].chooses:
-        records = _tested(records, mnists, predicted)
+        records = _tested(records, mnists, predicted, device or "cpu")
     trained = [TrainedNet(net, mnist.mean, mnist.deviation) for net, mnist in zip(nets, mnists, strict=True)]
     return list(map(Run, records, trained))
 
 
 def _tested(
-    records: Sequence[Record], mnists: Sequence[Mnist], predicted: Callable[[list[Images]], Iterable[Tensor]]
+    records: Sequence[Record],
+    mnists: Sequence[Mnist],
+    predicted: Callable[[Parts], Iterable[Tensor]],
+    device: str,
 ) -> list[Record]:
-    """Add what the finished networks do on the test images, and at full scale what they did not learn."""
+    """Add what the finished networks do on the test images; on others, as the scale asks.
+
+    At full scale these are all the training images, at scale own those outside of the run's own tenth.
+    """
+    scale = records[0].experiment.scale
     found = []
     for record, mnist, digits in zip(records, mnists, predicted([mnist.test for mnist in mnists]), strict=True):
         missed = torch.nonzero(digits != mnist.test.labels).flatten().tolist()
         tested = replace(record, test=ErrorCurve((len(missed),), len(mnist.test)))
-        if record.experiment.scale == "full":
+        if scale != "tenth":
             tested = replace(tested, missed=tuple((place, int(digits[place])) for place in missed))
         found.append(tested)
-    if records[0].experiment.scale == "full":
-        fitted = predicted([mnist.train for mnist in mnists])
-        wrong = [int((digits != mnist.train.labels).sum()) for digits, mnist in zip(fitted, mnists, strict=True)]
-        curves = [ErrorCurve((count,), len(mnist.train)) for count, mnist in zip(wrong, mnists, strict=True)]
-        found = [replace(record, fitted=curve) for record, curve in zip(found, curves, strict=True)]
+    if scale == "full":
+        fitted = _count(predicted, [mnist.train for mnist in mnists])
+        found = [replace(record, fitted=curve) for record, curve in zip(found, fitted, strict=True)]
+    if scale == "own":
+        unseen = _count(predicted, load_unseen([record.experiment.seed for record in records], mnists, device))
+        found = [replace(record, unseen=curve) for record, curve in zip(found, unseen, strict=True)]
     return found
+
+
+def _count(predicted: Callable[[Parts], Iterable[Tensor]], parts: Parts) -> list[ErrorCurve]:
+    wrong = [int((digits != part.labels).sum()) for digits, part in zip(predicted(parts), parts, strict=True)]
+    return [ErrorCurve((count,), len(part)) for count, part in zip(wrong, parts, strict=True)]
 
 
 def groups(experiments: Iterable[Experiment], device: str | None = None) -> list[tuple[Experiment, ...]]:
@@ -121,19 +137,13 @@ def groups(experiments: Iterable[Experiment], device: str | None = None) -> list
     if device is None:
         return [(experiment,) for experiment in experiments]
     require_device(device)
-    alike: dict[Experiment, list[Experiment]] = {}
-    for experiment in experiments:
+    alike: dict[tuple, list[Experiment]] = {}
+    for each in experiments:
         # Runs that choose settings see no test images.
-        shape = replace(
-            experiment,
-            seed=CHOOSING_SEEDS if experiment.chooses else 0,
-            network=shared(experiment.network),
-            recipe=shared(experiment.recipe),
-        )
-        alike.setdefault(shape, []).append(experiment)
+        alike.setdefault((each.scale, each.chooses, shared(each.network), shared(each.recipe)), []).append(each)
     found = []
-    for shape, runs in alike.items():
-        fleets = -(-len(runs) // largest_fleet(shape.network, shape.recipe.batch_size, IMAGES[shape.scale], device))
+    for (scale, _, network, recipe), runs in alike.items():
+        fleets = -(-len(runs) // largest_fleet(network, recipe.batch_size, IMAGES[scale], device))
         found += [tuple(runs[number::fleets]) for number in range(fleets)]
     return found
 

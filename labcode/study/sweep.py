@@ -82,8 +82,8 @@ def run_missing(
     Each run is the work of one thread. On this machine, ``workers`` processes run side by side, and each saves a
     checkpoint whenever it has measured its errors, so that a killed sweep loses no finished run and resumes the others.
     On a cluster, a run whose worker died starts again on another one. Its workers need the package alone and, for runs
-    at full scale, the full MNIST set; the records are written here. On a ``device``, runs of one shape are trained in
-    lockstep, one fleet after another, in this process.
+    at scales own and full, the full MNIST set; the records are written here. On a ``device``, runs of one shape are
+    trained in lockstep, one fleet after another, in this process.
 
     The progress bar advances by multiply-adds, so that its estimate of the time left is fair to long runs.
 
@@ -116,7 +116,7 @@ def run_missing(
     todo = missing(experiments, folder)
     checkpoints = None if cluster else folder / UNFINISHED
     together = _groups(experiments, set(todo), device, checkpoints)
-    if any(experiment.scale == "full" for experiment in todo):
+    if any(experiment.scale != "tenth" for experiment in todo):
         require(cache_root())
     require_writable(folder)
     work = partial(_work, device=device, checkpoints=checkpoints, expected=fingerprint())

@@ -5,11 +5,14 @@ from collections.abc import Callable
 import torch
 
 from labcode.checks import instance_of
-from labcode.data.mnist import Images
+from labcode.data.mnist import Images, UnseenImages
 from labcode.machine import fixed_settings
 from labcode.network.backprop import CHUNK, HandProp
 from labcode.network.config import CLASSES
 from labcode.network.convnet import ConvNet
+
+IMAGES_AT_ONCE = 64 * CHUNK
+"""That are made ready at a time where they are not all in memory."""
 
 
 @fixed_settings()
@@ -32,16 +35,17 @@ def count_errors(net: torch.nn.Module, images: Images) -> int:
     >>> 0 <= count_errors(net, load("tenth", seed=0).validation[:50]) <= 50
     True
     """
-    return count_with(evaluator(net), _require_images(images))
+    _require_images(images, Images)
+    return count_with(evaluator(net), images)
 
 
 @fixed_settings()
-def predict(net: torch.nn.Module, images: Images) -> torch.Tensor:
+def predict(net: torch.nn.Module, images: Images | UnseenImages) -> torch.Tensor:
     """Return the digits (N,) that ``net`` sees in the images, with dropout off.
 
     Parameters
     ----------
-    net, images : as for `count_errors`.
+    net, images : as for `count_errors`; the images may also be those that a run never saw.
 
     >>> from labcode.data import load
     >>> from labcode.network import ConvNet, ConvNetConfig
@@ -50,14 +54,16 @@ def predict(net: torch.nn.Module, images: Images) -> torch.Tensor:
     >>> tuple(predict(net, load("tenth", seed=0).validation[:50]).shape)
     (50,)
     """
-    return evaluator(net)(_require_images(images).pixels).argmax(dim=1)
+    _require_images(images, Images, UnseenImages)
+    evaluate = evaluator(net)
+    parts = (images[start : start + IMAGES_AT_ONCE] for start in range(0, len(images), IMAGES_AT_ONCE))
+    return torch.cat([evaluate(part.pixels).argmax(dim=1) for part in parts])
 
 
-def _require_images(images: Images) -> Images:
-    instance_of("images", images, Images)
+def _require_images(images: Images | UnseenImages, *kinds: type) -> None:
+    instance_of("images", images, *kinds)
     if not len(images):
         raise ValueError("There are no images; at least one is needed.")
-    return images
 
 
 def evaluator(net: torch.nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:

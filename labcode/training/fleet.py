@@ -16,7 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from labcode.checks import whole_number
-from labcode.data.mnist import Images, Mnist
+from labcode.data.mnist import Images, Mnist, UnseenImages
 from labcode.machine import fixed_settings, require_device
 from labcode.network.convnet import ConvNet
 from labcode.seeds import stream
@@ -24,7 +24,7 @@ from labcode.training.checkpoints import Checkpoint
 from labcode.training.fleet_conjugate_gradient import FleetSearches
 from labcode.training.fleet_dropout import FleetDropout
 from labcode.training.fleet_graph import Steps
-from labcode.training.fleet_memory import images_at_once
+from labcode.training.fleet_memory import MEASURED_AHEAD, images_at_once
 from labcode.training.fleet_network import Fleet, common
 from labcode.training.history import ErrorCurve, History
 from labcode.training.loop import IMAGES_AHEAD, MEASURED_TRAINING_IMAGES, identity, minibatches, require_fitting
@@ -101,8 +101,10 @@ def train_fleet(
     return state.histories()
 
 
-def predict_fleet(nets: Sequence[ConvNet], parts: Sequence[Images], device: str = "cpu") -> Tensor:
+def predict_fleet(nets: Sequence[ConvNet], parts: Sequence[Images | UnseenImages], device: str = "cpu") -> Tensor:
     """Return the digits (R, N) that each network sees in its own N images, with dropout off.
+
+    The images are taken in slices, so that the memory does not depend on their number.
 
     Parameters
     ----------
@@ -118,11 +120,12 @@ def predict_fleet(nets: Sequence[ConvNet], parts: Sequence[Images], device: str 
     """
     fleet = Fleet(nets, device)
     size = images_at_once(fleet)
+    ahead = size * max(1, MEASURED_AHEAD // (size * len(fleet)))
+    found = []
     with fixed_settings():
-        found = [
-            fleet.forward(_stack([part[start : start + size] for part in parts], device)[0]).argmax(2)
-            for start in range(0, len(parts[0]), size)
-        ]
+        for start in range(0, len(parts[0]), ahead):
+            pixels, _ = _stack([part[start : start + ahead] for part in parts], device)
+            found += [fleet.forward(images).argmax(2) for images in pixels.split(size, dim=1)]
     return torch.cat(found, dim=1).cpu()
 
 

@@ -1,6 +1,7 @@
 """The embedded tenth, the splits, the normalization."""
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -111,6 +112,80 @@ def test_the_splits_are_those_of_the_records():
     assert hashlib.sha256(order.tobytes()).hexdigest().startswith("c65817655405dfe8")
 
 
+@pytest.mark.parametrize("first", [1_000, 1_010, 1_060, 2_000])
+def test_ten_successive_seeds_share_no_image_and_cover_all(first):
+    tenths = torch.stack([data.own_places(seed) for seed in range(first, first + 10)])
+    assert tenths.shape == (10, 6_000)
+    assert sorted(tenths.flatten().tolist()) == list(range(60_000))
+
+
+def test_the_next_ten_seeds_are_cut_otherwise():
+    first, other = (set(data.own_places(seed).tolist()) for seed in (1_000, 1_010))
+    assert 400 < len(first & other) < 800  # a tenth of a tenth, at random
+
+
+def test_the_tenths_are_those_of_the_records():
+    """Places by an independent reading of the rule, and their digest, so that no library changes them unnoticed."""
+    seeded = int.from_bytes(hashlib.sha256(b"study 2 tenth/6").digest()[:8], "big", signed=True)
+    order = torch.randperm(60_000, generator=torch.Generator().manual_seed(seeded))
+    assert torch.equal(data.own_places(1_063), order[18_000:24_000])
+    digest = hashlib.sha256(data.own_places(1_000).numpy().astype("<i8").tobytes()).hexdigest()
+    assert digest.startswith("1bdf91e0eacd4973")
+
+
+@pytest.mark.parametrize("call", [data.own_places, lambda seed: data.load("own", seed)])
+@pytest.mark.parametrize("seed", [0, 100, 999, -1])
+def test_a_seed_without_a_tenth_of_its_own_is_refused_before_anything_is_read(call, seed, monkeypatch):
+    monkeypatch.setattr(data, "read_full", lambda root: pytest.fail("it was read"))
+    with pytest.raises(ValueError, match=f"seed at scale 'own' is {seed}; it must be a whole number of at least 1000"):
+        call(seed)
+
+
+def test_without_the_full_set_a_seeds_own_tenth_is_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(data, "cache_root", lambda: tmp_path)
+    for call in (lambda: data.load("own", 1_000), lambda: data.load_unseen([1_000], [None])):
+        with pytest.raises(fetch.MnistUnavailableError, match="`python -m labcode fetch` downloads it"):
+            call()
+
+
+def test_a_seeds_own_tenth_is_split_padded_and_normalized_like_the_embedded_one(full_set):
+    training, test = full_set
+    mnist = data.load("own", 1_003)
+    train, validation = (data.own_places(1_003)[places].numpy() for places in data.split_indices(6_000, 1_003))
+    assert (len(mnist.train), len(mnist.validation), len(mnist.test)) == (4_200, 1_800, 10_000)
+    padded = np.pad(training.pixels[train].astype(np.float64), ((0, 0), (2, 2), (2, 2)))
+    assert (mnist.mean, mnist.deviation) == pytest.approx((padded.mean(), padded.std()), rel=1e-12)
+    for images, raw in ((mnist.train, training[train]), (mnist.validation, training[validation]), (mnist.test, test)):
+        restored = images.pixels[:, 0, 2:-2, 2:-2] * mnist.deviation + mnist.mean
+        np.testing.assert_allclose(restored, raw.pixels, atol=1e-3)
+        np.testing.assert_array_equal(images.labels, raw.labels)
+
+
+def test_the_unseen_images_are_exactly_the_others_normalized_as_the_run_was_trained(full_set):
+    training, _ = full_set
+    seeds = (1_003, 1_017)
+    mnists = [data.load("own", seed) for seed in seeds]
+    for seed, mnist, unseen in zip(seeds, mnists, data.load_unseen(seeds, mnists), strict=True):
+        others = np.setdiff1d(np.arange(60_000), data.own_places(seed))
+        assert len(unseen) == 54_000
+        np.testing.assert_array_equal(unseen.places, others)
+        np.testing.assert_array_equal(unseen.labels, training.labels[others])
+        for part in (slice(0, 100), slice(53_950, 54_000)):
+            images = unseen[part]
+            restored = images.pixels[:, 0, 2:-2, 2:-2] * mnist.deviation + mnist.mean
+            np.testing.assert_allclose(restored, training.pixels[others[part]], atol=1e-3)
+            np.testing.assert_array_equal(images.labels, training.labels[others[part]])
+    # By the very operations of `load`: its training images, taken for unseen ones, come out bit for bit.
+    places = data.own_places(seed)[data.split_indices(6_000, seed)[0]]
+    assert torch.equal(replace(unseen, places=places, labels=mnist.train.labels)[:].pixels, mnist.train.pixels)
+
+
+def test_the_unseen_images_of_many_runs_share_one_copy(full_set):
+    seeds = range(1_000, 1_004)
+    found = data.load_unseen(seeds, [data.load("tenth", seed).first(1, 1) for seed in seeds])
+    assert len({each.pixels.data_ptr() for each in found}) == 1
+
+
 def test_images_are_padded_by_two_pixels_of_background(mnist):
     pixels = mnist.train.pixels
     assert pixels.shape == (4_200, 1, 32, 32)
@@ -141,5 +216,5 @@ def test_labels_stay_with_their_images(mnist):
 
 
 def test_an_unknown_scale_is_refused():
-    with pytest.raises(ValueError, match="scale is 'half'; accepted are 'tenth', 'full'"):
+    with pytest.raises(ValueError, match="scale is 'half'; accepted are 'tenth', 'own', 'full'"):
         data.load("half", seed=0)

@@ -11,13 +11,21 @@ def test_names_say_what_differs_from_the_baseline(tiny):
     assert tiny.name == "width=1_hidden=4_batch_size=100_epochs=1_seed=0"
     assert Experiment(1).vary(dropout=(0.5, 0, 0.5)).name == "dropout=0.5,0.0,0.5_seed=1"
     assert Experiment(0, scale="full").name == "scale=full_seed=0"
+    assert Experiment(1000, scale="own").vary(width=128).name == "scale=own_width=128_seed=1000"
+    assert Experiment(1000, scale="own").setting == "scale=own"
+    assert Experiment(3).setting == "baseline"
 
 
 def test_bad_experiments_are_refused():
     with pytest.raises(ValueError, match="Unknown setting 'depth'; accepted are scale, width, stages"):
         Experiment(0).vary(depth=3)
-    with pytest.raises(ValueError, match="scale is 'half'; accepted are 'tenth', 'full'"):
+    with pytest.raises(ValueError, match="scale is 'half'; accepted are 'tenth', 'own', 'full'"):
         Experiment(0, scale="half")
+    for seed in (0, 999):
+        with pytest.raises(
+            ValueError, match=f"seed at scale 'own' is {seed}; it must be a whole number of at least 1000"
+        ):
+            Experiment(seed, scale="own")
     with pytest.raises(ValueError, match="seed is '1'; it must be a whole number"):
         Experiment("1")
 
@@ -52,6 +60,7 @@ def test_work_is_counted_in_multiply_adds():
     one = Experiment(0).vary(epochs=1)
     assert one.multiply_adds == 3 * one.network.multiply_adds * 4_200
     assert Experiment(0, scale="full").vary(epochs=1).multiply_adds == 10 * one.multiply_adds
+    assert Experiment(1000, scale="own").vary(epochs=1).multiply_adds == one.multiply_adds
     assert one.vary(optimizer="cg").multiply_adds == 20 * one.multiply_adds
 
 
@@ -61,7 +70,9 @@ def test_the_scale_varies_like_a_setting():
 
 
 def test_seeds_that_choose_are_apart():
-    assert [Experiment(seed).chooses for seed in (0, 99, 100, 102)] == [False, False, True, True]
+    choosing = [seed for seed in (0, 99, 100, 102, 199, 200, 999, 1000, 1063) if Experiment(seed).chooses]
+    assert choosing == [100, 102, 199]
+    assert not Experiment(1000, scale="own").chooses
 
 
 @pytest.mark.parametrize("seed", [True, 0.0, None, "0", np.bool_(False)])

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labcode import __main__ as cli
-from labcode.data import load
+from labcode.data import load, load_unseen
 from labcode.network import weights
 from labcode.study import Ablation, Experiment, commands, records, sweep
 from labcode.study import run as runs
@@ -55,7 +55,8 @@ def agree(record, other):
         ours, theirs = (getattr(each.history, name) for each in (record, other))
         assert ours.images == theirs.images
         assert ours.errors == pytest.approx(theirs.errors, abs=2)
-    for ours, theirs in ((record.test, other.test), (record.fitted, other.fitted)):
+    for name in ("test", "fitted", "unseen"):
+        ours, theirs = getattr(record, name), getattr(other, name)
         assert (ours is None) == (theirs is None)
         assert ours is None or (ours.errors == pytest.approx(theirs.errors, abs=2) and ours.images == theirs.images)
     assert len(set(record.missed or ()) ^ set(other.missed or ())) <= 4
@@ -114,6 +115,23 @@ def test_a_fleet_at_full_scale_tells_what_each_run_missed_and_keeps_its_network(
         trained = weights.load(tmp_path / sweep.WEIGHTS / f"{record.experiment.name}.safetensors")
         mnist = runs.load("full", record.experiment.seed)
         assert count_errors(trained.net, mnist.train) == pytest.approx(record.fitted.errors[0], abs=2)
+
+
+def test_a_fleet_on_tenths_of_their_own_counts_what_each_run_counts_alone(full_set, tmp_path, monkeypatch):
+    def some(*given):
+        return [replace(each, places=each.places[:600], labels=each.labels[:600]) for each in load_unseen(*given)]
+
+    monkeypatch.setattr(runs, "load_unseen", some)
+    own = [replace(SMALL, seed=seed, scale="own").vary(width=4) for seed in (2_000, 2_001, 2_015)]
+    alone = {r.experiment: r for r in run_missing(own, tmp_path / "alone", workers=1)}
+    fleet = list(run_missing(own, tmp_path / "fleet", workers=1, device="cpu"))
+    assert [record.provenance["runs"] for record in fleet] == ["3"] * 3
+    for record in fleet:
+        assert agree(record, alone[record.experiment])
+        assert record.unseen.images == 600
+        assert read(record.experiment, tmp_path / "fleet") == record
+    assert len({record.unseen.errors for record in fleet}) > 1
+    assert not (tmp_path / "fleet" / sweep.WEIGHTS).exists()
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
-from labcode.data import load
+from labcode.data import load, own_places
 from labcode.network import weights
 from labcode.study import run as runs
 from labcode.study import sweep
@@ -24,7 +26,29 @@ def test_a_run_tests_the_network_that_it_ends_with(tiny, tenth):
     done = run(tiny, progress=False)
     assert done.record.test == ErrorCurve((count_errors(done.trained.net, tenth.test),), 10_000)
     assert (done.trained.mean, done.trained.deviation) == (tenth.mean, tenth.deviation)
-    assert done.record.fitted is done.record.missed is None
+    assert done.record.fitted is done.record.missed is done.record.unseen is None
+
+
+def test_a_run_on_a_tenth_of_its_own_is_tested_on_all_other_training_images(tiny, full_set):
+    """By PyTorch's own network, on pixels that are normalized here."""
+    own = replace(tiny, seed=2_003, scale="own")
+    done = run(own, progress=False)
+    trained, record = done.trained, done.record
+    training, test = full_set
+
+    def seen_as(raw):
+        padded = F.pad(torch.from_numpy(raw.pixels).double(), [2] * 4)[:, None]
+        with torch.no_grad():
+            return trained.net(((padded - trained.mean) / trained.deviation).float()).argmax(dim=1).numpy()
+
+    others = training[np.setdiff1d(np.arange(60_000), own_places(2_003))]
+    assert record.unseen.images == 54_000
+    assert record.unseen.errors == pytest.approx(((seen_as(others) != others.labels).sum(),), abs=3)  # rounding
+    digits = seen_as(test)
+    assert set(record.missed) == {(int(place), int(digits[place])) for place in np.flatnonzero(digits != test.labels)}
+    assert record.test == ErrorCurve((len(record.missed),), 10_000)
+    assert record.history.validation.images == 1_800
+    assert record.fitted is None
 
 
 def test_a_run_that_chooses_never_sees_the_test_images(tiny):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from labcode.data import load
+from labcode.data import UnseenImages, load
 from labcode.network import ConvNet, ConvNetConfig
 from labcode.seeds import stream
 from labcode.training import Recipe, fleet, fleet_graph, fleet_memory, loop, predict, train
@@ -207,6 +207,21 @@ def test_predictions_are_those_of_each_network_on_its_own_images(images, monkeyp
     found = predict_fleet(nets, parts)  # in chunks of 30 images, the last of 10
     expected = torch.stack([predict(net, part) for net, part in zip(nets, parts, strict=True)])
     assert torch.equal(found, expected)
+
+
+def test_a_fleet_never_holds_more_images_than_it_looks_ahead(monkeypatch):
+    """However many it sees: 64 runs at a time would take 14 GB for their 54 000."""
+    raw, places = torch.randint(256, (50, 28, 28), dtype=torch.uint8, generator=stream(0, "digits")), torch.arange(1000)
+    unseen = UnseenImages(raw, torch.zeros(1000, dtype=torch.int64), places % 50, 25.0, 70.0, torch.float32)
+    nets = [ConvNet(ConvNetConfig(width=2), stream(seed, "initial weights")) for seed in range(3)]
+    expected = torch.stack([predict(net, unseen) for net in nets])
+    taken = []
+    made_ready = UnseenImages.__getitem__
+    monkeypatch.setattr(UnseenImages, "__getitem__", lambda *of: (taken.append(len(made := made_ready(*of))), made)[1])
+    monkeypatch.setattr(fleet_memory, "MEASURED_NUMBERS", 30 * 3 * fleet_memory.numbers_per_image(nets[0].config))
+    monkeypatch.setattr(fleet, "MEASURED_AHEAD", 3 * 100)
+    assert torch.equal(predict_fleet(nets, [unseen] * 3), expected)
+    assert (max(taken), sum(taken)) == (90, 3 * 1000)  # as many times 30 as go into 100
 
 
 def test_a_patched_network_is_refused(images):

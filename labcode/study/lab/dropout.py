@@ -21,7 +21,16 @@ DROPOUT = Ablation(
         "all three": {"dropout": (0.5, 0.5, 0.5)},
     },
 )
-ABLATIONS = (DROPOUT,)
+DROPOUT_LONGER = Ablation(
+    "dropout_longer",
+    SECTION,
+    (),
+    "dropout in",
+    {label: {**level, "epochs": 60} for label, level in DROPOUT.levels.items()},
+    seeds=range(0),
+)
+"""After 20 epochs the error with dropout still falls. Only study 2 has these runs."""
+ABLATIONS = (DROPOUT, DROPOUT_LONGER)
 
 OTHERS = [label for label in DROPOUT.levels if label != "all three"]
 

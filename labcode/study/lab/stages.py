@@ -1,6 +1,6 @@
 """Do more stages raise the accuracy? (lab section 2.4.2, figure 2)"""
 
-from labcode.study.ablation import Ablation, one_setting
+from labcode.study.ablation import CHECK_SEEDS, Ablation, one_setting
 from labcode.study.checks import LAST_THREE, PADDED, RATES
 from labcode.study.claim import Claim, Part
 from labcode.study.contrasts import higher, lower
@@ -9,7 +9,16 @@ from labcode.study.measures import best_validation, early_training, gap
 SECTION, PAGE = "2.4.2", "mnist/stages"
 
 STAGES = Ablation("stages", SECTION, (2,), "stages", one_setting("stages", (1, 2, 3)))
-ABLATIONS = (STAGES,)
+STAGES_PADDED = Ablation(
+    "stages_padded",
+    SECTION,
+    (),
+    "stages",
+    {label: {**level, "padding": 2} for label, level in STAGES.levels.items()},
+    seeds=CHECK_SEEDS,
+)
+"""With every convolution padded by 2, so that the third stage sees maps of 8x8 and not of one filter's size."""
+ABLATIONS = (STAGES, STAGES_PADDED)
 
 GAIN_WITH_STAGES = Part(
     "each stage lowers the validation error",
