@@ -1,5 +1,7 @@
-"""Files that are written whole or not at all, and folders that take them."""
+"""Files that are written whole or not at all, folders that take them, and texts compressed."""
 
+import gzip
+import io
 import os
 import tempfile
 from pathlib import Path
@@ -62,3 +64,17 @@ def write_whole(path: Path, content: str | bytes) -> bool:
         os.unlink(temporary)
         raise
     return True
+
+
+def gzipped(text: str) -> bytes:
+    """Compress ``text``: no time and no name go in, so that equal texts give equal bytes.
+
+    They do with one build of zlib; another may compress the same text to other bytes. So compare texts, not files.
+
+    >>> gzip.decompress(gzipped("whole")), gzipped("whole") == gzipped("whole")
+    (b'whole', True)
+    """
+    compressed = io.BytesIO()
+    with gzip.GzipFile("", "wb", 9, compressed, mtime=0) as file:  # gzip.compress would name the system it runs on
+        file.write(text.encode())
+    return compressed.getvalue()

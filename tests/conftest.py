@@ -1,5 +1,6 @@
-"""Fixtures for several test files: a run that takes a second, its record, and the record's file."""
+"""Fixtures for several test files: a run that takes a second, its record, and the record's archive."""
 
+import gzip
 import os
 import pickle
 
@@ -50,6 +51,31 @@ def full_set(stand_in, monkeypatch):
     monkeypatch.setattr(mnist, "_full", lambda root: stand_in)
     monkeypatch.setattr(sweep, "require", lambda root: None)
     return stand_in
+
+
+@pytest.fixture(scope="session")
+def edit_archive():
+    """A function that changes the lines of an archive, as somebody might who unpacks it and packs it again."""
+
+    def edit(path, change):
+        lines = change(gzip.decompress(path.read_bytes()).decode().splitlines())
+        path.write_bytes(gzip.compress("".join(f"{line}\n" for line in lines).encode()))
+
+    return edit
+
+
+@pytest.fixture(scope="session")
+def forget(edit_archive):
+    """A function that takes the record of an experiment out of its archive."""
+    from labcode.study.records import path_of
+
+    def forget_record(experiment, folder):
+        edit_archive(
+            path_of(experiment, folder),
+            lambda lines: [line for line in lines if f'"seed": {experiment.seed},' not in line],
+        )
+
+    return forget_record
 
 
 # Digits as a beginner draws them with a mouse: few points, joined by straight lines. Each is 1 high; y points down.

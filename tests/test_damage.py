@@ -3,6 +3,7 @@
 A byte is changed, left out or put in, a stretch overwritten, or the end cut off. `make search` draws new damages.
 """
 
+import gzip
 import hashlib
 import json
 
@@ -51,11 +52,13 @@ def outcome(read_file, error):
 
 
 @EXAMPLES
-@given(damages())
-def test_a_damaged_record(record, tmp_path_factory, damage):
+@given(damages(), st.booleans())
+def test_a_damaged_record(record, tmp_path_factory, damage, packed):
+    """Damaged as it lies on the disk, and within an archive that is whole."""
     folder = tmp_path_factory.mktemp("records")
     path = save(record, folder)
-    path.write_bytes(damage(path.read_bytes()))
+    data = path.read_bytes()
+    path.write_bytes(damage(data) if packed else gzip.compress(damage(gzip.decompress(data))))
     for read_file in (lambda: read(record.experiment, folder), lambda: read_all(folder)[0]):
         assert outcome(read_file, RecordError) in (None, record)
 
@@ -66,13 +69,13 @@ def test_a_record_that_was_changed_and_signed_again(record, tmp_path_factory, pa
     """Whoever changes a record can sign it too: what it then holds must still be a record of its own experiment."""
     folder = tmp_path_factory.mktemp("records")
     path = save(record, folder)
-    content = json.loads(path.read_text())
+    content = json.loads(gzip.decompress(path.read_bytes()))
     values = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3) | st.just([]) | st.just({})
     owner, key = data.draw(st.sampled_from(list(inner(content[part]))))
     owner[key] = data.draw(values)
     del content["sha256"]
     content["sha256"] = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-    path.write_text(json.dumps(content))
+    path.write_bytes(gzip.compress(f"{json.dumps(content)}\n".encode()))
     found = outcome(lambda: read(record.experiment, folder), RecordError)
     assert found is None or found.experiment == record.experiment
     assert found is None or all(np.isfinite([*found.history.seconds, found.history.total_seconds]))
@@ -160,7 +163,7 @@ def test_a_damaged_tenth(tmp_path_factory, damage):
         assert outcome(read_tenth, MnistUnavailableError) is None or path.read_bytes() == content
 
 
-@pytest.mark.parametrize("name", ["missing.json", "folder", "link"])
+@pytest.mark.parametrize("name", ["missing", "folder", "link"])
 def test_a_record_that_is_no_file(record, tmp_path, name):
     path = path_of(record.experiment, tmp_path)
     if name == "folder":

@@ -55,7 +55,7 @@ def test_run_trains_what_is_missing_and_reports_it(tiny_book, capsys):
     arguments = ["run", "tiny", "--seeds", "1", "--workers", "1", "--records", str(tiny_book)]
     assert cli.main(arguments) == 0
     assert "2 runs: 0 were there, 2 trained" in capsys.readouterr().out
-    assert len(list(tiny_book.glob("*.json"))) == 2
+    assert len(list(tiny_book.glob("*.jsonl.gz"))) == 2
     assert cli.main(arguments) == 0
     assert "2 runs: 2 were there, 0 trained" in capsys.readouterr().out
 
@@ -80,7 +80,7 @@ def test_a_wrong_argument_is_one_sentence(arguments, sentence, capsys):
 def test_an_unsound_record_is_named_and_kept(tiny_book, capsys):
     arguments = ["run", "--seeds", "1", "--workers", "1", "--records", str(tiny_book)]
     assert cli.main(arguments) == 0
-    victim = next(tiny_book.glob("*.json"))
+    victim = next(tiny_book.glob("*.jsonl.gz"))
     victim.write_text("nonsense")
     capsys.readouterr()
     assert cli.main(arguments) == 1
@@ -192,7 +192,7 @@ def test_compare_compares_records_and_verdicts_with_the_books(recorded_thrice, c
 def test_compare_finds_another_verdict(recorded_thrice, monkeypatch, capsys):
     folder, _ = recorded_thrice
     (elsewhere := folder.parent / "elsewhere").mkdir()
-    for file in folder.glob("*.json"):
+    for file in folder.glob("*.jsonl.gz"):
         (elsewhere / file.name).write_bytes(file.read_bytes())
 
     def decided(place):

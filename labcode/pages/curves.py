@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 from labcode.pages.figures import DASHES, MARKERS, PALETTE, panels, show
 from labcode.study.ablation import Ablation
 from labcode.study.measures import EARLY_EPOCHS, errors
-from labcode.study.records import RECORDS, Record
+from labcode.study.records import RECORDS, Record, path_of
 from labcode.study.samples import Runs, Sample, results
 
 ERROR_TICKS = (0, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
@@ -171,9 +171,16 @@ def show_ablation(ablation: Ablation, *parts: str, cost: str = "epochs") -> None
         caption=f"**Recorded**: {len(by_seed)} seeds, {_epochs(by_seed)} epochs, {_images(by_seed)} images. "
         "Lines are means over seeds; bands reach from the lowest to the highest seed. "
         f"To run it again: `python -m labcode run {ablation.name}`. The curves of every seed: "
-        f'<a href="../curves/{ablation.name}.csv" download>{ablation.name}.csv</a>.',
+        f'<a href="../curves/{ablation.name}.csv" download>{ablation.name}.csv</a>. '
+        f"The records, gzip'd lines of JSON: {_archives(ablation)}.",
         name=name if cost == "epochs" else f"{name}-{cost}",
     )
+
+
+def _archives(ablation: Ablation) -> str:
+    """Return links to the archives of the levels, which the site has beside the curves."""
+    names = {level: path_of(ablation.experiment(level, 0)).name for level in ablation.levels}
+    return ", ".join(f'<a href="../records/{name}" download>{level}</a>' for level, name in names.items())
 
 
 SUMMARY: dict[str, Callable[[Runs], Sample]] = {

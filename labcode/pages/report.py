@@ -16,7 +16,7 @@ from labcode.study.experiment import Experiment
 from labcode.study.lab import ABLATIONS, CLAIMS, THE_LABS, experiments
 from labcode.study.ledger import STATEMENTS, decisions, totals
 from labcode.study.measures import Measure
-from labcode.study.records import RECORDS, Record, path_of
+from labcode.study.records import RECORDS, Record, find
 from labcode.study.reproduction import Comparison
 from labcode.study.statistics import Verdict
 
@@ -97,7 +97,7 @@ def _result_rows(decision: Decision, folder: Path) -> Iterable[list[str]]:
     link, parts = _link(decision), decision.claim.parts
     if not decision.outcomes:
         runs = {run for part in parts for run in part.ablation.experiments()}
-        recorded = sum(path_of(run, folder).exists() for run in runs)
+        recorded = sum(find(run, folder) is not None for run in runs)
         says = "; ".join(part.says for part in parts)
         yield [link, says, f"pending: {recorded} of {len(runs)} runs recorded", "", "", ""]
     found = [check.verdict for check in decision.checks.values()]

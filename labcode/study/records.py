@@ -1,8 +1,15 @@
-"""Records: what one run measured and what made it, as a small text file that is read strictly."""
+"""Records: what a run measured and what made it, as a line of text that is read strictly.
 
+The records of all seeds of a setting lie in one archive: a gzip'd text file, one line of JSON per seed, in rising
+order. ``gzip -dc FILE`` shows it.
+"""
+
+import gzip
 import hashlib
 import json
 import platform
+import re
+import zlib
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -10,11 +17,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
+from filelock import FileLock
 from msgspec import Meta
 
 from labcode.checks import file_path, instance_of
 from labcode.errors import LabcodeError
-from labcode.files import write_whole
+from labcode.files import gzipped, write_whole
 from labcode.machine import device_name, processor
 from labcode.study.experiment import Experiment, from_dict
 from labcode.training.history import ErrorCurve, History
@@ -22,6 +30,9 @@ from labcode.training.numerics import NUMERICS
 
 RECORDS = Path(__file__).parents[2] / "book" / "records"
 """Where the book's records lie in a checkout of the project."""
+
+ARCHIVE = ".jsonl.gz"
+"""How the name of an archive ends."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +68,7 @@ class MissingRecordError(RecordError):
     """There is no record of the experiment asked for: it was not run yet."""
 
 
-# --- what a file holds ------------------------------------------------------------------------------------------
+# --- what a line holds ------------------------------------------------------------------------------------------
 
 Count = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(ge=0, lt=1e12)]  # finite: Python reads JSON's 1e999 as infinity
@@ -65,7 +76,7 @@ Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
 
 class _Strict(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """Part of a record's file: exactly these fields, each of its type."""
+    """Part of a record's line: exactly these fields, each of its type."""
 
 
 class _Curve(_Strict):
@@ -94,7 +105,7 @@ class _Seconds(_Strict):
     total: Seconds
 
 
-class _File(_Strict):
+class _Line(_Strict):
     schema: Literal[1]
     experiment: dict[str, Any]  # checked by building it
     configuration_sha256: Digest
@@ -108,27 +119,146 @@ class _File(_Strict):
 
 
 def path_of(experiment: Experiment, folder: Path = RECORDS) -> Path:
-    """Return the path that the record of ``experiment`` has, or would have.
+    """Return the archive that the record of ``experiment`` is in, or would be in, with those of its other seeds.
 
     >>> path_of(Experiment(seed=3).vary(width=128)).name
-    'width=128_seed=3.json'
+    'width=128.jsonl.gz'
     """
     instance_of("experiment", experiment, Experiment)
-    return file_path("folder", folder) / f"{experiment.name}.json"
+    return file_path("folder", folder) / f"{experiment.setting}{ARCHIVE}"
 
 
 def save(record: Record, folder: Path) -> Path:
-    """Write ``record`` into ``folder``, whole or not at all, and return the file's path.
+    """Put ``record`` into its archive in ``folder``, whole or not at all, and return the archive's path.
+
+    It takes the place of an earlier record of the same experiment; the other lines stay as they are. Processes that
+    save into one folder wait for each other.
 
     Raises
     ------
-    RecordError : the folder or the file cannot be written; what was there before is unchanged.
+    RecordError : the folder or the archive cannot be written, or the archive is unsound; what was there is unchanged.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save(read(Experiment(seed=0)), Path(folder)).name
-    'baseline_seed=0.json'
+    'baseline.jsonl.gz'
     """
+    path, seed = path_of(record.experiment, folder), record.experiment.seed
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock", poll_interval=0.01):  # the system frees it when its owner is killed
+            archive = _archive(path)
+            if archive.records.get(seed) != record:
+                lines = {**archive.lines, seed: _line(record)}
+                write_whole(path, gzipped("".join(f"{lines[each]}\n" for each in sorted(lines))))
+    except OSError as error:
+        name = record.experiment.name
+        raise RecordError(f"The record {name} cannot be written to {path}: {error.strerror}.") from error
+    return path
+
+
+def find(experiment: Experiment, folder: Path = RECORDS) -> Record | None:
+    """Return the record of ``experiment``, or None where there is none.
+
+    Raises
+    ------
+    RecordError : a record of its setting is damaged, altered, or of another experiment.
+
+    >>> find(Experiment(seed=0), Path("empty"))
+    """
+    return _archive(path_of(experiment, folder)).records.get(experiment.seed)
+
+
+def read(experiment: Experiment, folder: Path = RECORDS) -> Record:
+    """Read the record of ``experiment``.
+
+    Raises
+    ------
+    MissingRecordError : there is none; the message says how to make it.
+    RecordError : a record of its setting is damaged, altered, or of another experiment.
+
+    >>> read(Experiment(seed=0)).test
+    ErrorCurve(errors=(126,), images=10000)
+    """
+    if record := find(experiment, folder):
+        return record
+    path = path_of(experiment, folder)
+    raise MissingRecordError(
+        f"There is no record {experiment.name} in {path.parent.resolve().name}/{path.name}; "
+        "`python -m labcode run` trains what is missing."
+    )
+
+
+def read_all(folder: Path = RECORDS) -> list[Record]:
+    """Read every record in ``folder``, in the order of their settings' names and their seeds.
+
+    Raises
+    ------
+    RecordError : a record is damaged, altered, or not in the archive of its setting.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     paths = [save(read(Experiment(seed)), Path(folder)) for seed in (1, 0)]
+    ...     [record.experiment.name for record in read_all(Path(folder))]
+    ['baseline_seed=0', 'baseline_seed=1']
+    """
+    paths = sorted(file_path("folder", folder).glob(f"*{ARCHIVE}"))
+    return [record for path in paths for record in _archive(path).records.values()]
+
+
+@dataclass(frozen=True)
+class _Archive:
+    """An archive as it was read: its bytes, and by seed its lines and what they hold."""
+
+    data: bytes
+    lines: dict[int, str]
+    records: dict[int, Record]
+
+
+_read_before: dict[Path, _Archive] = {}
+"""Many runs of one setting are read one by one: each archive is taken apart once, as long as its bytes are the same."""
+
+
+def _archive(path: Path) -> _Archive:
+    """Read an archive; a missing one holds nothing."""
+    try:
+        # Opened even where it is missing: a chapter that was executed without it is stale once it exists.
+        data = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        if path.is_symlink():
+            raise RecordError(f"The archive {path.name} is a link to a file that does not exist.") from None
+        return _Archive(b"", {}, {})
+    except OSError as error:
+        raise RecordError(f"The archive {path.name} cannot be read: {error.strerror}.") from error
+    if path not in _read_before or _read_before[path].data != data:
+        _read_before[path] = _taken_apart(path.name, data)
+    return _read_before[path]
+
+
+def _taken_apart(name: str, data: bytes) -> _Archive:
+    try:
+        *found, rest = gzip.decompress(data).decode().split("\n")
+        if rest or not found:
+            raise ValueError("its last line is not whole")
+    except (EOFError, OSError, ValueError, zlib.error) as error:
+        raise RecordError(
+            f"The archive {name} is damaged ({error}); restore it, or delete it and run its seeds again."
+        ) from error
+    archive, last = _Archive(data, {}, {}), -1
+    for number, line in enumerate(found, 1):
+        seed_text = re.search(r'"seed": (\d+)', line)
+        where = f"The record of seed {seed_text[1]} in {name}" if seed_text else f"Line {number} of {name}"
+        record = _read_line(line, where)
+        experiment, seed = record.experiment, record.experiment.seed
+        if path_of(experiment).name != name:
+            raise RecordError(f"{where} is of another experiment, {experiment.name}; delete its line and run it again.")
+        if seed <= last:
+            raise RecordError(f"{where} comes after that of seed {last}: seeds stand in an archive once, in order.")
+        archive.lines[seed], archive.records[seed], last = line, record, seed
+    return archive
+
+
+def _line(record: Record) -> str:
     history, experiment = record.history, asdict(record.experiment)
     measured = _Measured(
         _curve(history.online),
@@ -150,97 +280,36 @@ def save(record: Record, folder: Path) -> Path:
         "provenance": record.provenance,
     }
     content["sha256"] = _digest(content)
-    path = path_of(record.experiment, folder)
+    return json.dumps(content)
+
+
+def _read_line(text: str, where: str) -> Record:
     try:
-        write_whole(path, _layout(content) + "\n")
-    except OSError as error:
-        raise RecordError(f"The record {path.name} cannot be written to {folder}: {error.strerror}.") from error
-    return path
-
-
-def read(experiment: Experiment, folder: Path = RECORDS) -> Record:
-    """Read the record of ``experiment``.
-
-    Raises
-    ------
-    MissingRecordError : there is none; the message says how to make it.
-    RecordError : the record is damaged, altered, or of another experiment.
-
-    >>> read(Experiment(seed=0)).test
-    ErrorCurve(errors=(126,), images=10000)
-    """
-    path = path_of(experiment, folder)
-    try:
-        # Opened even where it is missing: a chapter that was executed without it is stale once it exists.
-        record = _read_file(path)
-    except FileNotFoundError:
-        raise MissingRecordError(
-            f"There is no record {path.name} in {path.parent.resolve().name}; "
-            "`python -m labcode run` trains what is missing."
-        ) from None
-    if record.experiment != experiment:
-        raise RecordError(
-            f"The record {path.name} is of another experiment: it holds {record.experiment}, and {experiment} was "
-            "asked for. Delete it and run it again."
-        )
-    return record
-
-
-def read_all(folder: Path = RECORDS) -> list[Record]:
-    """Read every record in ``folder``, in the order of their names.
-
-    Raises
-    ------
-    RecordError : a record is damaged, altered, or not named after its experiment.
-
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     paths = [save(read(Experiment(seed)), Path(folder)) for seed in (1, 0)]
-    ...     [record.experiment.name for record in read_all(Path(folder))]
-    ['baseline_seed=0', 'baseline_seed=1']
-    """
-    found = []
-    for path in sorted(file_path("folder", folder).glob("*.json")):
-        record = _read_file(path)
-        if path.name != path_of(record.experiment).name:
-            raise RecordError(f"The record {path.name} holds {record.experiment.name}; delete it and run it again.")
-        found.append(record)
-    return found
-
-
-def _read_file(path: Path) -> Record:
-    try:
-        content = json.loads(path.read_text("utf-8"), object_pairs_hook=_distinct, parse_constant=_refuse)
-        file = msgspec.convert(content, _File)
-        if file.sha256 == _digest({key: value for key, value in content.items() if key != "sha256"}):
-            return _record(file)
-    except FileNotFoundError:
-        if path.is_symlink():
-            raise RecordError(f"The record {path.name} is a link to a file that does not exist.") from None
-        raise
-    except OSError as error:
-        raise RecordError(f"The record {path.name} cannot be read: {error.strerror}.") from error
+        content = json.loads(text, object_pairs_hook=_distinct, parse_constant=_refuse)
+        line = msgspec.convert(content, _Line)
+        if line.sha256 == _digest({key: value for key, value in content.items() if key != "sha256"}):
+            return _record(line)
     except (KeyError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
-        raise RecordError(f"The record {path.name} is damaged ({error}); delete it and run it again.") from error
-    raise RecordError(f"The record {path.name} was altered: its contents no longer match its SHA-256.")
+        raise RecordError(f"{where} is damaged ({error}); delete its line and run it again.") from error
+    raise RecordError(f"{where} was altered: its contents no longer match its SHA-256.")
 
 
-def _record(file: _File) -> Record:
-    measured = file.measured
+def _record(line: _Line) -> Record:
+    measured = line.measured
     history = History(
         _counts(measured.online),
         _counts(measured.train),
         _counts(measured.validation),
         measured.diverged,
         measured.gradients,
-        file.seconds.training,
-        file.seconds.total,
+        line.seconds.training,
+        line.seconds.total,
     )
     return Record(
-        from_dict(file.experiment),
+        from_dict(line.experiment),
         history,
         _counts(measured.test) if measured.test else None,
-        file.provenance,
+        line.provenance,
         _counts(measured.fitted) if measured.fitted else None,
         measured.missed,
         _counts(measured.unseen) if measured.unseen else None,
@@ -270,15 +339,6 @@ def _refuse(constant: str) -> None:
 
 def _digest(content: dict) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _layout(value: object, depth: int = 0) -> str:
-    """Lay JSON out with one line for each innermost object, so that differences between records read well."""
-    if not isinstance(value, dict) or (depth and not any(isinstance(v, dict) for v in value.values())):
-        return json.dumps(value)
-    indent = "  " * (depth + 1)
-    inner = ",\n".join(f"{indent}{json.dumps(key)}: {_layout(v, depth + 1)}" for key, v in value.items())
-    return "{\n" + inner + "\n" + "  " * depth + "}"
 
 
 # --- what made it -----------------------------------------------------------------------------------------------

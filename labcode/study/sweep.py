@@ -20,7 +20,7 @@ from labcode.errors import LabcodeError
 from labcode.files import require_writable
 from labcode.network import weights
 from labcode.study.experiment import Experiment
-from labcode.study.records import RECORDS, Record, path_of, read, save
+from labcode.study.records import RECORDS, Record, find, save
 from labcode.study.run import Run, groups, run_group
 from labcode.training.numerics import NUMERICS
 
@@ -55,14 +55,7 @@ def missing(experiments: Iterable[Experiment], folder: Path = RECORDS) -> list[E
     >>> [experiment.name for experiment in missing(wanted, Path("empty"))], missing(wanted)
     (['width=128_seed=0', 'baseline_seed=0'], [])
     """
-    absent = []
-    for experiment in dict.fromkeys(experiments):
-        path = path_of(experiment, folder)
-        if path.exists() or path.is_symlink():
-            read(experiment, folder)
-        else:
-            absent.append(experiment)
-    return sorted(absent, key=_length)
+    return sorted((each for each in dict.fromkeys(experiments) if not find(each, folder)), key=_length)
 
 
 def _length(experiment: Experiment) -> float:
@@ -108,7 +101,7 @@ def run_missing(
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = save(read(Experiment(seed=0)), Path(folder))
+    ...     path = save(find(Experiment(seed=0)), Path(folder))
     ...     list(run_missing([Experiment(seed=0)], Path(folder), workers=1))  # already recorded
     []
     """

@@ -11,7 +11,7 @@ from labcode.pages import cards
 from labcode.study import CLAIMS, RECORDS, Record, ledger
 from labcode.study.lab.final_model import FINAL_RUNS
 from labcode.study.lab.hidden_units import HIDDEN_UNITS
-from labcode.study.records import save
+from labcode.study.records import read, save
 from labcode.study.statistics import VERDICTS, Verdict
 from labcode.training import ErrorCurve, History
 
@@ -101,9 +101,8 @@ def test_every_claim_has_a_card_that_links_to_its_page():
 def test_a_card_reads_only_the_records_of_its_claim(tmp_path):
     """Otherwise every new record would make every chapter stale."""
     for experiment in HIDDEN_UNITS.experiments():
-        source = RECORDS / f"{experiment.name}.json"
-        (tmp_path / source.name).write_bytes(source.read_bytes())
-    (tmp_path / "stages=1_seed=0.json").write_text("nonsense")
+        save(read(experiment), tmp_path)
+    (tmp_path / "stages=1.jsonl.gz").write_text("nonsense")
     contrast = CLAIMS["C01"].decide().deciding
     assert f"{contrast.interval} {contrast.unit}" in cards.claim_cards("C01", folder=tmp_path).data
     with pytest.raises(RuntimeError, match="is damaged"):

@@ -1,7 +1,5 @@
 """The tables of the whole study say what is decided, and what is missing."""
 
-import shutil
-
 import pytest
 
 from labcode.pages.measured import Bench, measurement
@@ -9,7 +7,7 @@ from labcode.pages.report import claims_table, measures_list, results_table, run
 from labcode.study import CLAIMS
 from labcode.study.lab import ABLATIONS
 from labcode.study.lab.hidden_units import HIDDEN_UNITS
-from labcode.study.records import path_of, read_all
+from labcode.study.records import read, read_all, save
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +15,7 @@ def widths_only(tmp_path_factory):
     """A folder with the runs of one ablation as stated, without those of its checks."""
     folder = tmp_path_factory.mktemp("records")
     for experiment in HIDDEN_UNITS.experiments():
-        shutil.copy(path_of(experiment), folder)
+        save(read(experiment), folder)
     return folder
 
 

@@ -14,7 +14,7 @@ from labcode.study.lab.batch_size import BATCH_SIZE
 from labcode.study.lab.final_model import FINAL_RUNS
 from labcode.study.lab.validation import EVERY_SETTING
 from labcode.study.measures import Measure, best_validation, gap, settled_validation
-from labcode.study.records import path_of, save
+from labcode.study.records import save
 from labcode.study.statistics import CONTRADICTED, NOT_DISTINGUISHABLE, PARTLY, REPRODUCED, decide, decide_equivalence
 from labcode.training import ErrorCurve, History
 
@@ -384,7 +384,6 @@ def test_the_online_error_of_the_final_model_is_that_of_the_chosen_epoch(decide_
         epochs = experiment.recipe.epochs
         online = ErrorCurve(tuple(8_400 if epoch == 7 else 0 for epoch in range(epochs)), 42_000)
         validation = ErrorCurve(tuple(90 if epoch in (3, 7) else 100 for epoch in range(epochs)), 18_000)
-        path_of(experiment, tmp_path).unlink()
         save(replace(made, history=replace(made.history, online=online, validation=validation)), tmp_path)
     decision = CLAIMS["C17"].decide(tmp_path)
     online = decision.checks["training error counted while training"]
@@ -392,11 +391,11 @@ def test_the_online_error_of_the_final_model_is_that_of_the_chosen_epoch(decide_
     assert min(v.effect for o in online.outcomes for v in o.verdicts.values()) == pytest.approx(0.27 - 20)
 
 
-def test_a_missing_record_stops_the_decision(decide_on, tmp_path):
+def test_a_missing_record_stops_the_decision(decide_on, tmp_path, forget):
     decide_on("C01", lambda e: both(3))
     victim = ABLATIONS["hidden_units"].experiment("32", 1)
-    path_of(victim, tmp_path).unlink()
-    with pytest.raises(RecordError, match=r"no record width=32_seed=1\.json"):
+    forget(victim, tmp_path)
+    with pytest.raises(RecordError, match=r"no record width=32_seed=1 in"):
         CLAIMS["C01"].decide(tmp_path)
 
 
@@ -409,10 +408,10 @@ def test_a_check_pairs_records_by_seed(tmp_path):
     assert best_validation(found[0]["1"]) <= settled_validation(found[0]["1"])
 
 
-def test_a_check_is_pending_until_its_runs_are_recorded(decide_on, tmp_path):
+def test_a_check_is_pending_until_its_runs_are_recorded(decide_on, tmp_path, forget):
     assert decide_on("C01", falling_with("width")).robust is True
     missing = CLAIMS["C01"].checks[0].experiments(ABLATIONS["hidden_units"])[0]
-    path_of(missing, tmp_path).unlink()
+    forget(missing, tmp_path)
     decision = CLAIMS["C01"].decide(tmp_path)
     assert decision.verdict == REPRODUCED
     assert [check.verdict for check in decision.checks.values()] == [PENDING, REPRODUCED]

@@ -111,7 +111,7 @@ def test_a_worker_killed_in_the_middle_loses_nothing_and_the_records_are_those_o
     longer = [*WANTED, SMALL.vary(epochs=20)]
 
     def kill_while_the_longest_runs():
-        wait_for(lambda: len(list(there.glob("*.json"))) >= 1)
+        wait_for(lambda: len(list(there.glob("*.jsonl.gz"))) >= 1)
         victim.kill()
 
     killer = threading.Thread(target=kill_while_the_longest_runs)
@@ -161,7 +161,7 @@ def test_a_worker_with_other_numerics_or_data_is_refused_by_name(cluster, tmp_pa
         SweepError, match=rf"The worker tcp://127.0.0.1:\d+ would not give the same results: it has {named} "
     ):
         list(run_missing(WANTED, tmp_path / "records", workers=1, cluster=cluster.address))
-    assert not list((tmp_path / "records").glob("*.json"))
+    assert not list((tmp_path / "records").glob("*.jsonl.gz"))
 
 
 def test_a_worker_whose_package_is_too_old_to_be_asked_is_refused(cluster, tmp_path):

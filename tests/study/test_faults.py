@@ -1,13 +1,17 @@
 """A sweep under fire: killed at random moments, out of disk, in a folder that cannot be written to."""
 
+import multiprocessing
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from multiprocessing import Process
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import psutil
@@ -27,6 +31,8 @@ WANTED = [replace(SMALL, seed=seed) for seed in range(6)]
 # The sweep, in a session of its own, so that its whole process group can be killed.
 SWEEP = f"""
 from dataclasses import replace
+from multiprocessing import Process
+from multiprocessing.connection import Connection
 from pathlib import Path
 from labcode.study import Experiment
 from labcode.study.sweep import run_missing
@@ -85,12 +91,12 @@ def test_twenty_kills_lose_no_record_and_change_none(undisturbed, tmp_path):
             for left in psutil.process_iter(["pid"]):
                 if _group(left.pid) == sweep.pid:
                     left.kill()
-        found = {record.experiment: path_of(record.experiment, folder).read_bytes() for record in read_all(folder)}
+        found = {record.experiment: record for record in read_all(folder)}
         assert {experiment: found.get(experiment) for experiment in kept} == kept
         kept = found
     assert {r.experiment: measured(r) for r in run_missing(WANTED, folder, workers=2)}.keys() == set(WANTED) - set(kept)
     assert {record.experiment: measured(record) for record in read_all(folder)} == undisturbed
-    assert [path.name for path in folder.iterdir() if path.suffix != ".json"] == [".unfinished"]
+    assert sorted(path.name for path in folder.iterdir()) == [".lock", ".unfinished", path_of(SMALL).name]
 
 
 def _group(pid: int) -> int | None:
@@ -105,27 +111,59 @@ def record():
     return run(SMALL, progress=False).record
 
 
-def test_two_processes_that_write_one_record_leave_one_whole_record(record, tmp_path):
-    code = (
-        "import pickle, sys; from dataclasses import replace; from pathlib import Path\n"
-        "from labcode.study.records import save\n"
-        "record = pickle.load(sys.stdin.buffer)\n"
-        "for n in range(300): save(replace(record, provenance={'engine': f'{id(record)} {n}'}), Path('.'))\n"
-    )
-    import pickle
+def save_many(record, folder, number, said):
+    """Save a record that the other processes save too, then some of its own; say each one's seed once it is saved."""
+    for n in range(25):
+        for seed in (0, 1 + 1000 * number + n):
+            experiment = replace(record.experiment, seed=seed)
+            save(replace(record, experiment=experiment, provenance={"engine": f"{number} {n}"}), folder)
+            said.send(seed)
 
-    writers = [subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdin=subprocess.PIPE) for _ in range(2)]
-    for writer in writers:
-        writer.stdin.write(pickle.dumps(record))
-        writer.stdin.close()
-    seen = 0
-    while any(writer.poll() is None for writer in writers):
-        if path_of(SMALL, tmp_path).exists():
-            assert read(SMALL, tmp_path).history == record.history
-            seen += 1
-    assert [writer.wait() for writer in writers] == [0, 0]
-    assert seen > 10
-    assert [path.name for path in tmp_path.iterdir()] == [path_of(SMALL).name]
+
+def start_savers(record, folder, count) -> list[tuple[Process, Connection]]:
+    fork, started = multiprocessing.get_context("fork"), []
+    for number in range(count):
+        heard, said = fork.Pipe(duplex=False)
+        process = fork.Process(target=save_many, args=(record, folder, number, said))
+        process.start()
+        said.close()  # only the process has it, so that its end ends what is heard
+        started.append((process, heard))
+    return started
+
+
+def everything(heard) -> Iterator[int]:
+    """The seeds that a process says until it ends or is killed, perhaps within a word."""
+    with suppress(EOFError, OSError):
+        while True:
+            yield heard.recv()
+
+
+def seeds_in(folder) -> set[int]:
+    return {record.experiment.seed for record in read_all(folder)}
+
+
+def test_processes_that_save_into_one_archive_lose_none_of_each_others_records(record, tmp_path):
+    started, seen = start_savers(record, tmp_path, 3), set()
+    while any(process.is_alive() for process, _ in started):
+        assert seen <= (seen := seeds_in(tmp_path))
+    assert [process.exitcode for process, _ in started] == [0, 0, 0]
+    assert seeds_in(tmp_path) == {0, *(1 + 1000 * number + n for number in range(3) for n in range(25))}
+    assert all(each.history == record.history for each in read_all(tmp_path))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", path_of(SMALL).name]
+
+
+def test_a_saver_killed_at_any_moment_takes_nothing_with_it_and_stops_no_other(record, tmp_path):
+    random.seed(0)
+    for each in range(8):
+        folder = tmp_path / str(each)
+        (victim, victims), (other, others) = start_savers(record, folder, 2)
+        saved = {victims.recv()}
+        time.sleep(random.uniform(0, 0.2))
+        victim.kill()
+        saved |= {*everything(victims), *everything(others)}
+        other.join()
+        assert other.exitcode == 0
+        assert saved <= seeds_in(folder) >= {1001 + n for n in range(25)}
 
 
 def limited_to(size: int):
@@ -150,20 +188,20 @@ def test_a_full_disk_is_a_sentence_and_leaves_the_old_record_whole(record, tmp_p
         [sys.executable, "-c", code], cwd=tmp_path, preexec_fn=limited_to(500), capture_output=True, text=True
     )
     assert full.returncode == 1
-    assert f"RecordError: The record {path_of(SMALL).name} cannot be written" in full.stderr
+    assert f"RecordError: The record {SMALL.name} cannot be written to {path_of(SMALL).name}" in full.stderr
     assert "File too large" in full.stderr
     assert read(SMALL, tmp_path) == record
-    assert [path.name for path in tmp_path.iterdir()] == [path_of(SMALL).name]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", path_of(SMALL).name]
 
 
 def test_a_folder_that_cannot_be_written_to_is_a_sentence(record):
     nowhere = Path("/proc/self/records")  # not even the superuser makes a folder there
-    with pytest.raises(RecordError, match=r"cannot be written to /proc/self/records: "):
+    with pytest.raises(RecordError, match=r"cannot be written to /proc/self/records/.*: "):
         save(record, nowhere)
 
 
-def test_a_record_of_another_schema_is_refused(record, tmp_path):
+def test_a_record_of_another_schema_is_refused(record, tmp_path, edit_archive):
     path = save(record, tmp_path)
-    path.write_text(path.read_text().replace('"schema": 1', '"schema": 7'))
+    edit_archive(path, lambda lines: [lines[0].replace('"schema": 1', '"schema": 7')])
     with pytest.raises(RecordError, match=rf"{path.name} is damaged \(Invalid enum value 7 - at `\$.schema`\)"):
         read(SMALL, tmp_path)

@@ -215,9 +215,9 @@ def test_a_killed_sweep_loses_nothing_recorded_and_resumes_to_the_same_records(d
         process.join(seconds * moments.random())
         process.kill()
         process.join()
-        assert kept.items() <= (kept := {path: path.read_bytes() for path in folder.glob("*.json")}).items()
+        assert kept.items() <= (kept := {each.experiment: each for each in read_all(folder)}).items()
     sweep_into(folder)
-    assert kept.items() <= {path: path.read_bytes() for path in folder.glob("*.json")}.items()
+    assert kept.items() <= {each.experiment: each for each in read_all(folder)}.items()
     assert [measured(read(record.experiment, folder)) for record in expected] == expected
     assert not any((folder / sweep.UNFINISHED).glob("*"))
 
@@ -227,7 +227,7 @@ def test_a_sweep_killed_between_two_records_of_a_fleet_resumes_that_fleet(killab
     sweep_into, expected, _ = killable
 
     def save(record, folder):
-        if any(folder.glob("*.json")):
+        if read_all(folder):
             raise KeyboardInterrupt
         return records.save(record, folder)
 
@@ -235,10 +235,9 @@ def test_a_sweep_killed_between_two_records_of_a_fleet_resumes_that_fleet(killab
         patch.setattr(sweep, "save", save)
         with pytest.raises(KeyboardInterrupt):
             sweep_into(tmp_path)
-    (kept,) = tmp_path.glob("*.json")
-    before = kept.read_bytes()
+    (kept,) = read_all(tmp_path)
     sweep_into(tmp_path)
-    assert kept.read_bytes() == before
+    assert read(kept.experiment, tmp_path) == kept
     found = [read(record.experiment, tmp_path) for record in expected]
     assert [measured(record) for record in found] == expected
     assert [record.provenance["runs"] for record in found] == ["3", "2", "3", "2", "3"]

@@ -88,11 +88,11 @@ def test_what_a_pending_claim_lacks_was_asked_for(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "open", noted)
     assert decide(CLAIMS["C01"], tmp_path).verdict == PENDING
-    assert asked == [tmp_path / f"{ABLATIONS['hidden_units'].experiment('16', 0).name}.json"]
+    assert asked == [tmp_path / f"{ABLATIONS['hidden_units'].experiment('16', 0).setting}.jsonl.gz"]
 
 
 def test_a_damaged_record_is_not_taken_for_a_missing_one(tmp_path):
-    path = tmp_path / f"{ABLATIONS['hidden_units'].experiment('16', 0).name}.json"
+    path = tmp_path / f"{ABLATIONS['hidden_units'].experiment('16', 0).setting}.jsonl.gz"
     path.write_text("nonsense")
     with pytest.raises(RuntimeError, match="is damaged"):
         decisions(tmp_path)

@@ -29,8 +29,8 @@ def test_only_what_is_missing_is_wanted_once_and_longest_first(tiny, stored):
     assert missing([tiny, longer, longest, longer], stored.parent) == [longest, longer]
 
 
-def test_an_unsound_record_is_not_replaced_unasked(tiny, stored):
-    stored.write_text(stored.read_text().replace('"total": ', '"total": 1'))
+def test_an_unsound_record_is_not_replaced_unasked(tiny, stored, edit_archive):
+    edit_archive(stored, lambda lines: [lines[0].replace('"total": ', '"total": 1')])
     with pytest.raises(RecordError, match="was altered"):
         missing([tiny], stored.parent)
 
@@ -58,16 +58,16 @@ def test_a_killed_command_started_again_trains_only_what_is_missing(tmp_path):
     command = [sys.executable, "-c", code]
     first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 300
-    while not list(tmp_path.glob("*.json")) and time.monotonic() < deadline:
+    while not list(tmp_path.glob("*.jsonl.gz")) and time.monotonic() < deadline:
         time.sleep(0.01)
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
-    kept = {path: path.read_bytes() for path in tmp_path.glob("*.json")}
+    kept = {path: path.read_bytes() for path in tmp_path.glob("*.jsonl.gz")}
     assert 1 <= len(kept) <= 3
     again = subprocess.run(command, capture_output=True, text=True, check=True)
     assert int(again.stdout) == 3 - len(kept)
     assert all(path.read_bytes() == content for path, content in kept.items())
-    assert len(list(tmp_path.glob("*.json"))) == 3
+    assert len(list(tmp_path.glob("*.jsonl.gz"))) == 3
 
 
 def test_without_the_full_set_nothing_is_trained_but_a_sentence_given(tiny, tmp_path, monkeypatch):
@@ -95,5 +95,5 @@ def test_a_checkpoint_that_cannot_be_written_is_a_sentence(tiny, tmp_path):
 def test_what_has_a_records_name_and_is_none_is_refused_before_any_training(tiny, tmp_path, monkeypatch, in_the_way):
     monkeypatch.setattr(sweep, "run_group", lambda *_, **__: pytest.fail("it trained"))
     in_the_way(path_of(tiny, tmp_path))
-    with pytest.raises(RecordError, match=f"^The record {tiny.name}.json (cannot be read|is a link)"):
+    with pytest.raises(RecordError, match=f"^The archive {tiny.setting}.jsonl.gz (cannot be read|is a link)"):
         list(run_missing([tiny], tmp_path, workers=1))

@@ -1,5 +1,6 @@
 """tools/chapters, on a book of two chapters: what makes a snapshot stale, and what an execution writes."""
 
+import gzip
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ from chapters import __main__ as command
 from chapters import execute, pairs, sphinx_extension
 from chapters.execute import label_figure
 from chapters.pairs import name_of
-from chapters.stale import stale_chapters
+from chapters.stale import digest_of, stale_chapters
 from sphinx.errors import ExtensionError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -152,6 +153,18 @@ def test_changed_missing_and_new_records_make_their_chapter_stale(project):
     (project / "book/records/run.json").write_text("12")
     (project / "book/records/later.json").write_text("")
     assert stale() == {"part/two": ["book/records/later.json is new"]}
+
+
+def test_of_a_gzipped_file_the_text_counts_and_of_a_damaged_one_the_bytes(project):
+    """So that nothing is stale because another zlib, or another level, compressed the same text."""
+    file, found = project / "book/records/width=128.jsonl.gz", []
+    for data in (gzip.compress(b"text", 1), gzip.compress(b"text", 9, mtime=7), gzip.compress(b"test"), b"text"):
+        file.write_bytes(data)
+        found.append(digest_of("book/records/width=128.jsonl.gz"))
+    assert found[0] == found[1] == found[3] != found[2]
+    for damaged in (data := gzip.compress(b"text"))[:-1], data[:5] + b"X" + data[6:-12] + b"XX" + data[-10:]:
+        file.write_bytes(damaged)
+        assert digest_of("book/records/width=128.jsonl.gz") not in found
 
 
 def test_new_file_in_a_listed_folder_makes_its_chapter_stale(project):

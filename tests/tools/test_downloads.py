@@ -1,5 +1,6 @@
 """tools/extensions/downloads.py: a build writes scripts, curves and the student edition into the site."""
 
+import re
 from types import SimpleNamespace
 
 import downloads
@@ -7,9 +8,10 @@ import pytest
 from chapters.student import student_edition
 from sphinx.errors import ExtensionError
 
-from labcode.pages import curves_csv
+from labcode.pages import curves, curves_csv
 from labcode.study import RECORDS
 from labcode.study.lab.learning_rate import LEARNING_RATES
+from labcode.study.records import read, read_all, save
 
 
 def building(site, *pages):
@@ -23,9 +25,8 @@ def building(site, *pages):
 def records(tmp_path):
     """A folder that holds all runs of the learning rates, and no others."""
     folder = tmp_path / "records"
-    folder.mkdir()
     for experiment in LEARNING_RATES.experiments():
-        (folder / f"{experiment.name}.json").write_bytes((RECORDS / f"{experiment.name}.json").read_bytes())
+        save(read(experiment), folder)
     return folder
 
 
@@ -35,8 +36,19 @@ def test_curves_are_written_for_ablations_whose_runs_are_all_recorded(tmp_path, 
     assert written == {"learning_rates.csv": curves_csv(LEARNING_RATES)}
 
 
+def test_every_archive_that_a_figure_names_is_beside_the_curves(tmp_path, monkeypatch):
+    shown = {}
+    monkeypatch.setattr(curves, "show", lambda figure, **text: shown.update(text))
+    curves.show_ablation(LEARNING_RATES)
+    names = re.findall('<a href="../records/(.+?)" download>', shown["caption"])
+    assert len(names) == len(LEARNING_RATES.levels)
+    downloads.write_archives(tmp_path)
+    assert all((tmp_path / name).read_bytes() == (RECORDS / name).read_bytes() for name in names)
+    assert len(list(tmp_path.iterdir())) == len({record.experiment.setting for record in read_all()})
+
+
 def test_a_damaged_record_stops_the_build(tmp_path, records, monkeypatch):
-    next(records.iterdir()).write_text("nonsense")
+    next(records.glob("*.jsonl.gz")).write_text("nonsense")
     monkeypatch.setattr(downloads.write_curves, "__defaults__", (records,))
     with pytest.raises(ExtensionError, match="is damaged"):
         downloads.write_downloads(building(tmp_path / "site"), None)

@@ -1,7 +1,8 @@
 """What readers can download from the site (a Sphinx extension), made whenever the site is built and never committed.
 
 * each chapter as a script, beside its notebook;
-* the numbers behind the ablations' figures: a figure's caption (labcode.pages.curves) names the file of its ablation;
+* the numbers behind the ablations' figures: a figure's caption (labcode.pages.curves) names the file of its ablation,
+  and the archive of records of each level;
 * the student edition, as one zip.
 """
 
@@ -15,6 +16,7 @@ from sphinx.errors import ExtensionError
 from labcode.files import write_whole
 from labcode.pages import curves_csv
 from labcode.study import ABLATIONS, RECORDS, MissingRecordError, RecordError
+from labcode.study.records import ARCHIVE
 
 
 def write_downloads(app, exception) -> None:
@@ -26,6 +28,7 @@ def write_downloads(app, exception) -> None:
         write_whole(site / "_sources" / f"{page}.py", script(page))
     try:
         write_curves(site / "curves")
+        write_archives(site / "records")
     except RecordError as error:
         raise ExtensionError(str(error)) from error
     write_whole(site / "student-edition.zip", student_edition())
@@ -46,6 +49,12 @@ def write_curves(folder: Path, records: Path = RECORDS) -> None:
         except MissingRecordError:
             continue
         write_whole(folder / f"{name}.csv", text)
+
+
+def write_archives(folder: Path, records: Path = RECORDS) -> None:
+    """Write the archives as they are."""
+    for path in records.glob(f"*{ARCHIVE}"):
+        write_whole(folder / path.name, path.read_bytes())
 
 
 def add_script_button(app, pagename, templatename, context, doctree) -> None:

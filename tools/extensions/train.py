@@ -20,7 +20,7 @@ from labcode.seeds import stream
 from labcode.study.ablation import CHECK_SEEDS
 from labcode.study.lab.hidden_units import HIDDEN_UNITS
 from labcode.study.lab.in_the_page import IN_THE_PAGE
-from labcode.study.records import path_of, read
+from labcode.study.records import find
 
 FOLDER = "train-data"  # within the site's _static
 PURPOSES = {"split": "split", "weights": "initial weights", "order": "order of images", "dropout": "dropout"}
@@ -53,11 +53,10 @@ def records() -> list[dict[str, Any]]:
         {
             "settings": page_settings(run),
             "seed": run.seed,
-            "curves": {part: getattr(history, part).errors for part in ("online", "train", "validation")},
+            "curves": {part: getattr(record.history, part).errors for part in ("online", "train", "validation")},
         }
         for run in dict.fromkeys([*baseline, *other_rates, *IN_THE_PAGE.experiments()])
-        if path_of(run).is_file()
-        for history in [read(run).history]
+        if (record := find(run))
     ]
 
 
