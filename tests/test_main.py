@@ -60,12 +60,31 @@ def test_run_trains_what_is_missing_and_reports_it(tiny_book, capsys):
     assert "2 runs: 2 were there, 0 trained" in capsys.readouterr().out
 
 
+def test_run_trains_levels_and_seeds_that_are_asked_for_at_a_scale(tiny_book, capsys, full_set):
+    where = ["--workers", "1", "--records", str(tiny_book)]
+    assert cli.main(["run", "tiny", "--scale", "own", "--seeds", "2000:2002", "--levels", "1", *where]) == 0
+    assert "2 runs: 0 were there, 2 trained" in capsys.readouterr().out
+    found = records.read_all(tiny_book)
+    assert {record.experiment.setting for record in found} == {"scale=own_width=1_hidden=4_batch_size=100_epochs=1"}
+    assert [(record.experiment.seed, record.unseen.images) for record in found] == [(2000, 54_000), (2001, 54_000)]
+    assert cli.main(["run", "tiny", "--scale", "own", "--seeds", "2000:2002", *where]) == 0
+    assert "4 runs: 2 were there, 2 trained" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["run", "widths"], "Unknown ablation 'widths'; accepted are learning_rates, in_the_page, hidden_units"),
         (["run", "--seeds", "0"], "--seeds is 0; it must be a whole number of at least 1."),
         (["run", "--workers", "-1"], "--workers is -1; it must be a whole number of at least 1."),
+        (["run", "--scale", "own"], "--scale and --levels need --seeds A:B, such as 1000:1016."),
+        (["run", "--seeds", "9", "--levels", "3"], "--scale and --levels need --seeds A:B, such as 1000:1016."),
+        (["run", "filters", "--seeds", "0:2", "--levels", "9"], "Unknown level '9'; accepted are '3', '5', '7'."),
+        (
+            ["run", "--seeds", "0:2", "--scale", "own"],
+            "seed at scale 'own' is 0; it must be a whole number of at least",
+        ),
+        (["run", "--seeds", "0:2", "--scale", "half"], "scale is 'half'; accepted are 'tenth', 'own', 'full'."),
         (["verify", "--sample", "0"], "--sample is 0; it must be a whole number of at least 1."),
         (["compare", "nowhere"], "There are no records in nowhere."),
     ],
