@@ -7,19 +7,19 @@ from IPython.display import Markdown
 
 from labcode.network.weights import FINAL_FILE, digest, load
 from labcode.pages.tables import table
-from labcode.study.claim import PENDING, Claim, Decision
+from labcode.study.claim import Claim, Decision
 from labcode.study.lab import CLAIMS
 from labcode.study.lab.final_model import FINAL_RUNS, LAB_TEST_ERROR
 from labcode.study.ledger import decide, decisions, totals
 from labcode.study.measures import error_on_test
+from labcode.study.outcomes import Outcome
+from labcode.study.rates import by_rate
 from labcode.study.records import RECORDS
 from labcode.study.samples import results
 
-ROBUST = {True: "robust", False: "not robust", None: "not checked in full yet"}
-
 
 def claim_cards(*ids: str, folder: Path = RECORDS) -> Markdown:
-    """Return claims as cards: the lab's sentence, the verdict, and the effect with its interval.
+    """Return claims as cards: the lab's sentence, the outcome, and the effect with its interval.
 
     Parameters
     ----------
@@ -52,14 +52,17 @@ def _claims(ids: Iterable[str]) -> list[Claim]:
 
 
 def _card(decision: Decision, page: str, link: str) -> str:
-    if decision.verdict == PENDING:
+    if decision.outcome is Outcome.PENDING:
         result = "Not all of its runs are recorded yet"
     else:
         contrast = decision.deciding
-        result = f"**{contrast.interval} {contrast.unit}**\\\n{contrast.seeds} seeds, {ROBUST[decision.robust]}"
+        result = (
+            f"**{contrast.interval} {contrast.unit}**\\\n{seeds_of(decision)}\\\n"
+            f"Learning rates: {by_rate(decision).label}"
+        )
     return "\n".join(
         [
-            f"::::{{grid-item-card}} {decision.claim.id} {_badge(decision.verdict)}",
+            f"::::{{grid-item-card}} {decision.claim.id} {_badge(decision.outcome)}",
             ":class-card: claim-card",
             "",
             decision.claim.sentence,
@@ -72,13 +75,25 @@ def _card(decision: Decision, page: str, link: str) -> str:
     )
 
 
-def _badge(verdict: str, words: str = "") -> str:
-    """The verdict as MyST; the book's style sheet gives it its color and its sign."""
-    return f"[{words or verdict}]{{.verdict .verdict-{verdict.replace(' ', '-')}}}"
+def seeds_of(decision: Decision) -> str:
+    """Return what a decision rests on, in a few words: the study and its seeds.
+
+    >>> seeds_of(CLAIMS["C01"].decide())
+    'study 1 (exploration), 8 seeds'
+    """
+    seeds, registered = decision.deciding.seeds, decision.registered
+    if registered is None:
+        return f"{decision.study.name} (exploration), {seeds} seeds"
+    return f"{decision.study.name}, {seeds} of {registered} seeds"
+
+
+def _badge(outcome: Outcome, words: str = "") -> str:
+    """The outcome as MyST; the book's style sheet gives it its color and its sign."""
+    return f"[{words or outcome.words}]{{.verdict .verdict-{outcome.words.replace(' ', '-')}}}"
 
 
 def headline(folder: Path = RECORDS) -> Markdown:
-    """Return the lab's test accuracy, ours with its 95% interval, and the number of claims with each verdict.
+    """Return the lab's test accuracy, ours with its 95% interval, and the number of claims with each outcome.
 
     Without the final model's records, a sentence takes the place of our accuracy.
 
@@ -90,16 +105,20 @@ def headline(folder: Path = RECORDS) -> Markdown:
     True
     """
     found = decisions(folder)
-    verdict = next(decision.verdict for decision in found if decision.claim.id == "C17")
-    if verdict == PENDING:
-        ours = f"{_badge(PENDING)} Our accuracy will be shown here when the runs of the final model are recorded."
+    ours_is = next(decision for decision in found if decision.claim.id == "C17")
+    if ours_is.outcome is Outcome.PENDING:
+        ours = (
+            f"{_badge(Outcome.PENDING)} Our accuracy will be shown here when the runs of the final model are recorded."
+        )
     else:
-        accuracy = -results(FINAL_RUNS, folder=folder)["final"].of(error_on_test) + 100
+        finding = ours_is.findings[-1]
+        runs = results(finding.part.runs(ours_is.study), finding.seeds, folder)["final"]
+        accuracy = -runs.of(error_on_test) + 100
         ours = (
             f"[{accuracy:.2f}%]{{.headline-number}} in this book, the mean over {accuracy.seeds} seeds "
-            f"(95% interval {accuracy.low:.2f}% to {accuracy.high:.2f}%). {_badge(verdict)}"
+            f"(95% interval {accuracy.low:.2f}% to {accuracy.high:.2f}%). {_badge(ours_is.outcome)}"
         )
-    badges = [_badge(verdict, f"{count} {verdict}") for verdict, count in totals(found).items()]
+    badges = [_badge(outcome, f"{count} {outcome.words}") for outcome, count in totals(found).items()]
     return Markdown(
         "\n".join(
             [

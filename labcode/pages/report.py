@@ -11,11 +11,13 @@ from labcode.pages.sentences import Sentence, say
 from labcode.pages.tables import Cell, table
 from labcode.seeds import stream
 from labcode.study.ablation import BASELINE
-from labcode.study.claim import AS_STATED, PENDING, Decision
+from labcode.study.claim import AS_STATED, Decision
 from labcode.study.experiment import Experiment
 from labcode.study.lab import ABLATIONS, CLAIMS, THE_LABS, experiments
 from labcode.study.ledger import STATEMENTS, decisions, totals
 from labcode.study.measures import Measure
+from labcode.study.outcomes import Outcome
+from labcode.study.rates import by_rate
 from labcode.study.records import RECORDS, Record, find
 from labcode.study.reproduction import Comparison
 from labcode.study.statistics import Verdict
@@ -24,7 +26,7 @@ EFFECT = "effect (95% interval)"
 
 
 def totals_sentence(folder: Path = RECORDS) -> Sentence:
-    """Return the number of claims with each verdict.
+    """Return the number of claims with each outcome.
 
     Raises
     ------
@@ -33,7 +35,7 @@ def totals_sentence(folder: Path = RECORDS) -> Sentence:
     >>> totals_sentence(Path("empty"))
     Of 17 claims: **17** pending.
     """
-    found = ", ".join(f"**{count}** {verdict}" for verdict, count in totals(decisions(folder)).items())
+    found = ", ".join(f"**{count}** {outcome.words}" for outcome, count in totals(decisions(folder)).items())
     return say("Of {count} claims: {found}.", count=len(CLAIMS), found=found)
 
 
@@ -45,12 +47,12 @@ def statements_table() -> Markdown:
     """
     return table(
         ["id", "lab section", "the lab", "result"],
-        [[f"[{each.id}](/{each.page})", each.section, each.says, each.verdict] for each in STATEMENTS],
+        [[f"[{each.id}](/{each.page})", each.section, each.says, each.outcome] for each in STATEMENTS],
     )
 
 
 def claims_table(folder: Path = RECORDS) -> Markdown:
-    """Return one row per claim: its verdict, the effect on which the verdict hangs, and its robustness.
+    """Return one row per claim: its outcome, the effect on which it hangs, and whether it depends on the rate.
 
     Raises
     ------
@@ -61,9 +63,12 @@ def claims_table(folder: Path = RECORDS) -> Markdown:
     """
     rows: list[list[Cell]] = []
     for decision in decisions(folder):
-        found: list[Cell] = [_effect(decision.deciding), decision.deciding.seeds] if decision.outcomes else ["", ""]
-        rows.append([_link(decision), decision.claim.sentence, f"**{decision.verdict}**", *found, decision.robustness])
-    return table(["id", "the lab", "verdict", EFFECT, "seeds", "robust"], rows)
+        found: list[Cell] = ["", "", "", ""]
+        if decision.findings:
+            contrast = decision.deciding
+            found = [_effect(contrast), contrast.seeds, decision.study.name, by_rate(decision).label]
+        rows.append([_link(decision), decision.claim.sentence, f"**{decision.outcome.words}**", *found])
+    return table(["id", "the lab", "outcome", EFFECT, "seeds", "study", "learning rates"], rows)
 
 
 def claims_list() -> Markdown:
@@ -78,7 +83,7 @@ def claims_list() -> Markdown:
 
 
 def results_table(folder: Path = RECORDS) -> Markdown:
-    """Return one row per part of a claim: its verdict and effect, and how many checks agree with the whole claim.
+    """Return one row per part of a claim: its outcome and effect, and how many checks agree with the whole claim.
 
     Raises
     ------
@@ -88,25 +93,25 @@ def results_table(folder: Path = RECORDS) -> Markdown:
     True
     """
     return table(
-        ["claim", "statement", "verdict", EFFECT, "seeds that alone agree", "checks that agree"],
+        ["claim", "statement", "outcome", EFFECT, "seeds that alone agree", "checks that agree"],
         [row for decision in decisions(folder) for row in _result_rows(decision, folder)],
     )
 
 
 def _result_rows(decision: Decision, folder: Path) -> Iterable[list[str]]:
     link, parts = _link(decision), decision.claim.parts
-    if not decision.outcomes:
-        runs = {run for part in parts for run in part.ablation.experiments()}
+    if not decision.findings:
+        runs = {run for part in parts for run in part.runs().experiments()}
         recorded = sum(find(run, folder) is not None for run in runs)
         says = "; ".join(part.says for part in parts)
         yield [link, says, f"pending: {recorded} of {len(runs)} runs recorded", "", "", ""]
-    found = [check.verdict for check in decision.checks.values()]
-    agree = f"{found.count(decision.verdict)} of {len(found)}"
-    agree += f", {found.count(PENDING)} pending" if PENDING in found else ""
-    for outcome in decision.outcomes:
-        weakest = min(outcome.verdicts.values(), key=lambda verdict: verdict.effect)
+    found = [check.outcome for check in decision.checks.values()]
+    agree = f"{found.count(decision.outcome)} of {len(found)}"
+    agree += f", {found.count(Outcome.PENDING)} pending" if Outcome.PENDING in found else ""
+    for finding in decision.findings:
+        weakest = min(finding.verdicts.values(), key=lambda verdict: verdict.effect)
         alone = f"{weakest.agreeing} of {weakest.seeds}"
-        yield [link, outcome.part.says, f"**{outcome.verdict}**", _effect(weakest), alone, agree]
+        yield [link, finding.part.says, f"**{finding.outcome.words}**", _effect(weakest), alone, agree]
         link = agree = ""
 
 

@@ -1,7 +1,7 @@
 """Ablations: one factor varied, everything else at the baseline."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,9 @@ class Ablation:
     factor : what varies, in words.
     levels : by label, the settings in which the level differs from the baseline. ``learning_rate_times`` multiplies
         the learning rate, whatever it is.
-    seeds : of its recorded runs.
+    seeds : of its recorded runs in study 1.
+    common : settings in which all levels differ from the baseline.
+    registered : how many seeds study 2 registered for its first stage, for its second, and with all the data.
 
     >>> widths = Ablation("widths", "2.4.1", (), "width", one_setting("width", (16, 128)))
     >>> widths.experiment("128", seed=0).name
@@ -51,15 +53,17 @@ class Ablation:
     factor: str
     levels: Mapping[str, Mapping[str, Any]]
     seeds: range = SEEDS
+    registered: tuple[int, int, int] = (16, 16, 0)
+    common: Mapping[str, Any] = field(default_factory=dict)
 
     def experiment(self, label: str, seed: int, common: Mapping[str, Any] = BASELINE) -> Experiment:
-        """Return the run at one level and seed, under settings ``common`` to all levels.
+        """Return the run at one level and seed, under further settings ``common`` to all levels.
 
         >>> sizes = Ablation("sizes", "2.4.3", (), "batch size", one_setting("batch_size", (1, 10)))
         >>> sizes.experiment("10", 0, {"padding": 2}).name
         'padding=2_batch_size=10_seed=0'
         """
-        settings = {**common, **self.levels[label]}
+        settings = {**self.common, **common, **self.levels[label]}
         factor = common.get("learning_rate_times", 1) * self.levels[label].get("learning_rate_times", 1)
         settings.pop("learning_rate_times", None)
         experiment = Experiment(seed).vary(**settings)

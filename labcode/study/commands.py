@@ -125,7 +125,7 @@ def list_claims(as_json: bool) -> int:
     RecordError : there is no book, or a record is unsound.
     """
     ledger = rows(_book())
-    names = ("id", "section", "verdict", "effect", "low", "high", "unit", "seeds", "robust")
+    names = ("id", "section", "outcome", "effect", "low", "high", "unit", "seeds", "study")
     if as_json:
         print(json.dumps(ledger, indent=2))  # in ASCII, which every output can hold
     else:
@@ -151,7 +151,7 @@ def verify(sample: int, draw: int, workers: int, device: str | None = None) -> i
 
 
 def compare(folder: Path) -> int:
-    """Compare the records in ``folder`` and their verdicts with the book's; return 1 if something differs too much.
+    """Compare the records in ``folder`` and their outcomes with the book's; return 1 if something differs too much.
 
     Raises
     ------
@@ -161,11 +161,11 @@ def compare(folder: Path) -> int:
     book, found = _book(), _all_in(folder)
     failed = _print_comparisons(compare_with(read_all(book), found))
     differing = [
-        f"{ours.claim.id}: {ours.verdict} in the book, {theirs.verdict} in {folder}"
+        f"{ours.claim.id}: {ours.outcome.words} in the book, {theirs.outcome.words} in {folder}"
         for ours, theirs in zip(decisions(book), decisions(folder), strict=True)
-        if ours.verdict != theirs.verdict
+        if ours.outcome != theirs.outcome
     ]
-    print("\n".join(differing or ["Every verdict is the same."]))
+    print("\n".join(differing or ["Every outcome is the same."]))
     return failed or int(bool(differing))
 
 

@@ -4,6 +4,7 @@ Each function here returns contrasts by name; a part of a claim holds when all o
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
 
 from labcode.study.measures import Measure
 from labcode.study.records import Record
@@ -11,6 +12,9 @@ from labcode.study.statistics import fitted_fall
 
 Records = Mapping[str, Record]
 """One seed's records, by level."""
+
+Positions = Mapping[str, float]
+"""Where each level stands on the axis along which a trend is fitted, from the least to the most."""
 
 Contrast = Callable[[Measure, Records], float]
 Contrasts = dict[str, Contrast]
@@ -50,34 +54,34 @@ def higher(label: str, than: Iterable[str]) -> Contrasts:
     return {f"{label} above {other}": contrast(other) for other in than}
 
 
-def fall(measure: Measure, records: Iterable[Record], along: Callable[[Record], float]) -> float:
-    """Return how far the measure falls from the smallest to the largest setting, along `fitted_fall`.
-
-    Parameters
-    ----------
-    measure : whose fall is meant.
-    records : one per level.
-    along : the setting that varies, as a number above 0.
-    """
-    found = list(records)
-    return fitted_fall([along(record) for record in found], [measure(record) for record in found])
+def fall(measure: Measure, records: Records, positions: Positions) -> float:
+    """Return how far the measure falls from the least to the most, along the line fitted to all levels."""
+    return fitted_fall(list(positions.values()), [measure(records[label]) for label in positions])
 
 
-def falls(name: str, along: Callable[[Record], float]) -> Contrasts:
-    """Return, under ``name``, how far the measure falls over all levels, along the line fitted in log2 of a setting.
+def falling(name: str, positions: Positions) -> tuple[Contrasts, dict[str, Contrasts]]:
+    """Return what decides that more is less, the trend, and what is shown beside it: each step, and the two ends.
 
     >>> from labcode.study.lab.hidden_units import HIDDEN_UNITS
     >>> from labcode.study.measures import best_validation
-    >>> contrasts = falls("width 16 to 128", lambda record: record.experiment.network.width)
-    >>> round(contrasts["width 16 to 128"](best_validation, HIDDEN_UNITS.records(seeds=[0])[0]), 2)
-    0.17
+    >>> records = HIDDEN_UNITS.records(seeds=[0])[0]
+    >>> trend, beside = falling("width 16 to 128", {"16": 4, "32": 5, "64": 6, "128": 7})
+    >>> round(trend["width 16 to 128"](best_validation, records), 2), list(beside["steps"])
+    (0.17, ['32 below 16', '64 below 32', '128 below 64'])
     """
-    return {name: lambda measure, records: fall(measure, records.values(), along)}
+    return {name: lambda measure, records: fall(measure, records, positions)}, _beside(lower, list(positions))
 
 
-def rises(name: str, along: Callable[[Record], float]) -> Contrasts:
-    """Return, under ``name``, how far the measure rises over all levels: the opposite of `falls`."""
-    return {name: lambda measure, records: -fall(measure, records.values(), along)}
+def rising(name: str, positions: Positions) -> tuple[Contrasts, dict[str, Contrasts]]:
+    """Return what decides that more is more: the opposite of `falling`."""
+    return {name: lambda measure, records: -fall(measure, records, positions)}, _beside(higher, list(positions))
+
+
+def _beside(direction: Callable[[str, Iterable[str]], Contrasts], labels: list[str]) -> dict[str, Contrasts]:
+    steps: Contrasts = {}
+    for less, more in pairwise(labels):
+        steps |= direction(more, [less])
+    return {"steps": steps, "ends": direction(labels[-1], labels[:1])}
 
 
 def reaches(percent: float, label: str) -> Contrasts:

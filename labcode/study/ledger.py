@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labcode.study.claim import PENDING, Claim, Decision
+from labcode.study.claim import AS_STATED, Claim, Decision
 from labcode.study.lab import CLAIMS
+from labcode.study.outcomes import LISTED, Outcome
+from labcode.study.rates import by_rate
 from labcode.study.records import RECORDS, MissingRecordError
-from labcode.study.statistics import VERDICTS
+from labcode.study.replication import replication
+from labcode.study.statistics import Verdict
+from labcode.study.studies import ALL_DATA, STUDY_1, STUDY_2
 
 DERIVED = "derived"
 FOLLOWED = "followed"
@@ -23,14 +27,14 @@ class Statement:
     id : permanent.
     section : of the lab.
     says : the lab's words, paraphrased.
-    verdict : ``"derived"`` for a question, ``"followed"`` for a statement of what was built.
+    outcome : ``"derived"`` for a question, ``"followed"`` for a statement of what was built.
     page : of the book that shows it.
     """
 
     id: str
     section: str
     says: str
-    verdict: str
+    outcome: str
     page: str
 
 
@@ -68,19 +72,40 @@ STATEMENTS = (
 
 
 def decide(claim: Claim, folder: Path = RECORDS) -> Decision:
-    """Decide ``claim`` from the records in ``folder``, reading no others; pending while runs of its own are missing.
+    """Decide ``claim`` from the records in ``folder``, reading no others.
+
+    Study 2 decides at its highest stage of which all runs are recorded; until its first stage is, study 1 does. The
+    claim is pending while runs of study 1 are missing too.
 
     Raises
     ------
     labcode.study.records.RecordError : a record is unsound.
 
-    >>> decide(CLAIMS["C01"]).verdict, decide(CLAIMS["C01"], Path("empty")).verdict
+    >>> decide(CLAIMS["C01"]).outcome.words, decide(CLAIMS["C01"], Path("empty")).outcome.words
     ('reproduced', 'pending')
     """
+    for study, stage in (*((STUDY_2, stage) for stage in reversed(STUDY_2.stages)), (STUDY_1, 0)):
+        try:
+            return claim.decide(study, stage, folder)
+        except MissingRecordError:
+            continue
+    return Decision(claim, ())
+
+
+def with_all_data(claim: Claim, folder: Path = RECORDS) -> Decision | None:
+    """Return what the runs with all the data say of ``claim``; None where they are not planned or not all recorded.
+
+    Raises
+    ------
+    labcode.study.records.RecordError : a record is unsound.
+    """
+    (stage,) = ALL_DATA.stages
+    if not all(part.runs(ALL_DATA).registered[stage] for part in claim.parts):
+        return None
     try:
-        return claim.decide(folder)
+        return claim.decide(ALL_DATA, stage, folder)
     except MissingRecordError:
-        return Decision(claim, ())
+        return None
 
 
 def decisions(folder: Path = RECORDS) -> list[Decision]:
@@ -96,23 +121,29 @@ def decisions(folder: Path = RECORDS) -> list[Decision]:
     return [decide(claim, folder) for claim in CLAIMS.values()]
 
 
-def totals(found: Iterable[Decision]) -> dict[str, int]:
-    """Count decisions by verdict, leaving out verdicts that none has.
+def totals(found: Iterable[Decision]) -> dict[Outcome, int]:
+    """Count decisions by outcome, leaving out outcomes that none has.
 
     >>> totals(decisions(Path("empty")))
-    {'pending': 17}
+    {<Outcome.PENDING: 7>: 17}
     """
-    verdicts = [decision.verdict for decision in found]
-    return {verdict: verdicts.count(verdict) for verdict in (*VERDICTS, PENDING) if verdict in verdicts}
+    outcomes = [decision.outcome for decision in found]
+    return {outcome: outcomes.count(outcome) for outcome in LISTED if outcome in outcomes}
 
 
 def rows(folder: Path = RECORDS) -> list[dict[str, Any]]:
     """Return the whole ledger as rows for JSON, in the lab's order.
 
     Each row has an ``id``, a ``kind`` ("answer", "setup" or "claim"), the ``section`` of the lab, what the lab
-    ``says``, the ``verdict`` and the ``page`` of the book. A claim has its ``rule`` too, and once decided ``effect``,
-    ``low``, ``high``, ``unit`` and ``seeds`` of the contrast on which its verdict hangs, whether it is ``robust``, and
-    the verdict of each of its ``checks``. What does not apply is None.
+    ``says``, the ``outcome`` and the ``page`` of the book. What does not apply is None.
+
+    A claim has its ``rule`` too, and once decided
+
+    - ``effect``, ``low``, ``high``, ``unit``, ``margin`` and ``seeds`` of the contrast on which its outcome hangs;
+    - ``study``, and at which of its stages: ``stage`` 1 or 2, with ``registered``, the seeds of stage 2;
+    - ``rates``: a ``label``, the ``p`` value of the interaction, a ``sentence``, and the ``effects`` by learning rate;
+    - ``replication``, the probability that as many new seeds would say the same;
+    - ``checks`` and ``full_data``, each with ``outcome``, ``effect``, ``low``, ``high``, ``unit`` and ``seeds``.
 
     Raises
     ------
@@ -121,39 +152,72 @@ def rows(folder: Path = RECORDS) -> list[dict[str, Any]]:
     >>> [row["id"] for row in rows(Path("empty"))][:4]
     ['Q1', 'Q2', 'Q3', 'D1']
     """
-    return [*map(_row_of_statement, STATEMENTS), *map(_row_of_decision, decisions(folder))]
+    claims = [_row_of_decision(decide(claim, folder), with_all_data(claim, folder)) for claim in CLAIMS.values()]
+    return [*map(_row_of_statement, STATEMENTS), *claims]
+
+
+KEYS = (
+    *("id", "kind", "section", "says", "outcome", "page"),
+    *("effect", "low", "high", "unit", "margin", "seeds", "study", "stage", "registered"),
+    *("rates", "full_data", "replication", "rule", "checks"),
+)
+
+
+def _row(**known: Any) -> dict[str, Any]:
+    return {**dict.fromkeys(KEYS), "checks": {}, **known}
 
 
 def _row_of_statement(statement: Statement) -> dict[str, Any]:
     return _row(
         id=statement.id,
-        kind="answer" if statement.verdict == DERIVED else "setup",
+        kind="answer" if statement.outcome == DERIVED else "setup",
         section=statement.section,
         says=statement.says,
-        verdict=statement.verdict,
+        outcome=statement.outcome,
         page=statement.page,
     )
 
 
-def _row_of_decision(decision: Decision) -> dict[str, Any]:
+def _row_of_decision(decision: Decision, full_data: Decision | None) -> dict[str, Any]:
     claim = decision.claim
     row = _row(
-        id=claim.id, kind="claim", section=claim.section, says=claim.sentence, verdict=decision.verdict, page=claim.page
-    ) | {"rule": " ".join(part.rule for part in claim.parts)}
-    if decision.verdict == PENDING:
+        id=claim.id,
+        kind="claim",
+        section=claim.section,
+        says=claim.sentence,
+        page=claim.page,
+        rule=" ".join(part.rule for part in claim.parts_by(AS_STATED, decision.study)),
+        **_found(decision),
+    )
+    if decision.outcome is Outcome.PENDING:
         return row
-    contrast = decision.deciding
+    rates = by_rate(decision)
     return row | {
-        "effect": round(contrast.effect, 3),
-        "low": round(contrast.low, 3),
-        "high": round(contrast.high, 3),
-        "unit": contrast.unit,
-        "seeds": contrast.seeds,
-        "robust": decision.robust,
-        "checks": {words: check.verdict for words, check in decision.checks.items()},
+        "margin": decision.deciding.margin,
+        "study": decision.study.name,
+        "stage": decision.stage + 1,
+        "registered": decision.registered,
+        "rates": {
+            "label": rates.label,
+            "p": rates.p,
+            "sentence": rates.sentence,
+            "effects": {words: _numbers(verdict) for words, verdict in rates.effects.items()},
+        },
+        "full_data": full_data and _found(full_data),
+        "replication": replication(decision),
+        "checks": {words: _found(check) for words, check in decision.checks.items()},
     }
 
 
-def _row(**known: Any) -> dict[str, Any]:
-    unknown = dict.fromkeys(("effect", "low", "high", "unit", "seeds", "robust", "rule"))
-    return {**known, **unknown, "checks": {}}
+def _found(decision: Decision) -> dict[str, Any]:
+    return {"outcome": decision.outcome.words} | (_numbers(decision.deciding) if decision.findings else {})
+
+
+def _numbers(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "effect": round(verdict.effect, 3),
+        "low": round(verdict.low, 3),
+        "high": round(verdict.high, 3),
+        "unit": verdict.unit,
+        "seeds": verdict.seeds,
+    }

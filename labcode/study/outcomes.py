@@ -49,6 +49,9 @@ class Outcome(IntEnum):
         """
         return "no difference that matters" if self is Outcome.NO_DIFFERENCE else self.name.lower().replace("_", " ")
 
+    def __str__(self) -> str:
+        return self.words
+
     @property
     def supports(self) -> bool:
         """Whether the effect has the lab's sign."""
@@ -135,6 +138,17 @@ def reached(mean: ArrayLike, low: ArrayLike, high: ArrayLike, margin: float) -> 
     """
     low, high = np.asarray(low), np.asarray(high)
     return np.select([low > -margin, high <= -margin], [Outcome.REPRODUCED, Outcome.REVERSED], Outcome.OPEN)
+
+
+def exists(mean: ArrayLike, low: ArrayLike, high: ArrayLike, margin: float) -> np.ndarray:
+    """Return the outcomes of a claim that something exists, from how many instances were found.
+
+    *Reproduced* if there is one, *open* otherwise: no search that ends can refute it.
+
+    >>> Outcome(int(exists(12, 12, 12, margin=1))), Outcome(int(exists(0, 0, 0, margin=1)))
+    (<Outcome.REPRODUCED: 0>, <Outcome.OPEN: 2>)
+    """
+    return np.where(np.asarray(mean) >= margin, Outcome.REPRODUCED, Outcome.OPEN)
 
 
 def all_hold(outcomes: ArrayLike, axis: int = 0) -> np.ndarray:

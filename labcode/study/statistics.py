@@ -1,32 +1,37 @@
-"""From paired runs to a verdict: contrasts, their interval over seeds, and the rules that decide.
+"""From paired runs to an outcome: one contrast per seed, its interval over the seeds, and the rule that reads it.
 
-A *contrast* turns one seed's records into one number, positive when it agrees with the lab. The seeds are the sample;
-the interval is Student's t over them. It covers new seeds on the same 6 000 images, not other images.
+A *contrast* turns one seed's records into one number, positive when it agrees with the lab. The seeds are the sample,
+and the interval is Student's t over them. Where all seeds share one set of images, their splits overlap and the plain
+interval is too narrow for other images: then it is the corrected resampled t of Nadeau and Bengio (Machine Learning
+52, 2003), whose variance factor 1/n is replaced by 1/n + n_validation / n_training.
 
 Several contrasts of one claim must all hold before it counts as reproduced. Each is tested at 95% on its own, without
 a correction: chance alone would have to favor the lab in all of them at once (an intersection-union test; Berger,
 Technometrics 24, 1982).
 """
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
+
+from labcode.study.outcomes import Outcome, directional
 
 SMALLEST_DIFFERENCE = 0.2
 """The smallest difference that matters, in percentage points of error: about 4 of the 1 800 validation images."""
 
 CONFIDENCE = 0.95
 
-REPRODUCED = "reproduced"
-CONTRADICTED = "contradicted"
-NOT_DISTINGUISHABLE = "not distinguishable"
-PARTLY = "partly"
-VERDICTS = (REPRODUCED, PARTLY, NOT_DISTINGUISHABLE, CONTRADICTED)
+OVERLAP = 0.3 / 0.7
+"""Validation images per training image, where splits of the same images overlap."""
 
-POINTS = "percentage points"
+POINTS, PERCENT = "percentage points", "percent"
+
+Rule = Callable[[ArrayLike, ArrayLike, ArrayLike, float], np.ndarray]
+"""From means, ends of intervals and a margin to outcomes: those of `labcode.study.outcomes`."""
 
 
 def with_interval(mean: float, low: float, high: float) -> str:
@@ -38,25 +43,101 @@ def with_interval(mean: float, low: float, high: float) -> str:
     return f"{mean:+z.2f} ({low:+z.2f} to {high:+z.2f})"
 
 
-@dataclass(frozen=True)
+def interval(values: ArrayLike, overlap: float = 0.0, shared: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return mean, low and high of the 95% interval over the last axis.
+
+    A single value stands for itself, without an interval: it is what the reader of one run has.
+
+    Parameters
+    ----------
+    values : (..., seeds).
+    overlap : added to 1/n, as in the corrected resampled t; 0 where seeds share no images.
+    shared : standard error that all seeds share, such as that of the test images.
+
+    >>> mean, low, high = interval([1.0, 2.0, 3.0])
+    >>> print(f"{mean:.1f} ({low:.2f} to {high:.2f})")
+    2.0 (-0.48 to 4.48)
+    >>> mean, low, high = interval([1.0, 2.0, 3.0], OVERLAP)
+    >>> print(f"{mean:.1f} ({low:.2f} to {high:.2f})")
+    2.0 (-1.76 to 5.76)
+    """
+    values = np.asarray(values, dtype=float)
+    seeds, mean = values.shape[-1], values.mean(axis=-1)
+    if seeds == 1:
+        return mean, mean, mean
+    error = np.sqrt(values.var(axis=-1, ddof=1) * (1 / seeds + overlap) + shared**2)
+    half = np.where(error < 1e-12, 0, stats.t.ppf((1 + CONFIDENCE) / 2, seeds - 1) * error)
+    return mean, mean - half, mean + half
+
+
+@dataclass(frozen=True, eq=False)
 class Verdict:
-    """What the seeds say about one contrast.
+    """One contrast of every seed, and what a rule makes of them.
 
     Attributes
     ----------
-    verdict : reproduced, contradicted or not distinguishable.
-    effect, low, high : mean over seeds and the 95% interval, in ``unit``.
-    seeds, agreeing : how many seeds there are, and how many of them alone agree with the lab.
-    unit : of the contrast.
+    values : (seeds,), positive where a seed agrees with the lab.
+    rule : from the mean and its interval to an outcome.
+    margin : the smallest difference that matters, in ``unit``.
+    unit : of the values.
+    overlap, shared : of the interval, as in `interval`.
+    bounds : ends of the interval, where it is not Student's t.
     """
 
-    verdict: str
-    effect: float
-    low: float
-    high: float
-    seeds: int
-    agreeing: int
+    values: np.ndarray
+    rule: Rule = directional
+    margin: float = SMALLEST_DIFFERENCE
     unit: str = POINTS
+    overlap: float = 0.0
+    shared: float = 0.0
+    bounds: tuple[float, float] | None = None
+
+    @property
+    def seeds(self) -> int:
+        """How many there are."""
+        return len(self.values)
+
+    @cached_property
+    def effect(self) -> float:
+        """Mean over the seeds."""
+        return float(self.values.mean())
+
+    @cached_property
+    def _ends(self) -> tuple[float, float]:
+        _, low, high = interval(self.values, self.overlap, self.shared)
+        return self.bounds or (float(low), float(high))
+
+    @property
+    def low(self) -> float:
+        """Lower end of the 95% interval."""
+        return self._ends[0]
+
+    @property
+    def high(self) -> float:
+        """Upper end of the 95% interval."""
+        return self._ends[1]
+
+    @cached_property
+    def outcome(self) -> Outcome:
+        """What the rule says."""
+        return Outcome(int(self.rule(self.effect, self.low, self.high, self.margin)))
+
+    @cached_property
+    def agreeing(self) -> int:
+        """How many seeds alone agree with the lab: those that the rule would call right if there were no others."""
+        return int((self.rule(self.values, self.values, self.values, self.margin) <= Outcome.RIGHT_BUT_SMALL).sum())
+
+    def redraw(self, places: np.ndarray) -> np.ndarray:
+        """Return the outcomes that other draws of the seeds would have given.
+
+        Parameters
+        ----------
+        places : of the seeds drawn, (..., seeds). One seed stands for itself, as the lab's one run did.
+
+        >>> Outcome(int(decide([0.9, 1.1, -1.0]).redraw(np.array([0, 1])))).words
+        'reproduced'
+        """
+        return self.rule(*interval(self.values[places], self.overlap, self.shared), self.margin)
 
     @property
     def interval(self) -> str:
@@ -68,21 +149,25 @@ class Verdict:
         return with_interval(self.effect, self.low, self.high)
 
     def __str__(self) -> str:
-        return f"{self.verdict}: {self.interval} {self.unit}; {self.agreeing} of {self.seeds} seeds alone agree"
+        return f"{self.outcome}: {self.interval} {self.unit}; {self.agreeing} of {self.seeds} seeds alone agree"
 
 
-def decide(contrasts: Sequence[float], smallest: float = SMALLEST_DIFFERENCE, unit: str = POINTS) -> Verdict:
-    """Decide a directional claim from one contrast per seed.
-
-    *Reproduced*: the interval lies above 0 and the mean reaches the smallest difference that matters.
-    *Contradicted*: the interval stays below the smallest difference that matters and does not lie above 0.
-    *Not distinguishable*: anything else.
+def decide(
+    contrasts: Sequence[float] | np.ndarray,
+    rule: Rule = directional,
+    margin: float = SMALLEST_DIFFERENCE,
+    unit: str = POINTS,
+    overlap: float = 0.0,
+) -> Verdict:
+    """Decide a claim from one contrast per seed.
 
     Parameters
     ----------
     contrasts : one per seed, positive when it agrees with the lab.
-    smallest : difference that matters, in ``unit``; 0 where the lab says "slightly", so that any difference counts.
+    rule : `directional`, or another one of `labcode.study.outcomes`.
+    margin : the smallest difference that matters, in ``unit``.
     unit : of the contrasts.
+    overlap : `OVERLAP` where all seeds share one set of images.
 
     Raises
     ------
@@ -90,90 +175,17 @@ def decide(contrasts: Sequence[float], smallest: float = SMALLEST_DIFFERENCE, un
 
     >>> print(decide([0.9, 1.1, 1.0, 1.2]))
     reproduced: +1.05 (+0.84 to +1.26) percentage points; 4 of 4 seeds alone agree
-    >>> decide([-0.9, -1.1, -1.0, -1.2]).verdict
-    'contradicted'
-    >>> decide([1.0, -1.0, 0.5, 0.1]).verdict
-    'not distinguishable'
+    >>> decide([-0.9, -1.1, -1.0, -1.2]).outcome.words
+    'reversed'
+    >>> decide([1.0, -1.0, 0.5, 0.1]).outcome.words
+    'open'
     """
-    values, mean, low, high = _summarize(contrasts)
-    word = _word(reproduced=low > 0 and mean >= smallest, contradicted=high < smallest and low <= 0)
-    return Verdict(word, mean, low, high, len(values), int((values > 0).sum()), unit)
-
-
-def decide_equivalence(contrasts: Sequence[float], margin: float = SMALLEST_DIFFERENCE, unit: str = POINTS) -> Verdict:
-    """Decide a claim that two things are comparable, from one difference per seed.
-
-    *Reproduced*: the interval lies within plus or minus ``margin``. *Contradicted*: it lies wholly outside.
-    *Not distinguishable*: anything else. A seed alone agrees if its difference is within the margin.
-
-    Raises
-    ------
-    ValueError : fewer than two seeds, or a difference that is not a finite number.
-
-    >>> decide_equivalence([0.05, -0.02, 0.03, 0.0]).verdict
-    'reproduced'
-    >>> decide_equivalence([1.0, 1.1, 0.9, 1.0]).verdict
-    'contradicted'
-    """
-    values, mean, low, high = _summarize(contrasts)
-    word = _word(reproduced=-margin < low and high < margin, contradicted=low > margin or high < -margin)
-    return Verdict(word, mean, low, high, len(values), int((abs(values) < margin).sum()), unit)
-
-
-def decide_reached(contrasts: Sequence[float], margin: float, unit: str = POINTS) -> Verdict:
-    """Decide whether a figure of the lab was reached, from how much better than it each seed is.
-
-    *Reproduced*: the interval lies above minus ``margin``, so any shortfall is too small to matter.
-    *Contradicted*: it lies wholly below. *Not distinguishable*: anything else. A seed alone agrees if it is above.
-
-    Raises
-    ------
-    ValueError : fewer than two seeds, or a contrast that is not a finite number.
-
-    >>> decide_reached([-0.02, 0.01, -0.01], margin=0.1).verdict
-    'reproduced'
-    >>> decide_reached([-0.3, -0.25, -0.28], margin=0.1).verdict
-    'contradicted'
-    """
-    values, mean, low, high = _summarize(contrasts)
-    word = _word(reproduced=low > -margin, contradicted=high < -margin)
-    return Verdict(word, mean, low, high, len(values), int((values > -margin).sum()), unit)
-
-
-def all_hold(verdicts: Iterable[str]) -> str:
-    """Combine contrasts that must all hold, such as "the best of three": one contradicted contradicts.
-
-    >>> all_hold([REPRODUCED, NOT_DISTINGUISHABLE])
-    'not distinguishable'
-    """
-    found = list(verdicts)
-    if CONTRADICTED in found:
-        return CONTRADICTED
-    return NOT_DISTINGUISHABLE if NOT_DISTINGUISHABLE in found else REPRODUCED
-
-
-def in_parts(verdicts: Iterable[str]) -> str:
-    """Combine the parts of a sentence: *partly* if some are reproduced and others are not.
-
-    >>> in_parts([REPRODUCED, CONTRADICTED]), in_parts([NOT_DISTINGUISHABLE, CONTRADICTED])
-    ('partly', 'contradicted')
-    """
-    found = list(verdicts)
-    if REPRODUCED in found and set(found) != {REPRODUCED}:
-        return PARTLY
-    return all_hold(found)
-
-
-def _word(reproduced: bool, contradicted: bool) -> str:
-    return REPRODUCED if reproduced else CONTRADICTED if contradicted else NOT_DISTINGUISHABLE
-
-
-def _summarize(contrasts: Sequence[float]) -> tuple[np.ndarray, float, float, float]:
     values = np.asarray(contrasts, dtype=float)
     if not np.isfinite(values).all():
         raise ValueError(f"The contrasts are {values.tolist()}; each must be a finite number.")
-    low, high = t_interval(values)
-    return values, float(values.mean()), low, high
+    if len(values) < 2:
+        raise ValueError(f"There are {len(values)} seeds; an interval takes at least 2.")
+    return Verdict(values, rule, margin, unit, overlap)
 
 
 def t_interval(values: np.ndarray) -> tuple[float, float]:
@@ -187,13 +199,21 @@ def t_interval(values: np.ndarray) -> tuple[float, float]:
     >>> round(low, 3), round(high, 3)
     (-0.484, 4.484)
     """
-    if len(values) < 2:
-        raise ValueError(f"There are {len(values)} seeds; an interval takes at least 2.")
-    mean, error = values.mean(), stats.sem(values)
-    if math.isclose(error, 0, abs_tol=1e-12):
-        return float(mean), float(mean)
-    low, high = stats.t.interval(CONFIDENCE, len(values) - 1, loc=mean, scale=error)
-    return float(low), float(high)
+    verdict = decide(values)
+    return verdict.low, verdict.high
+
+
+def prediction_interval(values: np.ndarray) -> tuple[float, float]:
+    """Return the interval that holds one more value with 95% confidence, if ``values`` (seeds,) are normal.
+
+    It is Student's t with a variance factor of 1 + 1/n.
+
+    >>> low, high = prediction_interval(np.array([1.0, 2.0, 3.0]))
+    >>> round(low, 2), round(high, 2)
+    (-2.97, 6.97)
+    """
+    verdict = decide(values, overlap=1.0)
+    return verdict.low, verdict.high
 
 
 def exact_interval(errors: int, images: int) -> tuple[float, float]:
@@ -205,8 +225,8 @@ def exact_interval(errors: int, images: int) -> tuple[float, float]:
     >>> f"{low:.2f}% to {high:.2f}%"
     '0.34% to 0.61%'
     """
-    interval = stats.binomtest(errors, images).proportion_ci(CONFIDENCE, method="exact")
-    return 100 * float(interval.low), 100 * float(interval.high)
+    found = stats.binomtest(errors, images).proportion_ci(CONFIDENCE, method="exact")
+    return 100 * float(found.low), 100 * float(found.high)
 
 
 def power(effect: float, spread: float, seeds: int, studies: int, rng: np.random.Generator) -> float:
@@ -223,20 +243,42 @@ def power(effect: float, spread: float, seeds: int, studies: int, rng: np.random
     1.0
     """
     drawn = rng.normal(effect, spread, (studies, seeds))
-    if seeds == 1:
-        return float((drawn >= SMALLEST_DIFFERENCE).mean())
-    mean, error = drawn.mean(axis=1), stats.sem(drawn, axis=1)
-    low = mean - stats.t.ppf((1 + CONFIDENCE) / 2, seeds - 1) * error
-    return float(((low > 0) & (mean >= SMALLEST_DIFFERENCE)).mean())
+    return float((directional(*interval(drawn), SMALLEST_DIFFERENCE) == Outcome.REPRODUCED).mean())
 
 
-def fitted_fall(positions: Sequence[float], errors: Sequence[float]) -> float:
-    """Return how far ``errors`` fall from the smallest to the largest position, along a line fitted in its logarithm.
+def interaction(effects: ArrayLike, overlap: float = 0.0) -> float:
+    """Return the p value of "the effect is the same under all conditions", by Hotelling's T2 on paired differences.
 
-    All levels count, not only the two ends, and equal ratios of positions count equally. In the unit of ``errors``.
+    Parameters
+    ----------
+    effects : (conditions, seeds), the seeds in the same order. With two conditions the test is Student's t.
+    overlap : as in `interval`.
 
-    >>> round(fitted_fall([16, 32, 64], [3.0, 2.5, 2.0]), 12)
+    Raises
+    ------
+    ValueError : there are no more seeds than differences between conditions.
+
+    >>> round(interaction([[1.0, 2.0, 3.0, 2.0], [1.1, 2.2, 2.9, 2.2]]), 2)
+    0.28
+    """
+    effects = np.asarray(effects, dtype=float)
+    differences = np.diff(effects, axis=0)
+    count, seeds = differences.shape
+    if seeds <= count:
+        raise ValueError(f"There are {seeds} seeds; {count} differences take at least {count + 1}.")
+    mean, covariance = differences.mean(axis=1), np.atleast_2d(np.cov(differences))
+    if np.allclose(covariance, 0):
+        return float(np.allclose(mean, 0))
+    squared = mean @ np.linalg.pinv(covariance) @ mean / (1 / seeds + overlap)
+    return float(stats.f.sf(squared * (seeds - count) / (count * (seeds - 1)), count, seeds - count))
+
+
+def fitted_fall(positions: Sequence[float], values: Sequence[float]) -> float:
+    """Return how far ``values`` fall from the smallest to the largest position, along a line fitted by least squares.
+
+    All levels count, not only the two ends. In the unit of ``values``.
+
+    >>> round(fitted_fall([4, 5, 6], [3.0, 2.5, 2.0]), 12)
     1.0
     """
-    logarithms = np.log2(positions)
-    return float(-stats.linregress(logarithms, errors).slope * np.ptp(logarithms))
+    return float(-stats.linregress(positions, values).slope * np.ptp(positions))

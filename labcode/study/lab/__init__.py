@@ -12,6 +12,7 @@ from typing import Any
 from labcode.study.ablation import Ablation
 from labcode.study.claim import AS_STATED, Claim
 from labcode.study.experiment import Experiment
+from labcode.study.studies import STUDY_1, Study
 
 
 def _order(question: Any) -> list[int]:
@@ -39,23 +40,27 @@ CLAIMS: dict[str, Claim] = {
 """By id, C01 to C17."""
 
 
-def experiments(ablations: Iterable[str] | None = None) -> list[Experiment]:
+def experiments(
+    ablations: Iterable[str] | None = None, study: Study = STUDY_1, stage: int | None = None
+) -> list[Experiment]:
     """Return every run that decides a claim, as stated or in a check, each once.
 
     Parameters
     ----------
     ablations : names of those to take; all, if None.
+    study, stage : whose runs; without a stage, those of the last.
 
     >>> len(experiments(["hidden_units"]))  # 4 widths: 8 seeds, and 3 at each of two other learning rates
     56
     """
+    stage = (study.stages or (0,))[-1] if stage is None else stage
     return list(
         dict.fromkeys(
             experiment
             for claim in CLAIMS.values()
             for part in claim.parts
-            if ablations is None or part.ablation.name in ablations
-            for check in (AS_STATED, *claim.checks)
-            for experiment in check.experiments(part.ablation)
+            if ablations is None or part.runs(study).name in ablations
+            for check in (AS_STATED, *claim.checks_in(study))
+            for experiment in check.experiments(part.runs(study), study, stage)
         )
     )

@@ -1,18 +1,21 @@
 """Which activation is best? (lab section 2.4.5, figure 5)"""
 
-from functools import partial
-
 from labcode.study.ablation import Ablation, one_setting
-from labcode.study.checks import FURTHER, LAST_THREE, OWN_RATES, RATES
+from labcode.study.checks import AS_THE_LAB, FURTHER, LAST_THREE, OTHER_WINDOWS, OWN_RATES, RATES
 from labcode.study.claim import Claim, Part
 from labcode.study.contrasts import Records, higher, lower
 from labcode.study.measures import Measure, best_validation, epochs_to, errors, final_validation, validation_variation
-from labcode.study.statistics import SMALLEST_DIFFERENCE, decide, decide_equivalence
+from labcode.study.outcomes import comparable, slight
 
 SECTION, PAGE = "2.4.5", "mnist/activations"
 
 ACTIVATIONS = Ablation(
-    "activations", SECTION, (5,), "activation", one_setting("activation", ("tanh", "relu", "sigmoid"))
+    "activations",
+    SECTION,
+    (5,),
+    "activation",
+    one_setting("activation", ("tanh", "relu", "sigmoid")),
+    registered=(16, 64, 8),
 )
 ABLATIONS = (ACTIVATIONS,)
 
@@ -20,6 +23,7 @@ epochs_to_8_percent = Measure(
     "number of epochs until the validation error is at most 8% (one more than the run has, if it never is)",
     lambda record: epochs_to(errors(record, "validation"), 8),
     unit="epochs",
+    margin=1,
 )
 
 
@@ -45,12 +49,11 @@ CLAIMS = (
                 "sigmoid is slow",
                 ACTIVATIONS,
                 epochs_to_8_percent,
-                "is larger with sigmoid than with the slower of tanh and ReLU. A difference of 1 epoch matters.",
+                "is larger with sigmoid than with the slower of tanh and ReLU.",
                 {"sigmoid later than both": _sigmoid_above_both},
-                partial(decide, smallest=1),
             ),
         ),
-        (LAST_THREE, *RATES, OWN_RATES),
+        (AS_THE_LAB, LAST_THREE, *RATES, OWN_RATES),
     ),
     Claim(
         "C11",
@@ -62,9 +65,9 @@ CLAIMS = (
                 "tanh and ReLU are comparable",
                 ACTIVATIONS,
                 best_validation,
-                f"with tanh is within {SMALLEST_DIFFERENCE} percentage points of that with ReLU (equivalence).",
+                "with tanh is within the margin of that with ReLU (equivalence).",
                 lower("tanh", ["relu"]),
-                decide_equivalence,
+                decided_by=comparable,
             ),
             Part(
                 "tanh is more stable",
@@ -78,12 +81,11 @@ CLAIMS = (
                 ACTIVATIONS,
                 best_validation,
                 'is lower with tanh than with ReLU. The lab says "slightly", so any difference counts whose interval '
-                f"lies above 0: with the usual {SMALLEST_DIFFERENCE} points this part and the first could never both "
-                "hold.",
+                "lies above 0: with the usual margin this part and the first could never both hold.",
                 lower("tanh", ["relu"]),
-                partial(decide, smallest=0),
+                decided_by=slight,
             ),
         ),
-        (LAST_THREE, *RATES, OWN_RATES, FURTHER),
+        (AS_THE_LAB, LAST_THREE, OTHER_WINDOWS, *RATES, OWN_RATES, FURTHER),
     ),
 )

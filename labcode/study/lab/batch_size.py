@@ -1,18 +1,21 @@
 """Do larger batches do worse, and is it because they take fewer steps? (lab section 2.4.3, figure 3)"""
 
 from collections.abc import Iterable
+from math import log2
 from typing import Any
 
 from labcode.study.ablation import Ablation, one_setting
-from labcode.study.checks import LAST_THREE, OWN_RATES, RATES
+from labcode.study.checks import AS_THE_LAB, LAST_THREE, OWN_RATES, RATES, RATES_OF_STUDY_1
 from labcode.study.claim import Claim, Part
-from labcode.study.contrasts import Contrasts, Records, fall, rises
+from labcode.study.contrasts import Contrasts, Records, fall, rising
 from labcode.study.measures import Measure, at_updates, final_training, final_validation
-from labcode.study.records import Record
 
 SECTION, PAGE = "2.4.3", "mnist/batch_size"
 
-BATCH_SIZE = Ablation("batch_size", SECTION, (3,), "batch size", one_setting("batch_size", (1, 10, 30, 100)))
+SIZES = (1, 10, 30, 100)
+BATCH_SIZE = Ablation(
+    "batch_size", SECTION, (3,), "batch size", one_setting("batch_size", SIZES), registered=(16, 64, 8)
+)
 
 UPDATES = 8_400
 """Steps at which the batch sizes are compared at equal updates: 2 epochs of batch size 1, 20 of 10, 200 of 100."""
@@ -46,16 +49,16 @@ validation_at_equal_updates = Measure(
 )
 
 
-def _batch_size(record: Record) -> int:
-    return record.experiment.recipe.batch_size
+def _positions(labels: Iterable[str]) -> dict[str, float]:
+    return {label: log2(size) for label, size in zip(labels, SIZES, strict=True)}
 
 
-def _half_gone(labels: Iterable[str]) -> Contrasts:
-    """Half the rise at equal epochs, less what is left of the rise among ``labels``."""
+def _half_gone(labels: Iterable[str], rises: Measure | None = None) -> Contrasts:
+    """Half the rise at equal epochs, of ``rises`` or the measure itself, less what is left of it among ``labels``."""
 
     def contrast(measure: Measure, records: Records) -> float:
-        rise = -fall(final_validation, [records[label] for label in BATCH_SIZE.levels], _batch_size)
-        return rise / 2 - abs(fall(measure, [records[label] for label in labels], _batch_size))
+        rise = -fall(rises or measure, records, _positions(BATCH_SIZE.levels))
+        return rise / 2 - abs(fall(measure, records, _positions(labels)))
 
     return {"half the rise, less what is left of it": contrast}
 
@@ -64,10 +67,7 @@ RISES = (
     "rises with the batch size, at equal epochs: the rise is taken from batch size 1 to 100 along the line fitted in "
     "log2(batch size)."
 )
-HALF_GONE = (
-    f"by less than half as much as the {final_validation.words} rises at equal epochs and equal learning rates "
-    "(both along the line fitted in log2(batch size))."
-)
+HALF_GONE = "rises at equal epochs and equal learning rates (both along the line fitted in log2(batch size))."
 
 CLAIMS = (
     Claim(
@@ -81,11 +81,11 @@ CLAIMS = (
                 BATCH_SIZE,
                 measure,
                 RISES,
-                rises("batch size 1 to 100", _batch_size),
+                *rising("batch size 1 to 100", _positions(BATCH_SIZE.levels)),
             )
             for name, measure in (("training", final_training), ("validation", final_validation))
         ),
-        (LAST_THREE, *RATES, OWN_RATES),
+        (AS_THE_LAB, LAST_THREE, *RATES, OWN_RATES),
     ),
     Claim(
         "C06",
@@ -97,18 +97,19 @@ CLAIMS = (
                 "it goes away at equal updates",
                 EQUAL_UPDATES,
                 validation_at_equal_updates,
-                f"rises or falls from batch size 1 to 100 {HALF_GONE}",
-                _half_gone(["1", "10", "30, longer", "100, longer"]),
+                "rises or falls from batch size 1 to 100 by less than half as much as the "
+                f"{final_validation.words} {HALF_GONE}",
+                _half_gone(["1", "10", "30, longer", "100, longer"], final_validation),
             ),
             Part(
                 "it goes away with a learning rate scaled to the batch",
                 SCALED_RATES,
                 final_validation,
                 "rises or falls from batch size 1 to 100, with the learning rate multiplied by the batch size and at "
-                f"equal epochs, {HALF_GONE}",
+                f"equal epochs, by less than half as much as it {HALF_GONE}",
                 _half_gone(["1", "10, scaled", "30, scaled", "100, scaled"]),
             ),
         ),
-        RATES,
+        (AS_THE_LAB, *RATES_OF_STUDY_1),
     ),
 )

@@ -1,6 +1,6 @@
 """Are larger networks better? (lab section 2.5)"""
 
-from labcode.study.checks import LAST_THREE, RATES
+from labcode.study.checks import AS_THE_LAB, LAST_THREE, RATES_OF_STUDY_2, UNPADDED
 from labcode.study.claim import Claim
 from labcode.study.lab.hidden_units import GAIN_WITH_WIDTH
 from labcode.study.lab.stages import GAIN_WITH_STAGES
@@ -14,6 +14,6 @@ CLAIMS = (
         PAGE,
         "More layers and more hidden units are generally useful.",
         (GAIN_WITH_STAGES, GAIN_WITH_WIDTH),
-        (LAST_THREE, *RATES),
+        (AS_THE_LAB, LAST_THREE, *RATES_OF_STUDY_2, UNPADDED),
     ),
 )

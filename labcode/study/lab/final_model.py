@@ -2,15 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
 
 from labcode.network.config import FINAL_MODEL
 from labcode.study.ablation import Ablation
 from labcode.study.claim import Check, Claim, Part
 from labcode.study.contrasts import reaches
 from labcode.study.measures import Measure, chosen_epoch, error_on_test
-from labcode.study.records import Record
-from labcode.study.statistics import decide_reached
+from labcode.study.outcomes import reached
+from labcode.study.records import RECORDS, Record
+from labcode.study.statistics import prediction_interval
 
 SECTION, PAGE = "2.5", "mnist/final_model"
 
@@ -71,7 +75,21 @@ FINAL_GRID = Ablation(
 )
 """The recipes that study 2 chooses from, by one run each with seed 100, and then repeats one from seeds 1000 on."""
 
-ABLATIONS = (FINAL_SEARCH, FINAL_CHANGES, FINAL_RUNS, FINAL_GRID)
+CHOSEN = {"learning_rate": 0.002, "epochs": 24}
+"""What the grid chose. Until its nine runs are recorded this is a guess, by which nothing is decided."""
+
+FINAL_MODEL_RUNS = Ablation(
+    "final_model",
+    SECTION,
+    (),
+    "model",
+    {"final": FINAL | CHOSEN},
+    seeds=range(0),
+    registered=(8, 32, 0),
+)
+"""The final model of study 2; study 1 has none of its runs."""
+
+ABLATIONS = (FINAL_SEARCH, FINAL_CHANGES, FINAL_RUNS, FINAL_GRID, FINAL_MODEL_RUNS)
 
 
 def choose(records: Mapping[str, Record]) -> str:
@@ -95,14 +113,56 @@ def _on_all_training_images(record: Record) -> float:
     return record.fitted.percent[0]
 
 
-training_error = Measure("error on the 42 000 training images, dropout off,", _on_all_training_images)
+training_error = Measure("error on the 42 000 training images, dropout off,", _on_all_training_images, margin=MARGIN)
 online_error = Measure(
     "error on the 42 000 training images, counted during the chosen epoch (dropout on, weights changing),",
     lambda record: record.history.online.percent[chosen_epoch(record)],
+    margin=MARGIN,
 )
 test_error = Measure(
-    "error on the 10 000 test images, counted once with the weights of the chosen epoch,", error_on_test
+    "error on the 10 000 test images, counted once with the weights of the chosen epoch,",
+    error_on_test,
+    margin=MARGIN,
 )
+
+
+class Standing(NamedTuple):
+    """Where the lab's one run stands among ours, in percent of the test images.
+
+    Attributes
+    ----------
+    mean : of our runs.
+    low, high : between which one more of our runs would lie, with 95% confidence.
+    better, runs : how many of our runs have fewer errors than the lab's, and how many there are.
+    """
+
+    mean: float
+    low: float
+    high: float
+    better: int
+    runs: int
+
+    @property
+    def ordinary(self) -> bool:
+        """Whether the lab's error could be that of one more of our runs."""
+        return self.low <= LAB_TEST_ERROR <= self.high
+
+
+def standing(ablation: Ablation = FINAL_RUNS, seeds: range | None = None, folder: Path = RECORDS) -> Standing:
+    """Return where the lab's 46 errors stand among the runs of a final model.
+
+    Raises
+    ------
+    labcode.study.records.RecordError : a record is missing or unsound.
+
+    >>> found = standing()
+    >>> f"{found.mean:.2f}%, one more run between {found.low:.2f}% and {found.high:.2f}%", found.ordinary
+    ('0.50%, one more run between 0.35% and 0.66%', True)
+    """
+    errors = np.array([test_error(records["final"]) for records in ablation.records(seeds, folder)])
+    low, high = prediction_interval(errors)
+    return Standing(float(errors.mean()), low, high, int((errors < LAB_TEST_ERROR).sum()), len(errors))
+
 
 CLAIMS = (
     Claim(
@@ -113,11 +173,12 @@ CLAIMS = (
         tuple(
             Part(
                 f"as accurate on the {images} set",
-                FINAL_RUNS,
+                FINAL_MODEL_RUNS,
                 measure,
                 f"is not above the lab's {labs:.2f}% by {MARGIN} percentage points or more.",
                 reaches(labs, label="final"),
-                partial(decide_reached, margin=MARGIN),
+                decided_by=reached,
+                explored=FINAL_RUNS,
             )
             for images, measure, labs in (
                 ("training", training_error, LAB_TRAINING_ERROR),

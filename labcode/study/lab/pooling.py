@@ -1,7 +1,7 @@
 """Which pooling is best? (lab section 2.4.6, figure 6)"""
 
 from labcode.study.ablation import Ablation
-from labcode.study.checks import FURTHER, LAST_THREE, RATES
+from labcode.study.checks import AS_THE_LAB, FURTHER, LAST_THREE, RATES
 from labcode.study.claim import Claim, Part
 from labcode.study.contrasts import lower
 from labcode.study.measures import best_validation
@@ -14,6 +14,7 @@ POOLING = Ablation(
     (6,),
     "pool/stride",
     {f"{pool}/{stride}": {"pool": pool, "pool_stride": stride} for pool, stride in ((2, 2), (3, 3), (3, 2))},
+    registered=(16, 64, 8),
 )
 ABLATIONS = (POOLING,)
 
@@ -32,6 +33,6 @@ CLAIMS = (
                 lower("3/2", ["2/2", "3/3"]),
             ),
         ),
-        (LAST_THREE, *RATES, FURTHER),
+        (AS_THE_LAB, LAST_THREE, *RATES, FURTHER),
     ),
 )
