@@ -19,9 +19,10 @@ from labcode import __main__ as cli
 from labcode.data import download as fetch
 from labcode.network import weights
 from labcode.study import CLAIMS, Ablation, Experiment, commands, records, sweep
-from labcode.study.claim import Decision, Outcome
+from labcode.study.claim import Decision, Finding
+from labcode.study.ledger import KEYS
 from labcode.study.run import run
-from labcode.study.statistics import CONTRADICTED, REPRODUCED, Verdict
+from labcode.study.statistics import decide
 
 LEDGER = [*["Q1", "Q2", "Q3", "D1", "D2", "M1", "M2", "T1"], *(f"C{number:02}" for number in range(1, 18))]
 TINY = Ablation("tiny", "2.4.1", (1,), "width", {"1": {"width": 1}, "2": {"width": 2}}, seeds=range(1))
@@ -146,8 +147,7 @@ def test_claims_prints_the_ledger(monkeypatch, capsys):
     assert cli.main(["claims", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [row["id"] for row in rows] == LEDGER
-    keys = ["id", "kind", "section", "says", "verdict", "page", "effect", "low", "high", "unit", "seeds", "robust"]
-    assert all(list(row) == [*keys, "rule", "checks"] for row in rows)
+    assert all(set(row) == set(KEYS) for row in rows)
     monkeypatch.setattr(commands, "rows", lambda folder: rows)
     assert cli.main(["claims"]) == 0
     table = capsys.readouterr().out
@@ -200,30 +200,30 @@ def test_verify_finds_a_record_that_training_does_not_give(recorded_thrice, caps
     assert "DIFFERS TOO MUCH" in capsys.readouterr().out
 
 
-def test_compare_compares_records_and_verdicts_with_the_books(recorded_thrice, capsys):
+def test_compare_compares_records_and_outcomes_with_the_books(recorded_thrice, capsys):
     folder, _ = recorded_thrice
     assert cli.main(["compare", str(folder)]) == 0
     printed = capsys.readouterr().out
     assert printed.count(": equal") == 3
-    assert "Every verdict is the same." in printed
+    assert "Every outcome is the same." in printed
 
 
-def test_compare_finds_another_verdict(recorded_thrice, monkeypatch, capsys):
+def test_compare_finds_another_outcome(recorded_thrice, monkeypatch, capsys):
     folder, _ = recorded_thrice
     (elsewhere := folder.parent / "elsewhere").mkdir()
     for file in folder.glob("*.jsonl.gz"):
         (elsewhere / file.name).write_bytes(file.read_bytes())
 
     def decided(place):
-        found = Verdict(REPRODUCED if place == folder else CONTRADICTED, 1.0, 0.5, 1.5, seeds=8, agreeing=8)
-        return [Decision(CLAIMS["C01"], (Outcome(CLAIMS["C01"].parts[0], {"only": found}),))]
+        found = decide([1.0, 1.1] if place == folder else [-1.0, -1.1])
+        return [Decision(CLAIMS["C01"], (Finding(CLAIMS["C01"].parts[0], range(2), {"only": found}),))]
 
     monkeypatch.setattr(commands, "decisions", decided)
     assert cli.main(["compare", str(elsewhere)]) == 1
     printed = capsys.readouterr().out
     assert printed.count(": equal") == 3
     assert "C01" in printed
-    assert "contradicted" in printed
+    assert "reversed" in printed
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,7 @@ def retrained_table(comparisons: Iterable[Comparison]) -> Markdown:
     """Return, for each run that was trained a second time, by how much it differs, and whether that is allowed.
 
     >>> print(retrained_table([Comparison(Experiment(0), False, False, 0.1)]).data.splitlines()[2])
-    | baseline    | 0.10                                     | yes      |
+    | baseline    | 0.10                                     | yes        |
     """
     return table(
         ["seed 0 of", "images of 1 800 that differ, per epoch", "within 1"],

@@ -187,7 +187,7 @@ unseen_error = Measure(
     "error after the last epoch on the training images that the run never saw (unseen error)", error_on_unseen
 )
 unseen_gap = Measure(
-    "gap between that unseen error and the training error (dropout off) at the last epoch",
+    "gap, at the last epoch, between the unseen error and the training error with dropout off",
     lambda record: error_on_unseen(record) - final_training(record),
 )
 

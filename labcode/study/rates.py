@@ -22,8 +22,7 @@ class Rates:
     ----------
     effects : by rate, from the lowest, over the seeds that all rates have.
     p : of the interaction of contrast and rate; None with one rate alone.
-    label : ``"same at all rates"``, ``"changes with the rate"``, ``"reverses with the rate"``, ``"open"`` where the
-        claim is open or runs are missing, or ``"not tested"`` where no other rates belong to the claim.
+    label : one of `SAID`.
     """
 
     effects: dict[str, Verdict]
@@ -36,21 +35,25 @@ class Rates:
 
         >>> from labcode.study import CLAIMS
         >>> print(by_rate(CLAIMS["C05"].decide()).sentence)  # doctest: +ELLIPSIS
-        The effect changes with the learning rate (p = 0.0...): +... (...), +... (...) and +... (...) percentage points.
+        The effect changes with the learning rate (p = 0.03): +15.09 (+9.91 to +20.27), +5.32 (...) and ... points.
         """
-        if self.label == "not tested":
-            return "It was not tried at other learning rates."
-        found = [each.interval for each in self.effects.values()]
-        listed = f"{', '.join(found[:-1])} and {found[-1]}" if len(found) > 1 else found[0]
+        if self.p is None:
+            return f"{SAID[self.label]}."
+        p = "p < 0.001" if self.p < 0.001 else f"p = {self.p:.2g}"
+        *others, last = (each.interval for each in self.effects.values())
         unit = next(iter(self.effects.values())).unit
-        p = "" if self.p is None else f" (p = {self.p:.2g})" if self.p >= 0.001 else " (p < 0.001)"
-        said = {
-            "same at all rates": f"The effect is much the same at all learning rates{p}",
-            "changes with the rate": f"The effect changes with the learning rate{p}",
-            "reverses with the rate": f"The effect reverses with the learning rate{p}",
-            "open": f"Whether it depends on the learning rate is open{p}",
-        }
-        return f"{said[self.label]}: {listed} {unit}."
+        return f"{SAID[self.label]} ({p}): {', '.join(others)} and {last} {unit}."
+
+
+SAID = {
+    "same at all rates": "The effect has the same sign at all learning rates, and no change of its size is shown",
+    "changes with the rate": "The effect changes with the learning rate",
+    "reverses with the rate": "The effect reverses with the learning rate",
+    "no change shown": "The runs at other learning rates are too few to show whether the effect changes with it",
+    "open": "Whether the effect depends on the learning rate is open",
+    "not tested": "It was not tried at other learning rates",
+}
+"""What each label means. A claim that is open, or whose runs are missing, is open here too."""
 
 
 def by_rate(decision: Decision) -> Rates:
@@ -66,10 +69,8 @@ def by_rate(decision: Decision) -> Rates:
     """
     hanging, name = decision.hanging
     place = decision.findings.index(hanging)
-    checks = {check.words: decision.checks.get(check.words) for check in (THIRD, TRIPLE)}
-    found = {STATED: hanging} | {
-        words: check.findings[place] for words, check in checks.items() if check and check.findings
-    }
+    checks = {check.words: decision.checks[check.words] for check in (THIRD, TRIPLE) if check.words in decision.checks}
+    found = {STATED: hanging} | {words: check.findings[place] for words, check in checks.items() if check.findings}
     ordered = {words: found[words] for words in (THIRD.words, STATED, TRIPLE.words) if words in found}
     common = sorted(set.intersection(*(set(each.seeds) for each in ordered.values())))
     stated = hanging.verdicts[name]
@@ -79,15 +80,14 @@ def by_rate(decision: Decision) -> Rates:
         for words, row in zip(ordered, values, strict=True)
     }
     p = interaction(values, stated.overlap) if len(effects) > 1 else None
-    return Rates(effects, p, _label(decision, effects, p, any(checks.values())))
+    return Rates(effects, p, _label(decision, stated, effects, p) if checks else "not tested")
 
 
-def _label(decision: Decision, effects: dict[str, Verdict], p: float | None, tested: bool) -> str:
-    if not tested:
-        return "not tested"
-    if decision.outcome is Outcome.OPEN or p is None:
+def _label(decision: Decision, stated: Verdict, effects: dict[str, Verdict], p: float | None) -> str:
+    if p is None or Outcome.OPEN in (decision.outcome, stated.outcome):
         return "open"
     if p >= LEVEL:
-        return "same at all rates"
-    above, below = (any(each.low > 0 for each in effects.values()), any(each.high < 0 for each in effects.values()))
-    return "reverses with the rate" if above and below else "changes with the rate"
+        signs = {(each.low > 0) - (each.high < 0) for each in effects.values()}
+        return "no change shown" if len(signs) > 1 or 0 in signs else "same at all rates"
+    reverses = any(each.low > 0 for each in effects.values()) and any(each.high < 0 for each in effects.values())
+    return "reverses with the rate" if reverses else "changes with the rate"

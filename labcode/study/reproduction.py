@@ -65,7 +65,7 @@ def compare(recorded: Record, again: Record) -> Comparison:
     >>> from labcode.study.records import read
     >>> record, other_seed = read(Experiment(seed=0)), read(Experiment(seed=1))
     >>> print(compare(record, replace(record, history=other_seed.history, provenance={})))
-    baseline_seed=0: DIFFERS TOO MUCH by 4.15 of 1 800 images per epoch (1 is allowed)
+    baseline_seed=0: DIFFERS TOO MUCH by 4.50 of 1 800 images per epoch (1 is allowed)
     """
     if recorded.experiment != again.experiment:
         raise ValueError(f"{recorded.experiment.name} and {again.experiment.name} are different experiments.")

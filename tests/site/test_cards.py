@@ -4,8 +4,7 @@ import pytest
 from chromium import visit
 
 from labcode.study import CLAIMS
-from labcode.study.claim import PENDING
-from labcode.study.statistics import VERDICTS
+from labcode.study.outcomes import LISTED
 
 # The word of each verdict on the page, and the sign before it.
 SIGNS = """
@@ -30,7 +29,7 @@ def cards(soup):
 def test_landing_page_shows_every_claim_and_the_totals(soups, claims):
     found = cards(soups["index.html"])
     assert list(found) == [claim.id for claim in claims]
-    assert set(found.values()) <= {*VERDICTS, PENDING}
+    assert set(found.values()) <= {outcome.words for outcome in LISTED}
     totals = [badge.get_text().split(maxsplit=1) for badge in soups["index.html"].select(".totals .verdict")]
     assert {verdict: int(count) for count, verdict in totals} == {
         verdict: list(found.values()).count(verdict) for verdict in found.values()

@@ -13,7 +13,8 @@ from labcode.study.lab.batch_size import BATCH_SIZE, EQUAL_UPDATES, SCALED_RATES
 from labcode.study.lab.dropout import DROPOUT
 from labcode.study.lab.hidden_units import HIDDEN_UNITS
 from labcode.study.lab.learning_rate import LEARNING_RATES
-from labcode.study.lab.validation import EVERY_SETTING
+from labcode.study.lab.stages import STAGES, STAGES_PADDED
+from labcode.study.lab.validation import EVERY_SETTING, MAIN_SETTINGS, SGD_SETTINGS
 from labcode.study.measures import settled_validation
 
 
@@ -127,3 +128,14 @@ def test_the_learning_rate_is_the_one_that_the_grid_chose():
     assert float(chosen) == Experiment(0).recipe.learning_rate
     assert chosen not in (*list(means)[:1], *list(means)[-1:])  # the lowest is inside the grid, not at an end
     assert not set(LEARNING_RATES.seeds) & {*SEEDS, *FURTHER_SEEDS}
+
+
+def test_padding_is_common_to_all_levels_and_can_be_taken_away():
+    assert {run.network.padding for run in STAGES_PADDED.experiments([0])} == {2}
+    assert STAGES_PADDED.experiments([0], {"padding": 0}) == STAGES.experiments([0])
+
+
+def test_validation_chooses_among_19_settings_in_study_1_and_22_in_study_2():
+    assert len(set(SGD_SETTINGS.experiments([0]))) == len(SGD_SETTINGS.levels) == 19
+    assert len(set(MAIN_SETTINGS.experiments([0]))) == len(MAIN_SETTINGS.levels) == 22
+    assert set(STAGES_PADDED.experiments([0])) < set(MAIN_SETTINGS.experiments([0]))
