@@ -9,6 +9,7 @@ from .curves import show_ablation as show_ablation
 from .curves import show_answer as show_answer
 from .decisions import show_decision as show_decision
 from .decisions import show_effects as show_effects
+from .decisions import show_outcomes as show_outcomes
 from .diagrams import graph as graph
 from .diagrams import lines as lines
 from .diagrams import show_against as show_against
@@ -23,6 +24,8 @@ from .figures import digits as digits
 from .figures import panels as panels
 from .figures import show as show
 from .figures import show_digits as show_digits
+from .fooled import SeedDraws as SeedDraws
+from .forest import Forest as Forest
 from .gallery import Gallery as Gallery
 from .playground import LogisticPlayground as LogisticPlayground
 from .playground import PoolingPlayground as PoolingPlayground

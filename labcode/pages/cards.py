@@ -6,25 +6,24 @@ from pathlib import Path
 from IPython.display import Markdown
 
 from labcode.network.weights import FINAL_FILE, digest, load
+from labcode.pages.outcomes import Entry, again, badge, numbers, whose
 from labcode.pages.tables import table
-from labcode.study.claim import Claim, Decision
+from labcode.study.claim import AS_STATED, Claim
 from labcode.study.lab import CLAIMS
 from labcode.study.lab.final_model import FINAL_RUNS, LAB_TEST_ERROR
-from labcode.study.ledger import decide, decisions, totals
-from labcode.study.measures import error_on_test
-from labcode.study.outcomes import Outcome
-from labcode.study.rates import by_rate
+from labcode.study.ledger import decide, row
+from labcode.study.rates import SAID
 from labcode.study.records import RECORDS
 from labcode.study.samples import results
+from labcode.study.studies import STUDY_2
 
 
 def claim_cards(*ids: str, folder: Path = RECORDS) -> Markdown:
-    """Return claims as cards: the lab's sentence, the outcome, and the effect with its interval.
+    """Return claims as cards: the lab's sentence, the outcome, the effect, and how far it can be trusted.
 
     Parameters
     ----------
-    ids : the claims of the page; their cards link to the ledger. Without ids, all claims, each card linking to its
-        page.
+    ids : of the claims.
     folder : of the records.
 
     Raises
@@ -35,14 +34,8 @@ def claim_cards(*ids: str, folder: Path = RECORDS) -> Markdown:
     >>> "More hidden units converge faster" in claim_cards("C01").data
     True
     """
-    columns = "1 1 2 2" if ids else "1 2 2 3"
-    cards = [
-        _card(decide(claim, folder), "/appendix/ledger", f"{claim.id} in the ledger")
-        if ids
-        else _card(decide(claim, folder), f"/{claim.page}", f"How {claim.id} is decided")
-        for claim in _claims(ids or CLAIMS)
-    ]
-    return Markdown("\n\n".join([f":::::{{grid}} {columns}\n:gutter: 2", *cards, ":::::"]))
+    cards = [_card(row(claim, folder)) for claim in _claims(ids)]
+    return Markdown("\n\n".join([":::::{grid} 1 1 2 2\n:gutter: 2", *cards, ":::::"]))
 
 
 def _claims(ids: Iterable[str]) -> list[Claim]:
@@ -51,49 +44,35 @@ def _claims(ids: Iterable[str]) -> list[Claim]:
     return [CLAIMS[name] for name in ids]
 
 
-def _card(decision: Decision, page: str, link: str) -> str:
-    if decision.outcome is Outcome.PENDING:
-        result = "Not all of its runs are recorded yet"
-    else:
-        contrast = decision.deciding
-        result = (
-            f"**{contrast.interval} {contrast.unit}**\\\n{seeds_of(decision)}\\\n"
-            f"Learning rates: {by_rate(decision).label}"
-        )
+def _card(found: Entry) -> str:
+    lines = ["Not all of its runs are recorded yet"] if found["effect"] is None else [*_result(found)]
     return "\n".join(
         [
-            f"::::{{grid-item-card}} {decision.claim.id} {_badge(decision.outcome)}",
+            f"::::{{grid-item-card}} {found['id']} {badge(found['outcome'])}",
             ":class-card: claim-card",
             "",
-            decision.claim.sentence,
+            found["says"],
             "",
-            result,
+            "\\\n".join(lines),
             "",
-            f"[{link}]({page})",
+            f"[{found['id']} in the ledger](/appendix/ledger)",
             "::::",
         ]
     )
 
 
-def seeds_of(decision: Decision) -> str:
-    """Return what a decision rests on, in a few words: the study and its seeds.
-
-    >>> seeds_of(CLAIMS["C01"].decide())
-    'study 1 (exploration), 8 seeds'
-    """
-    seeds, registered = decision.deciding.seeds, decision.registered
-    if registered is None:
-        return f"{decision.study.name} (exploration), {seeds} seeds"
-    return f"{decision.study.name}, {seeds} of {registered} seeds"
-
-
-def _badge(outcome: Outcome, words: str = "") -> str:
-    """The outcome as MyST; the book's style sheet gives it its color and its sign."""
-    return f"[{words or outcome.words}]{{.verdict .verdict-{outcome.words.replace(' ', '-')}}}"
+def _result(found: Entry) -> Iterable[str]:
+    """The lines of a card: effect, study, learning rates, ten times the images, another study."""
+    yield f"**{numbers(found)}**"
+    yield f"{whose(found).capitalize()}."
+    yield f"{SAID[found['rates']['label']]}."
+    if more := found["full_data"]:
+        yield f"With ten times the images: {more['outcome']}, {numbers(more)}."
+    yield again(found)
 
 
 def headline(folder: Path = RECORDS) -> Markdown:
-    """Return the lab's test accuracy, ours with its 95% interval, and the number of claims with each outcome.
+    """Return the lab's test accuracy and ours with its 95% interval.
 
     Without the final model's records, a sentence takes the place of our accuracy.
 
@@ -104,33 +83,22 @@ def headline(folder: Path = RECORDS) -> Markdown:
     >>> "[99.54%]{.headline-number}" in headline().data
     True
     """
-    found = decisions(folder)
-    ours_is = next(decision for decision in found if decision.claim.id == "C17")
-    if ours_is.outcome is Outcome.PENDING:
-        ours = (
-            f"{_badge(Outcome.PENDING)} Our accuracy will be shown here when the runs of the final model are recorded."
-        )
+    found, lab = decide(CLAIMS["C17"], folder), 100 - LAB_TEST_ERROR
+    if not found.findings:
+        ours = "Our accuracy will be shown here when the runs of the final model are recorded."
     else:
-        finding = ours_is.findings[-1]
-        runs = results(finding.part.runs(ours_is.study), finding.seeds, folder)["final"]
-        accuracy = -runs.of(error_on_test) + 100
+        (better,) = found.findings[-1].verdicts.values()  # than the lab, on the test set
         ours = (
-            f"[{accuracy:.2f}%]{{.headline-number}} in this book, the mean over {accuracy.seeds} seeds "
-            f"(95% interval {accuracy.low:.2f}% to {accuracy.high:.2f}%). {_badge(ours_is.outcome)}"
+            f"[{lab + better.effect:.2f}%]{{.headline-number}} in this book, the mean over {better.seeds} seeds "
+            f"(95% interval {lab + better.low:.2f}% to {lab + better.high:.2f}%)."
         )
-    badges = [_badge(outcome, f"{count} {outcome.words}") for outcome, count in totals(found).items()]
     return Markdown(
         "\n".join(
             [
                 ":::{div} headline",
-                f"[{100 - LAB_TEST_ERROR:.2f}%]{{.headline-number}} of the test images correct: the lab, apparently in "
-                "one run.",
+                f"[{lab:.2f}%]{{.headline-number}} of the test images correct: the lab, apparently in one run.",
                 "",
                 ours,
-                ":::",
-                "",
-                ":::{div} totals",
-                f"{len(CLAIMS)} claims of the lab: {' '.join(badges)}",
                 ":::",
             ]
         )
@@ -174,7 +142,7 @@ def model_card(folder: Path = RECORDS) -> Markdown:
 
 
 def show_rules(*ids: str) -> Markdown:
-    """Return the lab's sentences and the rules that decide them, as the code states them.
+    """Return the lab's sentences and the rules that decide them in study 2, as the code states them.
 
     Raises
     ------
@@ -189,7 +157,7 @@ def show_rules(*ids: str) -> Markdown:
                 [
                     f"**{claim.id}** (lab section {claim.section}). {claim.sentence}",
                     "",
-                    *(f"- *{part.says}*: {part.rule}" for part in claim.parts),
+                    *(f"- *{part.says}*: {part.rule}" for part in claim.parts_by(AS_STATED, STUDY_2)),
                 ]
             )
             for claim in _claims(ids)

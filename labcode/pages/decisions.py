@@ -1,17 +1,27 @@
 """A decision: the effects of its contrasts at a glance, and in full with every check."""
 
+from collections.abc import Mapping
+
 from IPython.display import Markdown
+from matplotlib.figure import Figure
 from tabulate import tabulate
 
 from labcode.pages.figures import PALETTE, panels, show
+from labcode.pages.outcomes import SIGNS, again
 from labcode.study.claim import Decision
+from labcode.study.outcomes import Outcome, directional
 from labcode.study.rates import by_rate
+from labcode.study.replication import replication
+from labcode.study.statistics import POINTS, SMALLEST_DIFFERENCE, with_interval
 
 EFFECT = "effect (95% interval)"
 
+Effect = tuple[float, float, float]
+"""Mean, lower and upper end of an interval."""
+
 
 def show_decision(decision: Decision) -> Markdown:
-    """Return the outcome of a claim with the effect of each contrast, then learning rates, then the other checks.
+    """Return the outcome of a claim with each contrast, the effect of the learning rate, and the checks.
 
     Parameters
     ----------
@@ -37,12 +47,13 @@ def show_decision(decision: Decision) -> Markdown:
         else [words, "pending: not all runs are recorded"]
         for words, check in decision.checks.items()
     ]
+    entry = {"seeds": decision.deciding.seeds, "replication": replication(decision)}
     return Markdown(
         "\n\n".join(
             [
                 f"**{claim.id}, lab section {claim.section}: {decision.outcome.words}.** {claim.sentence}",
                 _table(["the lab", "contrast", EFFECT, "seeds that alone agree", "outcome"], contrasts),
-                by_rate(decision).sentence,
+                f"{by_rate(decision).sentence} {again(entry)}",
                 _table(["check", "outcome", EFFECT, "seeds"], checks),
             ]
         )
@@ -60,24 +71,70 @@ def show_effects(decision: Decision, name: str) -> None:
     >>> from labcode.study import CLAIMS
     >>> show_effects(CLAIMS["C03"].decide(), "fig-effects")  # doctest: +SKIP
     """
-    effects = {label: verdict for finding in decision.findings for label, verdict in finding.verdicts.items()}
+    found = {label: verdict for finding in decision.findings for label, verdict in finding.verdicts.items()}
     margin, unit = decision.deciding.margin, decision.deciding.unit
-    figure, (axes,) = panels(1, width=4.4, height=1.1 + 0.3 * len(effects))
-    axes.axvline(0, color="0.5", linewidth=1)
-    axes.axvline(margin, color="0.5", linewidth=1, linestyle="--")
-    for row, verdict in enumerate(effects.values()):
-        axes.plot([verdict.low, verdict.high], [row, row], color=PALETTE[5], linewidth=1.5)
-        axes.plot(verdict.effect, row, "o", color=PALETTE[0])
-    axes.set(xlabel=f"effect ({unit})", ylim=(len(effects) - 0.5, -0.5))
-    axes.set_yticks(range(len(effects)), effects)
-    told = "; ".join(f"{label} {verdict.interval}" for label, verdict in effects.items())
+    told = "; ".join(f"{label} {verdict.interval}" for label, verdict in found.items())
     show(
-        figure,
+        draw_effects({label: (v.effect, v.low, v.high) for label, v in found.items()}, margin, unit),
         alt=f"Effects in {unit} with their 95% intervals: {told}.",
-        caption="**Recorded**: effects with their 95% intervals; right of 0 agrees with the lab. The dashed line is at "
-        f"{margin:g}, the smallest difference that we say matters.",
+        caption="**Recorded**: effects with their 95% intervals; right of 0 agrees with the lab. What lies within "
+        f"the gray band, up to {margin:g} {unit}, is too small to matter.",
         name=name,
     )
+
+
+def draw_effects(effects: Mapping[str, Effect], margin: float, unit: str) -> Figure:
+    """Draw effects with their intervals over the band of what is too small to matter.
+
+    Parameters
+    ----------
+    effects : by label, the mean and both ends of the interval, in ``unit``.
+
+    >>> draw_effects({"2 below 1": (0.8, 0.5, 1.1)}, 0.2, "percentage points").axes[0].get_xlabel()
+    'effect (percentage points)'
+    """
+    figure, (axes,) = panels(1, width=4.4, height=1.1 + 0.3 * len(effects))
+    axes.axvspan(-margin, margin, color="0.5", alpha=0.18, linewidth=0)
+    axes.axvline(0, color="0.5", linewidth=1, linestyle="--")
+    for place, (mean, low, high) in enumerate(effects.values()):
+        axes.plot([low, high], [place, place], color=PALETTE[5], linewidth=1.5)
+        axes.plot(mean, place, "o", color=PALETTE[0])
+    axes.set(xlabel=f"effect ({unit})", ylim=(len(effects) - 0.5, -0.5))
+    axes.set_yticks(range(len(effects)), effects)
+    return figure
+
+
+EXAMPLES: tuple[Effect, ...] = (
+    (0.35, 0.15, 0.55),
+    (0.1, 0.03, 0.17),
+    (0.03, -0.08, 0.14),
+    (-0.1, -0.17, -0.03),
+    (-0.35, -0.55, -0.15),
+    (0.12, -0.2, 0.44),
+)
+
+
+def show_outcomes(name: str) -> list[Outcome]:
+    """Show made-up intervals, one for each outcome of the usual rule, and return what the rule makes of them.
+
+    Parameters
+    ----------
+    name : as in `labcode.pages.show`.
+
+    >>> show_outcomes("fig-outcomes")  # doctest: +SKIP
+    """
+    found = [Outcome(int(directional(*effect, SMALLEST_DIFFERENCE))) for effect in EXAMPLES]
+    effects = {f"{outcome.words} {SIGNS[outcome]}": effect for outcome, effect in zip(found, EXAMPLES, strict=True)}
+    told = "; ".join(
+        f"{outcome.words}: {with_interval(*effect)}" for outcome, effect in zip(found, EXAMPLES, strict=True)
+    )
+    show(
+        draw_effects(effects, SMALLEST_DIFFERENCE, POINTS),
+        alt=f"Six made-up effects with their intervals, by the outcome that the rule gives them. {told}.",
+        caption="**Made up**: a dot is a mean, a line its interval, the gray band the margin to both sides of 0.",
+        name=name,
+    )
+    return found
 
 
 def _table(headers: list[str], rows: list[list]) -> str:

@@ -1,12 +1,14 @@
 """Tables and lists over the whole study, for the ledger and the reproducibility report."""
 
 from collections.abc import Iterable, Mapping
+from itertools import repeat
 from pathlib import Path
 from statistics import median
 
 from IPython.display import Markdown
 
 from labcode.network.convnet import ConvNet
+from labcode.pages.outcomes import Entry, badge, numbers, whose
 from labcode.pages.sentences import Sentence, say
 from labcode.pages.tables import Cell, table
 from labcode.seeds import stream
@@ -14,13 +16,12 @@ from labcode.study.ablation import BASELINE
 from labcode.study.claim import AS_STATED, Decision
 from labcode.study.experiment import Experiment
 from labcode.study.lab import ABLATIONS, CLAIMS, THE_LABS, experiments
-from labcode.study.ledger import STATEMENTS, decisions, totals
+from labcode.study.ledger import STATEMENTS, decisions, row, totals
 from labcode.study.measures import Measure
-from labcode.study.outcomes import Outcome
-from labcode.study.rates import by_rate
 from labcode.study.records import RECORDS, Record, find
 from labcode.study.reproduction import ALLOWED, Comparison
 from labcode.study.statistics import Verdict
+from labcode.study.studies import STUDY_1, STUDY_2
 
 EFFECT = "effect (95% interval)"
 
@@ -52,7 +53,7 @@ def statements_table() -> Markdown:
 
 
 def claims_table(folder: Path = RECORDS) -> Markdown:
-    """Return one row per claim: its outcome, the effect on which it hangs, and whether it depends on the rate.
+    """Return one row per claim of the ledger: its outcome, the effect on which it hangs, and how far to trust it.
 
     Raises
     ------
@@ -61,14 +62,35 @@ def claims_table(folder: Path = RECORDS) -> Markdown:
     >>> "pending" in claims_table(Path("empty")).data
     True
     """
-    rows: list[list[Cell]] = []
-    for decision in decisions(folder):
-        found: list[Cell] = ["", "", "", ""]
-        if decision.findings:
-            contrast = decision.deciding
-            found = [_effect(contrast), contrast.seeds, decision.study.name, by_rate(decision).label]
-        rows.append([_link(decision), decision.claim.sentence, f"**{decision.outcome.words}**", *found])
-    return table(["id", "the lab", "outcome", EFFECT, "seeds", "study", "learning rates"], rows)
+    return table(
+        [
+            "id",
+            "the lab",
+            "outcome",
+            EFFECT,
+            "decided by",
+            "learning rates",
+            "ten times the images",
+            "a new study agrees",
+        ],
+        [
+            [f"[{found['id']}](/{found['page']})", found["says"], badge(found["outcome"]), *_trust(found)]
+            for found in map(row, CLAIMS.values(), repeat(folder))
+        ],
+    )
+
+
+def _trust(found: Entry) -> list[Cell]:
+    if found["effect"] is None:
+        return [""] * 5
+    more = found["full_data"]
+    return [
+        numbers(found),
+        whose(found),
+        found["rates"]["label"],
+        f"{more['outcome']}, {numbers(more)}" if more else "not run",
+        f"{100 * found['replication']:.0f} of 100",
+    ]
 
 
 def claims_list() -> Markdown:
@@ -83,7 +105,7 @@ def claims_list() -> Markdown:
 
 
 def results_table(folder: Path = RECORDS) -> Markdown:
-    """Return one row per part of a claim: its outcome and effect, and how many checks agree with the whole claim.
+    """Return one row per part of a claim: its outcome, its weakest contrast, and how many seeds say so alone.
 
     Raises
     ------
@@ -93,7 +115,7 @@ def results_table(folder: Path = RECORDS) -> Markdown:
     True
     """
     return table(
-        ["claim", "statement", "outcome", EFFECT, "seeds that alone agree", "checks that agree"],
+        ["claim", "statement", "outcome", "contrast", EFFECT, "seeds that alone agree"],
         [row for decision in decisions(folder) for row in _result_rows(decision, folder)],
     )
 
@@ -105,14 +127,11 @@ def _result_rows(decision: Decision, folder: Path) -> Iterable[list[str]]:
         recorded = sum(find(run, folder) is not None for run in runs)
         says = "; ".join(part.says for part in parts)
         yield [link, says, f"pending: {recorded} of {len(runs)} runs recorded", "", "", ""]
-    found = [check.outcome for check in decision.checks.values()]
-    agree = f"{found.count(decision.outcome)} of {len(found)}"
-    agree += f", {found.count(Outcome.PENDING)} pending" if Outcome.PENDING in found else ""
     for finding in decision.findings:
-        weakest = min(finding.verdicts.values(), key=lambda verdict: verdict.effect)
+        name, weakest = min(finding.verdicts.items(), key=lambda named: named[1].effect)
         alone = f"{weakest.agreeing} of {weakest.seeds}"
-        yield [link, finding.part.says, f"**{finding.outcome.words}**", _effect(weakest), alone, agree]
-        link = agree = ""
+        yield [link, finding.part.says, badge(finding.outcome.words), name, _effect(weakest), alone]
+        link = ""
 
 
 def _link(decision: Decision) -> str:
@@ -120,7 +139,7 @@ def _link(decision: Decision) -> str:
 
 
 def _effect(verdict: Verdict) -> str:
-    return f"{verdict.interval} {verdict.unit.removeprefix('percentage ')}"
+    return numbers({name: getattr(verdict, name) for name in ("effect", "low", "high", "unit")})
 
 
 def networks_table(final: Experiment) -> Markdown:
@@ -172,9 +191,10 @@ def measures_list() -> Markdown:
     """
     readers: dict[Measure, dict[str, None]] = {}
     for claim in CLAIMS.values():
-        for check in (AS_STATED, *claim.checks):
-            for part in claim.parts_by(check):
-                readers.setdefault(part.measure, {})[claim.id] = None
+        for study in (STUDY_2, STUDY_1):
+            for check in (AS_STATED, *claim.checks_in(study)):
+                for part in claim.parts_by(check, study):
+                    readers.setdefault(part.measure, {})[claim.id] = None
     return Markdown(
         "\n".join(f"- the {measure.words.rstrip(',')} ({', '.join(ids)})" for measure, ids in readers.items())
     )

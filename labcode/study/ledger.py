@@ -152,8 +152,20 @@ def rows(folder: Path = RECORDS) -> list[dict[str, Any]]:
     >>> [row["id"] for row in rows(Path("empty"))][:4]
     ['Q1', 'Q2', 'Q3', 'D1']
     """
-    claims = [_row_of_decision(decide(claim, folder), with_all_data(claim, folder)) for claim in CLAIMS.values()]
-    return [*map(_row_of_statement, STATEMENTS), *claims]
+    return [*map(_row_of_statement, STATEMENTS), *(row(claim, folder) for claim in CLAIMS.values())]
+
+
+def row(claim: Claim, folder: Path = RECORDS) -> dict[str, Any]:
+    """Return the claim's row of the ledger, from the records in ``folder``, reading no others.
+
+    Raises
+    ------
+    labcode.study.records.RecordError : a record is unsound.
+
+    >>> row(CLAIMS["C01"])["outcome"]
+    'reproduced'
+    """
+    return _row_of_decision(decide(claim, folder), with_all_data(claim, folder))
 
 
 KEYS = (

@@ -1,10 +1,11 @@
-"""A decision is shown with every contrast and every check."""
+"""A decision is shown with every contrast, its rates, its replication and every check."""
 
 import pytest
 
-from labcode.pages.decisions import show_decision
+from labcode.pages.decisions import draw_effects, show_decision
 from labcode.study import CLAIMS
 from labcode.study.rates import by_rate
+from labcode.study.replication import replication
 
 
 @pytest.mark.parametrize("name", ["C01", "C08", "C11"])
@@ -13,22 +14,28 @@ def test_every_contrast_and_every_check_has_its_row(name):
     shown = show_decision(decision).data
     assert CLAIMS[name].sentence in shown
     for finding in decision.findings:
-        assert finding.part.says in shown
-        for contrast, verdict in finding.verdicts.items():
-            (row,) = [line for line in shown.splitlines() if contrast in line and finding.part.says in line]
-            assert verdict.interval in row
-            assert verdict.outcome.words in row
+        for says, verdicts in [
+            (finding.part.says, finding.verdicts),
+            *((f"shown beside: {form}", named) for form, named in finding.beside.items()),
+        ]:
+            for contrast, verdict in verdicts.items():
+                (row,) = [line for line in shown.splitlines() if contrast in line and says in line]
+                assert verdict.interval in row
+                assert verdict.outcome.words in row
     for words, check in decision.checks.items():
         (row,) = [line for line in shown.splitlines() if line.split("|")[1:2] and line.split("|")[1].strip() == words]
         assert check.outcome.words in row
+    assert by_rate(decision).sentence in shown
+    assert f"would say the same in {100 * replication(decision):.0f} of 100 cases" in shown
 
 
-def test_what_is_shown_beside_a_trend_is_named_so():
-    steps = [line for line in show_decision(CLAIMS["C01"].decide()).data.splitlines() if "shown beside: steps" in line]
-    assert [line.split("|")[2].strip() for line in steps] == ["32 below 16", "64 below 32", "128 below 64"]
-
-
-@pytest.mark.parametrize("name", ["C05", "C13", "C17"])
-def test_learning_rates_are_a_sentence(name):
-    decision = CLAIMS[name].decide()
-    assert by_rate(decision).sentence in show_decision(decision).data
+def test_effects_stand_where_they_are_over_the_band_of_the_margin():
+    figure = draw_effects({"a": (0.3, 0.1, 0.5), "b": (-1, -2, 0)}, 0.2, "epochs")
+    (axes,) = figure.axes
+    _, *drawn = axes.get_lines()
+    assert [line.get_xdata().tolist() for line in drawn[::2]] == [[0.1, 0.5], [-2, 0]]
+    assert [line.get_xdata().tolist() for line in drawn[1::2]] == [[0.3], [-1]]
+    assert axes.patches[0].get_extents().transformed(axes.transData.inverted()).intervalx.tolist() == pytest.approx(
+        [-0.2, 0.2]
+    )
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]

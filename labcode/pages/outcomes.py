@@ -1,0 +1,79 @@
+"""How outcomes and entries of the ledger are written, on every page alike: sign, color, numbers, whose they are."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from labcode.study.outcomes import Outcome
+from labcode.study.statistics import PERCENT
+from labcode.study.studies import STUDY_1
+
+Entry = Mapping[str, Any]
+"""A row of `labcode.study.ledger.rows`, or one of its checks."""
+
+SIGNS = {
+    Outcome.REPRODUCED: "✓",
+    Outcome.RIGHT_BUT_SMALL: "+",
+    Outcome.PARTLY: "◐",
+    Outcome.NO_DIFFERENCE: "=",
+    Outcome.REVERSED_BUT_SMALL: "−",
+    Outcome.REVERSED: "✗",
+    Outcome.OPEN: "?",
+    Outcome.PENDING: "…",
+}
+"""What marks each outcome beside its color, here and in ``book/_assets/claims.css``."""
+
+
+def kind(outcome: str) -> str:
+    """Return the class by which the style sheet colors an outcome.
+
+    >>> kind("right but small")
+    'verdict-right-but-small'
+    """
+    return f"verdict-{outcome.replace(' ', '-')}"
+
+
+def badge(outcome: str) -> str:
+    """Return an outcome as MyST; the book's style sheet gives it its color and its sign.
+
+    >>> badge("open")
+    '[open]{.verdict .verdict-open}'
+    """
+    return f"[{outcome}]{{.verdict .{kind(outcome)}}}"
+
+
+def numbers(entry: Entry) -> str:
+    """Return an effect with its interval and unit; nothing, while it is pending.
+
+    >>> numbers({"effect": 0.05, "low": -0.25, "high": 0.35, "unit": "percentage points"})
+    '+0.05 (−0.25 to +0.35) points'
+    >>> numbers({"effect": -62.2, "low": -169.4, "high": 44.9, "unit": "percent"})
+    '−62 (−169 to +45) percent'
+    """
+    if entry["effect"] is None:
+        return ""
+    digits = 0 if entry["unit"] == PERCENT else 2
+    effect, low, high = (f"{entry[name]:+z.{digits}f}".replace("-", "−") for name in ("effect", "low", "high"))
+    return f"{effect} ({low} to {high}) {entry['unit'].removeprefix('percentage ')}"
+
+
+def whose(entry: Entry) -> str:
+    """Return which study decided, and how many seeds of those that it registered.
+
+    >>> whose({"study": "study 2", "seeds": 16, "registered": 64})
+    'study 2, 16 of 64 seeds'
+    >>> whose({"study": "study 1", "seeds": 8, "registered": None})
+    'exploration, 8 seeds'
+    """
+    if entry["study"] == STUDY_1.name:
+        return f"exploration, {entry['seeds']} seeds"
+    of = "" if entry["seeds"] == entry["registered"] else f" of {entry['registered']}"
+    return f"{entry['study']}, {entry['seeds']}{of} seeds"
+
+
+def again(entry: Entry) -> str:
+    """Return how often another study of the same size would say the same.
+
+    >>> again({"seeds": 8, "replication": 0.664})
+    'A new study of 8 seeds would say the same in 66 of 100 cases.'
+    """
+    return f"A new study of {entry['seeds']} seeds would say the same in {100 * entry['replication']:.0f} of 100 cases."
