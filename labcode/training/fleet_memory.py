@@ -10,8 +10,8 @@ from labcode.training.fleet_network import Fleet
 MEASURED_NUMBERS = 2**30
 """Numbers, of all runs together, that measuring the errors keeps in memory at a time, by `numbers_per_image`."""
 
-MEASURED_AHEAD = 2**16
-"""Images, of all runs together, that are brought to the device at a time: 268 MB of pixels."""
+MEASURED_AHEAD = 2**14
+"""Images, of all runs together, that are brought to the device at a time: 67 MB of pixels."""
 
 MEMORY_SHARE = 0.6
 """Of the memory; the rest is for what the estimate leaves out, and for other programs."""
