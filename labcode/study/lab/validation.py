@@ -209,6 +209,7 @@ CLAIMS = (
                 final_training,
                 "is above 50%, or the loss is not finite, in at least one recorded run.",
                 {},
+                decided_by=exists,
             ),
             Selection(
                 "test error is higher than validation error",

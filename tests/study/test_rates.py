@@ -1,0 +1,112 @@
+"""Does a result depend on the learning rate: the label, the test behind it, and another study's probability."""
+
+import numpy as np
+import pytest
+
+from labcode.study import CLAIMS, Experiment
+from labcode.study.claim import Decision, Finding
+from labcode.study.outcomes import Outcome
+from labcode.study.rates import SAID, by_rate
+from labcode.study.replication import replication
+from labcode.study.statistics import OVERLAP, decide, interaction
+from labcode.study.studies import STUDY_2
+
+RATE = Experiment(0).recipe.learning_rate
+
+
+def gains(at_a_third, as_stated, at_triple, scatter=0.0):
+    """Worlds in which the error falls with the width by so much per doubling, at each rate."""
+
+    def truth(e):
+        gain = {True: as_stated}.get(
+            e.recipe.learning_rate == RATE, at_a_third if e.recipe.learning_rate < RATE else at_triple
+        )
+        luck = scatter * (e.seed % 4 - 1.5) * (e.network.width == 128)
+        return dict.fromkeys(("train", "validation"), 12 - gain * (np.log2(e.network.width) - 4) + luck)
+
+    return truth
+
+
+@pytest.mark.parametrize(
+    ("truth", "label"),
+    [
+        (gains(1, 1, 1), "same at all rates"),
+        (gains(1, 1, 2), "changes with the rate"),
+        (gains(1, 0.5, -1), "reverses with the rate"),
+        (gains(0.15, 0.15, 0.15, scatter=1), "open"),
+    ],
+)
+def test_each_label_has_its_world(decide_on, truth, label):
+    rates = by_rate(decide_on("C02", truth, STUDY_2))
+    assert list(rates.effects) == [
+        "a third of the learning rate",
+        "the stated learning rate",
+        "three times the learning rate",
+    ]
+    assert rates.label == label
+    assert rates.sentence.startswith(SAID[label])
+    assert all(verdict.interval in rates.sentence for verdict in rates.effects.values())
+    assert rates.p == pytest.approx(interaction([verdict.values for verdict in rates.effects.values()]))
+
+
+def test_too_few_runs_to_see_a_change_are_no_proof_that_there_is_none(decide_on):
+    """At one rate the interval holds 0, so that the same sign is not shown there."""
+    scattered = gains(1, 1, 0.1, scatter=3)
+
+    def truth(e):
+        return scattered(e) if e.recipe.learning_rate > RATE else gains(1, 1, 1)(e)
+
+    rates = by_rate(decide_on("C02", truth))
+    assert (rates.label, rates.p > 0.05) == ("no change shown", True)
+
+
+def test_rates_are_compared_on_the_seeds_that_all_of_them_have():
+    """In study 1 three seeds, with the interval that overlapping splits need."""
+    rates = by_rate(CLAIMS["C05"].decide())
+    assert {verdict.seeds for verdict in rates.effects.values()} == {3}
+    assert {verdict.overlap for verdict in rates.effects.values()} == {OVERLAP}
+
+
+@pytest.mark.parametrize("name", ["C02", "C07", "C12", "C13"])
+def test_an_open_claim_is_open_at_other_rates_too(name):
+    decision = CLAIMS[name].decide()
+    assert decision.outcome == Outcome.OPEN
+    assert by_rate(decision).label == "open"
+
+
+def test_missing_runs_leave_it_open_and_unplanned_ones_untested(decide_on, tmp_path):
+    decide_on("C02", gains(1, 1, 1), STUDY_2, checked=False)
+    assert by_rate(CLAIMS["C02"].decide(STUDY_2, folder=tmp_path)).label == "open"
+    assert by_rate(CLAIMS["C17"].decide()).label == "not tested"
+
+
+# Another study
+
+
+def claim_of(*contrasts):
+    part = CLAIMS["C02"].parts[0]
+    verdicts = {str(place): decide(values) for place, values in enumerate(contrasts)}
+    return Decision(CLAIMS["C02"], (Finding(part, range(len(contrasts[0])), verdicts),), STUDY_2)
+
+
+def test_a_clear_result_is_found_again_and_a_close_one_in_part():
+    rng = np.random.default_rng(0)
+    assert replication(claim_of(rng.normal(1, 0.1, 16))) == 1
+    assert 0.3 < replication(claim_of(rng.normal(0.2, 0.1, 16))) < 0.8
+
+
+def test_the_probability_is_that_of_two_draws_one_after_the_other():
+    """Against a loop that draws and decides study by study."""
+    values = np.random.default_rng(1).normal(0.25, 0.25, 12)
+    rng = np.random.default_rng(2)
+    outcomes = [decide(rng.choice(rng.choice(values, 12), 12)).outcome for _ in range(1_000)]
+    decision = claim_of(values)
+    assert replication(decision) == pytest.approx(np.mean([each == decision.outcome for each in outcomes]), abs=0.06)
+
+
+def test_contrasts_of_one_seed_are_drawn_together():
+    """Two contrasts that always contradict each other: drawn apart, they would sometimes both hold."""
+    values = np.array([1.0, -1.0] * 4)
+    rng = np.random.default_rng(0)
+    found = claim_of(values, -values).redraw(lambda seeds: rng.integers(0, seeds, (2_000, 1)))
+    assert not (found == Outcome.REPRODUCED).any()
