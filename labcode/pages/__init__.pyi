@@ -36,6 +36,10 @@ from .sentences import answer as answer
 from .sentences import expect as expect
 from .sentences import paragraph as paragraph
 from .sentences import say as say
+from .simulated import outcomes_table as outcomes_table
+from .simulated import wrong_table as wrong_table
+from .specifications import show_specifications as show_specifications
+from .specifications import specifications_table as specifications_table
 from .stepper import Stepper as Stepper
 from .tables import error_table as error_table
 from .tables import made_by as made_by

@@ -63,18 +63,9 @@ def claims_table(folder: Path = RECORDS) -> Markdown:
     True
     """
     return table(
+        ["id", "outcome", EFFECT, "decided by", "learning rates", "ten times the images", "a new study agrees"],
         [
-            "id",
-            "the lab",
-            "outcome",
-            EFFECT,
-            "decided by",
-            "learning rates",
-            "ten times the images",
-            "a new study agrees",
-        ],
-        [
-            [f"[{found['id']}](/{found['page']})", found["says"], badge(found["outcome"]), *_trust(found)]
+            [f"[{found['id']}](/{found['page']})", badge(found["outcome"]), *_trust(found)]
             for found in map(row, CLAIMS.values(), repeat(folder))
         ],
     )
