@@ -27,6 +27,8 @@ from .figures import show_digits as show_digits
 from .fooled import SeedDraws as SeedDraws
 from .forest import Forest as Forest
 from .gallery import Gallery as Gallery
+from .other_studies import exploration as exploration
+from .other_studies import with_ten_times_the_images as with_ten_times_the_images
 from .playground import LogisticPlayground as LogisticPlayground
 from .playground import PoolingPlayground as PoolingPlayground
 from .playground import SoftmaxPlayground as SoftmaxPlayground
@@ -42,6 +44,7 @@ from .specifications import show_specifications as show_specifications
 from .specifications import specifications_table as specifications_table
 from .stepper import Stepper as Stepper
 from .tables import error_table as error_table
+from .tables import levels_table as levels_table
 from .tables import made_by as made_by
 from .tables import means_by_rate as means_by_rate
 from .tables import rate_table as rate_table

@@ -16,6 +16,7 @@ from labcode.study.ablation import Ablation
 from labcode.study.measures import EARLY_EPOCHS, errors
 from labcode.study.records import RECORDS, Record, path_of
 from labcode.study.samples import Runs, Sample, results
+from labcode.study.studies import STUDY_2
 
 ERROR_TICKS = (0, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 FINE_ERROR_TICKS = (0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 70, 100)
@@ -161,6 +162,7 @@ def show_ablation(ablation: Ablation, *parts: str, cost: str = "epochs") -> None
     """
     parts = parts or tuple(PARTS)
     by_seed = ablation.records()
+    own = ablation.common.get("scale") == STUDY_2.scale
     name = "-".join(["fig", ablation.name.replace("_", "-"), *(parts if len(parts) < len(PARTS) else ())])
     show(
         learning_curves(by_seed, parts, ablation.factor, cost),
@@ -170,16 +172,30 @@ def show_ablation(ablation: Ablation, *parts: str, cost: str = "epochs") -> None
         f"Mean over {len(by_seed)} seeds, first and last measurement: {_ends(by_seed, parts)}.",
         caption=f"**Recorded**: {len(by_seed)} seeds, {_epochs(by_seed)} epochs, {_images(by_seed)} images. "
         "Lines are means over seeds; bands reach from the lowest to the highest seed. "
-        f"To run it again: `python -m labcode run {ablation.name}`. The curves of every seed: "
-        f'<a href="../curves/{ablation.name}.csv" download>{ablation.name}.csv</a>. '
+        f"{_again(ablation) if own else _again_and_curves(ablation)} "
         f"The records, gzip'd lines of JSON: {_archives(ablation)}.",
-        name=name if cost == "epochs" else f"{name}-{cost}",
+        name="-".join([name, *([cost] if cost != "epochs" else []), *([STUDY_2.scale] if own else [])]),
+    )
+
+
+def _again(ablation: Ablation) -> str:
+    seeds = f"{ablation.seeds.start}:{ablation.seeds.stop}"
+    return (
+        "Each seed has images of its own. To run it again: "
+        f"`python -m labcode run {ablation.name} --scale {STUDY_2.scale} --seeds {seeds}`."
+    )
+
+
+def _again_and_curves(ablation: Ablation) -> str:
+    return (
+        f"To run it again: `python -m labcode run {ablation.name}`. The curves of every seed: "
+        f'<a href="../curves/{ablation.name}.csv" download>{ablation.name}.csv</a>.'
     )
 
 
 def _archives(ablation: Ablation) -> str:
     """Return links to the archives of the levels, which the site has beside the curves."""
-    names = {level: path_of(ablation.experiment(level, 0)).name for level in ablation.levels}
+    names = {level: path_of(ablation.experiment(level, ablation.seeds.start)).name for level in ablation.levels}
     return ", ".join(f'<a href="../records/{name}" download>{level}</a>' for level, name in names.items())
 
 

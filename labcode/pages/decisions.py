@@ -60,25 +60,33 @@ def show_decision(decision: Decision) -> Markdown:
     )
 
 
-def show_effects(decision: Decision, name: str) -> None:
-    """Show the effect of each contrast of a claim with its interval, for a phone's width.
+def show_effects(*decisions: Decision, name: str) -> None:
+    """Show the effect of each contrast of some claims with its interval, for a phone's width.
 
     Parameters
     ----------
-    decision : all of whose contrasts have one unit and margin.
+    decisions : none of them pending. Contrasts in another unit than the first are left out.
     name : as in `labcode.pages.show`.
 
     >>> from labcode.study import CLAIMS
-    >>> show_effects(CLAIMS["C03"].decide(), "fig-effects")  # doctest: +SKIP
+    >>> show_effects(CLAIMS["C03"].decide(), name="fig-effects")  # doctest: +SKIP
     """
-    found = {label: verdict for finding in decision.findings for label, verdict in finding.verdicts.items()}
-    margin, unit = decision.deciding.margin, decision.deciding.unit
-    told = "; ".join(f"{label} {verdict.interval}" for label, verdict in found.items())
+    found = {
+        f"{finding.part.says}: {contrast}": verdict
+        for decision in decisions
+        for finding in decision.findings
+        for contrast, verdict in finding.verdicts.items()
+    }
+    margin, unit = next((verdict.margin, verdict.unit) for verdict in found.values())
+    found = {label: verdict for label, verdict in found.items() if verdict.unit == unit}
+    told = "; ".join(f"{label}, {verdict.interval}, {verdict.outcome}" for label, verdict in found.items())
+    seeds = " or ".join(map(str, sorted({verdict.seeds for verdict in found.values()})))
+    studies = " and ".join(sorted({decision.study.name for decision in decisions}))
     show(
         draw_effects({label: (v.effect, v.low, v.high) for label, v in found.items()}, margin, unit),
-        alt=f"Effects in {unit} with their 95% intervals: {told}.",
-        caption="**Recorded**: effects with their 95% intervals; right of 0 agrees with the lab. What lies within "
-        f"the gray band, up to {margin:g} {unit}, is too small to matter.",
+        alt=f"Effects in {unit} with their 95% intervals. {told}.",
+        caption=f"**Recorded**: {studies}, {seeds} seeds. A dot is the mean difference, a line its 95% interval; right "
+        f"of 0 agrees with the lab. The gray band holds what is too small to matter: up to {margin:g} {unit}.",
         name=name,
     )
 
@@ -93,14 +101,17 @@ def draw_effects(effects: Mapping[str, Effect], margin: float, unit: str) -> Fig
     >>> draw_effects({"2 below 1": (0.8, 0.5, 1.1)}, 0.2, "percentage points").axes[0].get_xlabel()
     'effect (percentage points)'
     """
-    figure, (axes,) = panels(1, width=4.4, height=1.1 + 0.3 * len(effects))
+    figure, (axes,) = panels(1, width=4.4, height=0.7 + 0.45 * len(effects))
     axes.axvspan(-margin, margin, color="0.5", alpha=0.18, linewidth=0)
     axes.axvline(0, color="0.5", linewidth=1, linestyle="--")
     for place, (mean, low, high) in enumerate(effects.values()):
         axes.plot([low, high], [place, place], color=PALETTE[5], linewidth=1.5)
         axes.plot(mean, place, "o", color=PALETTE[0])
-    axes.set(xlabel=f"effect ({unit})", ylim=(len(effects) - 0.5, -0.5))
-    axes.set_yticks(range(len(effects)), effects)
+    for place, label in enumerate(effects):  # above its line: beside it, a long one would leave no room for the line
+        axes.text(0, place - 0.3, label, fontsize=9, transform=axes.get_yaxis_transform())
+    axes.set(xlabel=f"effect ({unit})", ylim=(len(effects) - 0.5, -0.8))
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
     return figure
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from labcode.study.outcomes import Outcome
-from labcode.study.statistics import PERCENT
+from labcode.study.statistics import PERCENT, Verdict
 from labcode.study.studies import STUDY_1
 
 Entry = Mapping[str, Any]
@@ -54,6 +54,16 @@ def numbers(entry: Entry) -> str:
     digits = 0 if entry["unit"] == PERCENT else 2
     effect, low, high = (f"{entry[name]:+z.{digits}f}".replace("-", "−") for name in ("effect", "low", "high"))
     return f"{effect} ({low} to {high}) {entry['unit'].removeprefix('percentage ')}"
+
+
+def effect(verdict: Verdict) -> str:
+    """Return the effect of a contrast with its interval and unit.
+
+    >>> from labcode.study import CLAIMS
+    >>> effect(CLAIMS["C01"].decide().deciding)
+    '+1.28 (+0.96 to +1.60) points'
+    """
+    return numbers({name: getattr(verdict, name) for name in ("effect", "low", "high", "unit")})
 
 
 def whose(entry: Entry) -> str:

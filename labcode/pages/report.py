@@ -7,11 +7,9 @@ from statistics import median
 
 from IPython.display import Markdown
 
-from labcode.network.convnet import ConvNet
-from labcode.pages.outcomes import Entry, badge, numbers, whose
+from labcode.pages.outcomes import Entry, badge, effect, numbers, whose
 from labcode.pages.sentences import Sentence, say
-from labcode.pages.tables import Cell, table
-from labcode.seeds import stream
+from labcode.pages.tables import Cell, parameters, table
 from labcode.study.ablation import BASELINE
 from labcode.study.claim import AS_STATED, Decision
 from labcode.study.experiment import Experiment
@@ -20,7 +18,6 @@ from labcode.study.ledger import STATEMENTS, decisions, row, totals
 from labcode.study.measures import Measure
 from labcode.study.records import RECORDS, Record, find
 from labcode.study.reproduction import ALLOWED, Comparison
-from labcode.study.statistics import Verdict
 from labcode.study.studies import STUDY_1, STUDY_2
 
 EFFECT = "effect (95% interval)"
@@ -121,16 +118,12 @@ def _result_rows(decision: Decision, folder: Path) -> Iterable[list[str]]:
     for finding in decision.findings:
         name, weakest = min(finding.verdicts.items(), key=lambda named: named[1].effect)
         alone = f"{weakest.agreeing} of {weakest.seeds}"
-        yield [link, finding.part.says, badge(finding.outcome.words), name, _effect(weakest), alone]
+        yield [link, finding.part.says, badge(finding.outcome.words), name, effect(weakest), alone]
         link = ""
 
 
 def _link(decision: Decision) -> str:
     return f"[{decision.claim.id}](/{decision.claim.page})"
-
-
-def _effect(verdict: Verdict) -> str:
-    return numbers({name: getattr(verdict, name) for name in ("effect", "low", "high", "unit")})
 
 
 def networks_table(final: Experiment) -> Markdown:
@@ -149,10 +142,9 @@ def networks_table(final: Experiment) -> Markdown:
     }
     rows: dict[tuple[int, int], list[Cell]] = {}
     for name, network in networks.items():
-        net = ConvNet(network, stream(0, "initial weights"))
-        parameters = sum(weights.numel() for weights in net.parameters())
-        row: list[Cell] = [name, parameters, f"{network.multiply_adds / 1e6:.1f}"]
-        rows.setdefault((parameters, network.multiply_adds), row)
+        count = parameters(network)
+        row: list[Cell] = [name, count, f"{network.multiply_adds / 1e6:.1f}"]
+        rows.setdefault((count, network.multiply_adds), row)
     return table(["network", "parameters", "million multiply-adds per image"], rows.values())
 
 

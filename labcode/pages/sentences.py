@@ -12,12 +12,12 @@ Python expression; both are evaluated where the call stands, as in `numexpr.eval
 >>> third = two.validation.best - three.validation.best
 >>> say("A second stage gains {second:.2f} points, and does so in every seed.", "second.lowest > 0")
 A second stage gains 0.83 points, and does so in every seed.
->>> say("A third one gains {third}, and 0.2 points are excluded.", "third.high < 0.2")
-A third one gains -0.08 (-0.23 to +0.08), and 0.2 points are excluded.
+>>> say("A third one gains {third}: its sign is open.", "third.low < 0 < third.high")
+A third one gains -0.08 (-0.40 to +0.25): its sign is open.
 
 A page shows the sentence as Markdown. When a record changes, either a printed number changes, which re-executing the
 page reports, or a condition fails, and the page stops with a message that names the sentence, the condition, and the
-numbers in it. Add a condition for every word that no printed number carries: "every", "less than half", "excluded".
+numbers in it. Add a condition for every word that no printed number carries: "every", "less than half", "open".
 
 - `say` a sentence that prints numbers, and `expect` one that stands in the Markdown beside the cell.
 - Give each sentence its own call and join them with `paragraph`, so that a failure names the one sentence.

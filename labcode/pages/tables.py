@@ -5,17 +5,27 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from IPython.display import Markdown
 from tabulate import tabulate
 
+from labcode.network.config import ConvNetConfig
+from labcode.network.convnet import ConvNet
 from labcode.pages.sentences import Sentence, say
+from labcode.seeds import stream
 from labcode.study.ablation import CHECK_SEEDS, Ablation
 from labcode.study.experiment import Experiment
+from labcode.study.measures import unseen_error
 from labcode.study.records import Record
 from labcode.study.samples import Runs, Sample, results
+from labcode.study.studies import STUDY_2
 
 ERRORS: dict[str, Callable[[Runs], Sample]] = {
     "training error, last epoch": lambda runs: runs.train.final,
     "validation error, last epoch": lambda runs: runs.validation.final,
     "validation error, best epoch": lambda runs: runs.validation.best,
 }
+
+UNSEEN_ERROR: dict[str, Callable[[Runs], Sample]] = {
+    "error on 54 000 unseen images, last epoch": lambda runs: runs.of(unseen_error)
+}
+"""Only the runs of study 2 have it."""
 
 Cell = str | int | float | Sample
 
@@ -46,18 +56,21 @@ def _cell(value: Cell) -> str:
 def error_table(ablation: Ablation) -> Markdown:
     """Return an ablation's final and best errors: the mean over seeds, in percent, with its 95% interval.
 
+    In study 2 there is the error on the images that a run never saw, too.
+
     Raises
     ------
     labcode.study.records.RecordError : a record is missing or unsound.
 
     >>> from labcode.study.lab.hidden_units import HIDDEN_UNITS
     >>> print(error_table(HIDDEN_UNITS).data.splitlines()[2])
-    | 16      | 0.00 (0.00, 0.00)            | 1.73 (1.50, 1.95)              | 1.67 (1.49, 1.86)              |
+    | 16      | 0.00 (0.00, 0.00)            | 1.73 (1.25, 2.20)              | 1.67 (1.28, 2.07)              |
     """
+    columns = ERRORS | (UNSEEN_ERROR if ablation.common.get("scale") == STUDY_2.scale else {})
     return table(
-        [ablation.factor, *ERRORS],
+        [ablation.factor, *columns],
         [
-            [label, *(_with_interval(error(runs)) for error in ERRORS.values())]
+            [label, *(_with_interval(error(runs)) for error in columns.values())]
             for label, runs in results(ablation).items()
         ],
     )
@@ -65,6 +78,37 @@ def error_table(ablation: Ablation) -> Markdown:
 
 def _with_interval(errors: Sample) -> str:
     return f"{errors:.2f} ({errors.low:.2f}, {errors.high:.2f})"
+
+
+LEVEL: dict[str, Callable[[Experiment], Cell]] = {
+    "sides of its maps after pooling": lambda run: ", ".join(str(shape.pooled) for shape in run.network.shapes),
+    "inputs of the classifier": lambda run: run.network.features,
+    "parameters": lambda run: parameters(run.network),
+    "million multiply-adds per image": lambda run: f"{run.network.multiply_adds / 1e6:.1f}",
+    "updates per epoch": lambda run: -(-run.images // run.recipe.batch_size),
+}
+
+
+def levels_table(ablation: Ablation) -> Markdown:
+    """Return what changes with the factor of an ablation: sizes of the network, arithmetic, batches.
+
+    >>> from labcode.study.lab.batch_size import BATCH_SIZE
+    >>> print(levels_table(BATCH_SIZE).data.splitlines()[-1])
+    | 100          | 42                  |
+    """
+    runs = {label: ablation.experiment(label, ablation.seeds.start) for label in ablation.levels}
+    columns = {name: [read(run) for run in runs.values()] for name, read in LEVEL.items()}
+    changing = {name: cells for name, cells in columns.items() if len(set(cells)) > 1}
+    return table([ablation.factor, *changing], zip(runs, *changing.values(), strict=True))
+
+
+def parameters(network: ConvNetConfig) -> int:
+    """Return how many parameters a network has.
+
+    >>> parameters(ConvNetConfig())
+    310346
+    """
+    return sum(weights.numel() for weights in ConvNet(network, stream(0, "initial weights")).parameters())
 
 
 def means_by_rate(

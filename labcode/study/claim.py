@@ -289,6 +289,17 @@ class Decision:
         finding, name = self.hanging
         return finding.verdicts[name]
 
+    def runs_of(self, ablation: Ablation) -> Ablation:
+        """Return an ablation with the seeds and the images of the study that decided.
+
+        >>> from labcode.study import CLAIMS
+        >>> from labcode.study.lab.hidden_units import HIDDEN_UNITS
+        >>> CLAIMS["C01"].decide().runs_of(HIDDEN_UNITS).seeds
+        range(0, 8)
+        """
+        common = {**ablation.common, "scale": self.study.scale}
+        return replace(ablation, seeds=self.study.seeds(ablation, self.stage), common=common)
+
     def redraw(self, draw: Callable[[int], np.ndarray]) -> np.ndarray:
         """Return the outcomes (draws,) of the whole claim, had other seeds been drawn.
 

@@ -88,16 +88,20 @@ class Experiment:
         return "_".join(differences or ["baseline"])
 
     @property
+    def images(self) -> int:
+        """How many images it trains on."""
+        return {"tenth": 4_200, "own": 4_200, "full": 42_000}[self.scale]
+
+    @property
     def multiply_adds(self) -> float:
         """Approximate multiply-adds of the whole training: they order runs by length and drive the progress bar.
 
         A gradient takes three products per image: one forward, two backward. SGD computes one gradient per step;
         conjugate gradient computes about 10 per line search at batch size 1 and 2 at larger ones (measured).
         """
-        images = {"tenth": 4_200, "own": 4_200, "full": 42_000}[self.scale]
         recipe = self.recipe
         gradients = 1 if recipe.optimizer == "sgd" else recipe.line_searches * (10 if recipe.batch_size == 1 else 2)
-        return 3 * self.network.multiply_adds * images * recipe.epochs * gradients
+        return 3 * self.network.multiply_adds * self.images * recipe.epochs * gradients
 
 
 def _names(config: ConvNetConfig | Recipe) -> list[str]:

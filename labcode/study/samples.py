@@ -21,7 +21,7 @@ import numpy as np
 from labcode.study.ablation import Ablation
 from labcode.study.measures import best, early, errors, final, settled, variation
 from labcode.study.records import RECORDS, Record
-from labcode.study.statistics import t_interval, with_interval
+from labcode.study.statistics import OVERLAP, interval, with_interval
 
 Pair = Callable[[Any, Any], Any]
 
@@ -36,6 +36,7 @@ class Sample:
     Attributes
     ----------
     values : (seeds,).
+    overlap : of the interval, as in `labcode.study.statistics.interval`.
 
     >>> sample = Sample(np.array([3.0, 4.0, 5.0])) - Sample(np.array([2.0, 2.0, 2.0]))
     >>> f"{sample:.1f}, or {sample}"
@@ -45,6 +46,7 @@ class Sample:
     """
 
     values: np.ndarray
+    overlap: float = 0.0
 
     @property
     def seeds(self) -> int:
@@ -58,13 +60,13 @@ class Sample:
 
     @property
     def low(self) -> float:
-        """Lower end of the mean's 95% interval, by Student's t."""
-        return t_interval(self.values)[0]
+        """Lower end of the mean's 95% interval."""
+        return float(interval(self.values, self.overlap)[1])
 
     @property
     def high(self) -> float:
-        """Upper end of the mean's 95% interval, by Student's t."""
-        return t_interval(self.values)[1]
+        """Upper end of the mean's 95% interval."""
+        return float(interval(self.values, self.overlap)[2])
 
     @property
     def lowest(self) -> float:
@@ -94,10 +96,10 @@ class Sample:
         return self._paired(other, np.true_divide)
 
     def __neg__(self) -> "Sample":
-        return Sample(-self.values)
+        return Sample(-self.values, self.overlap)
 
     def _paired(self, other: "Sample | float", operation: Pair) -> "Sample":
-        return Sample(operation(self.values, _numbers(other, self.values)))
+        return Sample(operation(self.values, _numbers(other, self.values)), self.overlap)
 
     def __str__(self) -> str:
         return with_interval(self.mean, self.low, self.high)
@@ -116,6 +118,7 @@ class Curves:
     Attributes
     ----------
     values : (seeds, epochs); more generally one column per measurement.
+    overlap : as in `Sample`.
 
     >>> curves = Curves(np.array([[4.0, 2.0, 1.0], [6.0, 2.0, 2.0]]))
     >>> curves.after(1), curves.epochs(2, 3).tolist(), curves.best
@@ -123,6 +126,7 @@ class Curves:
     """
 
     values: np.ndarray
+    overlap: float = 0.0
 
     @property
     def mean(self) -> np.ndarray:
@@ -142,7 +146,7 @@ class Curves:
 
     def of(self, measure: Callable[[np.ndarray], float]) -> Sample:
         """Return a measure of each seed's curve, (epochs,)."""
-        return Sample(np.array([measure(curve) for curve in self.values], dtype=float))
+        return Sample(np.array([measure(curve) for curve in self.values], dtype=float), self.overlap)
 
     @property
     def early(self) -> Sample:
@@ -170,7 +174,7 @@ class Curves:
         return self.of(variation)
 
     def __sub__(self, other: "Curves") -> "Curves":
-        return Curves(self.values - _numbers(other, self.values))
+        return Curves(self.values - _numbers(other, self.values), self.overlap)
 
     def __repr__(self) -> str:
         # Every option, so that the user's print options change nothing.
@@ -209,22 +213,30 @@ class Runs:
 
     def of(self, measure: Callable[[Record], float]) -> Sample:
         """Return a measure of each run, such as those of `labcode.study.measures`."""
-        return Sample(np.array([measure(record) for record in self.records], dtype=float))
+        return Sample(np.array([measure(record) for record in self.records], dtype=float), self.overlap)
+
+    @property
+    def overlap(self) -> float:
+        """Of the intervals: only at scale ``"own"`` do the seeds share no images."""
+        return 0.0 if self.records[0].experiment.scale == "own" else OVERLAP
 
     @cached_property
     def train(self) -> Curves:
         """Training error in percent, dropout off."""
-        return Curves(np.array([errors(record, "train") for record in self.records]))
+        return self._curves("train")
 
     @cached_property
     def validation(self) -> Curves:
         """Validation error in percent."""
-        return Curves(np.array([errors(record, "validation") for record in self.records]))
+        return self._curves("validation")
 
     @cached_property
     def gradients(self) -> Curves:
         """Minibatch gradients computed so far; no run may have diverged."""
-        return Curves(np.array([record.history.gradients for record in self.records], dtype=float))
+        return Curves(np.array([record.history.gradients for record in self.records], dtype=float), self.overlap)
+
+    def _curves(self, part: str) -> Curves:
+        return Curves(np.array([errors(record, part) for record in self.records]), self.overlap)
 
     def __repr__(self) -> str:
         return f"{len(self.records)} runs such as {self.records[0].experiment.name}"

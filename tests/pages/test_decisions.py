@@ -2,6 +2,7 @@
 
 import pytest
 
+from labcode.pages import decisions
 from labcode.pages.decisions import draw_effects, show_decision
 from labcode.study import CLAIMS
 from labcode.study.rates import by_rate
@@ -38,4 +39,18 @@ def test_effects_stand_where_they_are_over_the_band_of_the_margin():
     assert axes.patches[0].get_extents().transformed(axes.transData.inverted()).intervalx.tolist() == pytest.approx(
         [-0.2, 0.2]
     )
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
+    assert [label.get_text() for label in axes.texts] == ["a", "b"]
+
+
+def test_the_effects_of_several_claims_have_one_unit_and_labels_of_their_own(monkeypatch):
+    shown = {}
+    monkeypatch.setattr(decisions, "show", lambda figure, **text: shown.update(text, figure=figure))
+    decisions.show_effects(CLAIMS["C05"].decide(), CLAIMS["C08"].decide(), name="fig-effects")
+    labels = [text.get_text() for text in shown["figure"].axes[0].texts]
+    assert labels == [
+        "training error rises with the batch size: batch size 1 to 100",
+        "validation error rises with the batch size: batch size 1 to 100",
+        "CG reaches a lower validation error: CG below SGD",
+    ]  # "less stable" is in percent
+    for decision in (CLAIMS["C05"].decide(), CLAIMS["C08"].decide()):
+        assert decision.findings[0].verdicts.popitem()[1].interval in shown["alt"]

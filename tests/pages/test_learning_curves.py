@@ -143,6 +143,16 @@ def test_each_part_and_each_cost_is_a_figure_of_its_own(shown):
     assert "validation" not in shown[0][1]["alt"]
 
 
+def test_a_caption_of_study_2_names_its_seeds_and_its_command(shown, by_seed, monkeypatch):
+    monkeypatch.setattr(Ablation, "records", lambda _: by_seed)
+    curves.show_ablation(replace(GRID, seeds=range(1000, 1003), common={"scale": "own"}), "train")
+    ((_, text),) = shown
+    assert "`python -m labcode run learning_rates --scale own --seeds 1000:1003`" in text["caption"]
+    assert "../curves/" not in text["caption"]  # the site has those of study 1
+    assert 'href="../records/scale=own.jsonl.gz"' in text["caption"]
+    assert text["name"] == "fig-learning-rates-train-own"
+
+
 def lines_of(count):
     return {str(line): ([1, 2], np.full((1, 2), 1.0 + line)) for line in range(count)}
 

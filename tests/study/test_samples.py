@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from labcode.study import RECORDS, MissingRecordError, results
 from labcode.study.lab.optimizers import OPTIMIZERS
 from labcode.study.lab.stages import STAGES
 from labcode.study.measures import gap
-from labcode.study.samples import Curves, Sample
+from labcode.study.samples import Curves, Runs, Sample
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +40,20 @@ def test_a_difference_is_paired_by_seed(stages):
     by_seed = np.array([(a - b) / 18 for a, b in pairs])
     np.testing.assert_allclose(gain.values, by_seed)
     expected = stats.ttest_1samp(by_seed, 0).confidence_interval(0.95)
-    assert (gain.mean, gain.low, gain.high) == pytest.approx((by_seed.mean(), expected.low, expected.high))
+    plain = Sample(gain.values)
+    assert (plain.mean, plain.low, plain.high) == pytest.approx((by_seed.mean(), expected.low, expected.high))
+    wider = np.sqrt(1 + 8 * 0.3 / 0.7)  # all seeds share 6 000 images: Nadeau and Bengio (2003)
+    assert (gain.mean, gain.high - gain.low) == pytest.approx((plain.mean, wider * (plain.high - plain.low)))
     assert (gain.lowest, gain.highest) == pytest.approx((by_seed.min(), by_seed.max()))
     assert (gain.seeds, gain.positive) == (8, (by_seed > 0).sum())
-    assert str(gain) == f"{by_seed.mean():+.2f} ({expected.low:+.2f} to {expected.high:+.2f})"
+    assert str(plain) == f"{by_seed.mean():+.2f} ({expected.low:+.2f} to {expected.high:+.2f})"
+
+
+def test_where_each_seed_has_its_own_images_the_interval_is_plain(stages):
+    runs = [replace(r, experiment=replace(r.experiment, scale="own", seed=1000)) for r in stages["1"].records]
+    own = Runs(tuple(runs)).validation
+    assert (own - own).best.overlap == own.of(len).overlap == (-own.final * 2).overlap == 0
+    assert (stages["1"].validation - own).best.overlap == pytest.approx(0.3 / 0.7)
 
 
 def test_measures_of_curves_and_of_records(stages):
