@@ -53,12 +53,11 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     run.add_argument(
         "--seeds",
         metavar="N|A:B",
-        help="only seeds 0 to N-1 of those that were fixed; or seeds A to B-1 of each level, such as 0:64",
+        help="only seeds 0 to N-1 of those that were fixed; or seeds A to B-1, such as 0:64, fixed or not",
     )
-    run.add_argument("--scale", help="of the data of seeds A to B-1: tenth (the default), own or full")
-    run.add_argument(
-        "--levels", nargs="+", metavar="LEVEL", help="only these levels, for seeds A to B-1 (default: all)"
-    )
+    data = run.add_mutually_exclusive_group()
+    data.add_argument("--study", help="whose runs: 2 or all-data (default: those of the first)")
+    data.add_argument("--scale", help="of the data of seeds A to B-1: tenth (the default), own or full")
     _add_workers(run)
     where = run.add_mutually_exclusive_group()
     where.add_argument(
@@ -161,7 +160,7 @@ def _run(options: argparse.Namespace) -> int:
 
     where = options.workers, options.cluster, options.records, options.device
     try:
-        return run_ablations(options.ablations, options.seeds, *where, options.scale, options.levels)
+        return run_ablations(options.ablations, options.seeds, *where, options.scale, options.study)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("Finished runs are kept; the same command resumes.") from None
 

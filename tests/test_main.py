@@ -61,15 +61,35 @@ def test_run_trains_what_is_missing_and_reports_it(tiny_book, capsys):
     assert "2 runs: 2 were there, 0 trained" in capsys.readouterr().out
 
 
-def test_run_trains_levels_and_seeds_that_are_asked_for_at_a_scale(tiny_book, capsys, full_set):
+def test_run_trains_the_seeds_that_are_asked_for_at_a_scale(tiny_book, capsys, full_set):
     where = ["--workers", "1", "--records", str(tiny_book)]
-    assert cli.main(["run", "tiny", "--scale", "own", "--seeds", "2000:2002", "--levels", "1", *where]) == 0
+    assert cli.main(["run", "tiny", "--scale", "own", "--seeds", "2000:2001", *where]) == 0
     assert "2 runs: 0 were there, 2 trained" in capsys.readouterr().out
     found = records.read_all(tiny_book)
-    assert {record.experiment.setting for record in found} == {"scale=own_width=1_hidden=4_batch_size=100_epochs=1"}
-    assert [(record.experiment.seed, record.unseen.images) for record in found] == [(2000, 54_000), (2001, 54_000)]
+    settings = [f"scale=own_width={width}_hidden=4_batch_size=100_epochs=1" for width in (1, 2)]
+    assert [record.experiment.setting for record in found] == settings
+    assert [(record.experiment.seed, record.unseen.images) for record in found] == [(2000, 54_000)] * 2
     assert cli.main(["run", "tiny", "--scale", "own", "--seeds", "2000:2002", *where]) == 0
     assert "4 runs: 2 were there, 2 trained" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "runs", "settings"),
+    [
+        (["pooling", "--study", "2", "--seeds", "1016"], 9 * 16, {"scale=own", "scale=own_pool=3_learning_rate=0.001"}),
+        (["pooling", "--study", "2"], 3 * 64 + 6 * 16, {"scale=own_pool=3_pool_stride=3"}),
+        (["dropout", "--study", "2", "--seeds", "1003:1005"], 4 * 5 * 2, {"scale=own_epochs=60"}),
+        (["stages_padded", "--study", "all-data"], 3 * 8, {"scale=full_padding=2"}),
+        (["--study", "2", "--seeds", "1063:1064"], 22, {"scale=own"}),  # and not the final model
+    ],
+)
+def test_run_takes_the_runs_of_a_study(options, runs, settings, tmp_path, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(commands, "run_missing", lambda wanted, *_: asked.extend(wanted) or [])
+    assert cli.main(["run", *options, "--records", str(tmp_path)]) == 0
+    assert f"{runs} runs: 0 were there" in capsys.readouterr().out
+    assert len(set(asked)) == len(asked) == runs
+    assert settings <= {each.setting for each in asked}
 
 
 @pytest.mark.parametrize(
@@ -78,9 +98,9 @@ def test_run_trains_levels_and_seeds_that_are_asked_for_at_a_scale(tiny_book, ca
         (["run", "widths"], "Unknown ablation 'widths'; accepted are learning_rates, in_the_page, hidden_units"),
         (["run", "--seeds", "0"], "--seeds is 0; it must be a whole number of at least 1."),
         (["run", "--workers", "-1"], "--workers is -1; it must be a whole number of at least 1."),
-        (["run", "--scale", "own"], "--scale and --levels need --seeds A:B, such as 1000:1016."),
-        (["run", "--seeds", "9", "--levels", "3"], "--scale and --levels need --seeds A:B, such as 1000:1016."),
-        (["run", "filters", "--seeds", "0:2", "--levels", "9"], "Unknown level '9'; accepted are '3', '5', '7'."),
+        (["run", "--scale", "own"], "--scale needs --seeds A:B, such as 1000:1016."),
+        (["run", "--scale", "own", "--seeds", "9"], "--scale needs --seeds A:B, such as 1000:1016."),
+        (["run", "--study", "3"], "--study is '3'; accepted are '2', 'all-data'."),
         (
             ["run", "--seeds", "0:2", "--scale", "own"],
             "seed at scale 'own' is 0; it must be a whole number of at least",

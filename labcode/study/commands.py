@@ -1,24 +1,27 @@
 """What the commands about runs do and print; their arguments are those of ``python -m labcode``."""
 
 import json
-import math
 import random
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from labcode.checks import whole_number
+from labcode.checks import one_of, whole_number
 from labcode.files import UnwritableError, require_writable
 from labcode.network import weights
-from labcode.study.ablation import BASELINE, Ablation
+from labcode.study.ablation import BASELINE
 from labcode.study.experiment import Experiment
 from labcode.study.lab import ABLATIONS, experiments
 from labcode.study.ledger import decisions, rows
 from labcode.study.records import RECORDS, Record, RecordError, read_all
 from labcode.study.reproduction import Comparison, compare_with
 from labcode.study.run import run
+from labcode.study.studies import ALL_DATA, STUDY_2
 from labcode.study.sweep import missing, run_missing
+
+STUDIES = {"2": STUDY_2, "all-data": ALL_DATA}
+"""By the names that ``--study`` takes; the first study's runs are the default."""
 
 
 def train(settings: Mapping[str, Any], seed: int, save: Path | None = None) -> int:
@@ -51,7 +54,7 @@ def run_ablations(
     folder: Path | None,
     device: str | None = None,
     scale: str | None = None,
-    levels: Sequence[str] | None = None,
+    study: str | None = None,
 ) -> int:
     """Train the recorded runs that are missing: of the ablations ``names`` and of the claims that they decide.
 
@@ -61,26 +64,31 @@ def run_ablations(
     seeds : ``"N"`` for those of the recorded runs below N; ``"A:B"`` for A to B - 1, recorded or not, of the ablations.
     workers, cluster, device : as in `labcode.study.sweep.run_missing`.
     folder : of the records; without one, the book's.
-    scale, levels : of seeds ``"A:B"``, the scale of the data and the levels, if not all.
+    scale : of the data of seeds ``"A:B"``.
+    study : one of `STUDIES`, of whose runs those with ``seeds`` are taken. The final model's, of another scale, are run
+        by name, once the grid has chosen their recipe.
 
     Raises
     ------
-    ValueError : an ablation, a level, a scale or a device is unknown, or a number is out of range.
+    ValueError : an ablation, a scale, a study or a device is unknown, or a number is out of range.
     RecordError : ``folder`` is not given and there is no book, or a record is unsound.
     """
     if unknown := [name for name in names if name not in ABLATIONS]:
         raise ValueError(f"Unknown ablation {unknown[0]!r}; accepted are {', '.join(ABLATIONS)}.")
     whole_number("--workers", workers, at_least=1)
     chosen = [ABLATIONS[name] for name in names or ABLATIONS]
-    if seeds and ":" in seeds:
-        wanted = _asked_for(chosen, _seeds(seeds), scale, levels)
-    elif scale or levels:
-        raise ValueError("--scale and --levels need --seeds A:B, such as 1000:1016.")
+    span = _seeds(seeds) if seeds else None
+    if study:
+        of = STUDIES[one_of("--study", study, STUDIES)]
+        wanted = [run for run in experiments(names or None, of) if run.scale == of.scale]
+    elif span and ":" in str(seeds):
+        common = {"scale": scale} if scale else BASELINE
+        wanted = [run for ablation in chosen for run in ablation.experiments(span, common)]
+    elif scale:
+        raise ValueError("--scale needs --seeds A:B, such as 1000:1016.")
     else:
-        below = whole_number("--seeds", _number(seeds), at_least=1) if seeds else math.inf
         wanted = [run for ablation in chosen for run in ablation.experiments()] + experiments(names or None)
-        wanted = [run for run in wanted if run.seed < below]
-    wanted = list(dict.fromkeys(wanted))
+    wanted = list(dict.fromkeys(run for run in wanted if span is None or run.seed in span))
     folder = folder or _book("Name a folder with --records, or run this in a checkout of the project.")
     kept = len(wanted) - len(missing(wanted, folder))
     seconds = [record.history.total_seconds for record in run_missing(wanted, folder, workers, cluster, device)]
@@ -91,24 +99,11 @@ def run_ablations(
     return 0
 
 
-def _asked_for(
-    ablations: Iterable[Ablation], seeds: range, scale: str | None, levels: Sequence[str] | None
-) -> list[Experiment]:
-    labels = list(dict.fromkeys(label for ablation in ablations for label in ablation.levels))
-    if unknown := [label for label in levels or () if label not in labels]:
-        raise ValueError(f"Unknown level {unknown[0]!r}; accepted are {', '.join(map(repr, labels))}.")
-    return [
-        ablation.experiment(label, seed, {"scale": scale} if scale else BASELINE)
-        for ablation in ablations
-        for seed in seeds
-        for label in ablation.levels
-        if label in (levels or labels)
-    ]
-
-
 def _seeds(text: str) -> range:
-    """Read seeds as in a slice: 0:64 are the seeds 0 to 63."""
-    first, _, end = text.partition(":")
+    """Read seeds as in a slice: 64 and 0:64 are the seeds 0 to 63."""
+    first, colon, end = text.partition(":")
+    if not colon:
+        return range(whole_number("--seeds", _number(text), at_least=1))
     start = whole_number("the first of --seeds", _number(first), at_least=0)
     return range(start, whole_number("the end of --seeds", _number(end), at_least=start + 1))
 
