@@ -39,6 +39,7 @@ from .sentences import expect as expect
 from .sentences import paragraph as paragraph
 from .sentences import say as say
 from .simulated import outcomes_table as outcomes_table
+from .simulated import show_power as show_power
 from .simulated import wrong_table as wrong_table
 from .specifications import show_specifications as show_specifications
 from .specifications import specifications_table as specifications_table

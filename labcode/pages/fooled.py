@@ -38,6 +38,18 @@ def shares(decision: Decision, count: int) -> dict[Outcome, float]:
     return {outcome: float((found == outcome).mean()) for outcome in Outcome if (found == outcome).any()}
 
 
+def fooled(decision: Decision, count: int) -> float:
+    """Return how often ``count`` of the seeds say something else than all seeds, and are sure of it.
+
+    >>> from labcode.study import CLAIMS
+    >>> fooled(CLAIMS["C01"].decide(), 1)
+    0
+    """
+    return sum(
+        share for outcome, share in shares(decision, count).items() if outcome not in (decision.outcome, Outcome.OPEN)
+    )
+
+
 def seeds_of(decision: Decision) -> int:
     """Return how many seeds all parts of a claim have.
 
@@ -98,7 +110,7 @@ class SeedDraws:
         }
 
     def _repr_html_(self) -> str:
-        first = max(range(len(self.decisions)), key=lambda place: _fooled(self.decisions[place], 1)[1])
+        first = max(range(len(self.decisions)), key=lambda place: fooled(self.decisions[place], 1))
         options = [
             f"<option{' selected' * (place == first)}>{each.claim.id} {html.escape(each.claim.sentence)}</option>"
             for place, each in enumerate(self.decisions)
@@ -106,7 +118,7 @@ class SeedDraws:
         rows = [
             f'<tr><th scope="row"><a href="../{each.claim.page}.html">{each.claim.id}</a></th>'
             f'<td><span class="verdict {kind(each.outcome.words)}">{each.outcome.words}</span></td>'
-            + "".join(f"<td>{'' if share is None else _percent(share)}</td>" for share in _fooled(each, 1))
+            + "".join(f"<td>{'' if share is None else _percent(share)}</td>" for share in _counted(each, 1))
             + "</tr>"
             for each in self.decisions
         ]
@@ -138,13 +150,11 @@ def _claim(decision: Decision) -> dict[str, Any]:
     }
 
 
-def _fooled(decision: Decision, count: int) -> tuple[float, float, float | None]:
-    """How often ``count`` seeds say what all say, something else that is settled, and nothing: None if all say that."""
+def _counted(decision: Decision, count: int) -> tuple[float, float, float | None]:
+    """How often ``count`` seeds say what all say, are fooled, and say nothing: None if all seeds say nothing."""
     found = shares(decision, count)
-    same, undecided = found.get(decision.outcome, 0.0), found.get(Outcome.OPEN, 0.0)
-    if decision.outcome == Outcome.OPEN:
-        return same, 1 - same, None
-    return same, 1 - same - undecided, undecided
+    undecided = None if decision.outcome == Outcome.OPEN else found.get(Outcome.OPEN, 0.0)
+    return found.get(decision.outcome, 0.0), fooled(decision, count), undecided
 
 
 def _percent(share: float) -> str:
