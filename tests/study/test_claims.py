@@ -228,6 +228,24 @@ def test_at_its_own_best_rate_each_level_takes_its_lowest_error(decide_on, tmp_p
             assert record.experiment.recipe.learning_rate == pytest.approx(RATE * int(label), rel=0.01)
 
 
+@pytest.mark.parametrize(
+    ("name", "positions", "sign"),
+    [("C01", np.log2([16, 32, 64, 128]), -1), ("C03", [1, 2, 3], -1), ("C05", np.log2([1, 10, 30, 100]), 1)],
+)
+def test_more_is_better_is_decided_by_the_fitted_trend(name, positions, sign):
+    """Against NumPy's line through the levels, on the recorded runs; steps and ends stand beside."""
+    finding = CLAIMS[name].decide().findings[0]
+    by_seed = finding.part.runs().records()
+    levels = np.array([[finding.part.measure(records[label]) for label in records] for records in by_seed])
+    slopes = np.polyfit(positions, levels.T, 1)[0]
+    (trend,) = finding.verdicts.values()
+    assert trend.values == pytest.approx(sign * slopes * np.ptp(positions))
+    steps = [verdict.values for verdict in finding.beside["steps"].values()]
+    assert np.array(steps) == pytest.approx(sign * np.diff(levels).T)
+    (ends,) = finding.beside["ends"].values()
+    assert ends.values == pytest.approx(sum(steps))
+
+
 def test_claims_and_rules_are_sentences():
     for claim in CLAIMS.values():
         assert claim.sentence.endswith(".")

@@ -1,5 +1,7 @@
 """Measures of a record: a diverged run counts as guessing; errors at equal updates and at equal gradients."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,9 @@ from labcode.study.measures import (
     final,
     gap,
     settled,
+    unseen_error,
+    unseen_gap,
+    validation_variation,
     variation,
 )
 from labcode.training import ErrorCurve, History
@@ -97,3 +102,28 @@ def test_gradients_after_a_divergence_count_as_guessing():
     stopped = record([360, 180], experiment=Experiment(0), diverged=True, gradients=[100, 300])
     assert at_gradients(stopped, 300) == pytest.approx(10)
     assert at_gradients(stopped, 301) == 90
+
+
+def test_steadiness_is_compared_as_a_ratio():
+    """Twice the wobble is 100 ln 2 = 69 percent more, whatever the error; 25 is what one run could show."""
+    calm, wild = (record([900 + move * (-1) ** epoch for epoch in range(12)]) for move in (9, 18))
+    assert validation_variation(wild) - validation_variation(calm) == pytest.approx(100 * np.log(2))
+    assert (validation_variation.unit, validation_variation.margin) == ("percent", 25)
+    own = np.abs(np.random.default_rng(0).normal(size=(20_000, 10))).mean(axis=1)
+    assert own.std() / own.mean() == pytest.approx(0.24, abs=0.005)
+
+
+def test_a_curve_that_does_not_move_counts_as_one_image_in_ten_epochs():
+    still, one = record([90] * 12), record([90] * 11 + [91])
+    assert validation_variation(still) == validation_variation(one) == pytest.approx(100 * np.log(100 / 1_800 / 10))
+
+
+def test_images_never_seen_are_those_that_the_scale_has():
+    own = record([90, 36], train=[90, 18], experiment=Experiment(1000).vary(scale="own", epochs=2))
+    own = replace(own, unseen=ErrorCurve((1_080,), 54_000))
+    assert (unseen_error(own), unseen_gap(own)) == pytest.approx((2, 1))
+    assert unseen_error(replace(own, history=replace(own.history, diverged=True))) == 90
+    full = record([90, 36], experiment=Experiment(1000).vary(scale="full", epochs=2))
+    assert unseen_error(full) == final(errors(full, "validation")) == pytest.approx(2)
+    with pytest.raises(ValueError, match="was not tested on the training images that it never saw"):
+        unseen_error(record([90, 36]))
