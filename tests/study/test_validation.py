@@ -17,6 +17,7 @@ from labcode.study.lab.final_model import (
     FINAL_RUNS,
     LAB_TEST_ERROR,
     choose,
+    excess_at_chosen_epoch,
     standing,
 )
 from labcode.study.lab.validation import (
@@ -26,6 +27,7 @@ from labcode.study.lab.validation import (
     bootstrap,
     chosen,
     exhibits,
+    rank_correlation,
 )
 from labcode.study.measures import error_on_test, final_validation
 from labcode.study.outcomes import Outcome
@@ -87,6 +89,14 @@ def test_the_excess_is_that_of_the_chosen_weights():
     assert verdict.values == pytest.approx(expected)
     error = np.mean([error_on_test(chosen(records)) for records in SGD_SETTINGS.records()]) / 100
     assert verdict.shared == pytest.approx(100 * stats.binom(10_000, error).std() / 10_000)
+
+
+def test_the_rank_correlation_is_that_of_the_order():
+    (records,) = SGD_SETTINGS.records([1])
+    ranks = [
+        stats.rankdata([read_off(each) for each in records.values()]) for read_off in (final_validation, error_on_test)
+    ]
+    assert rank_correlation(records) == pytest.approx(np.corrcoef(*ranks)[0, 1])
 
 
 def test_choosing_by_luck_makes_the_test_error_look_high(decide_on):
@@ -159,6 +169,12 @@ def test_study_1_has_no_missed_images_and_study_2_has():
 
 
 # The final model
+
+
+def test_the_excess_of_the_final_model_is_that_of_its_chosen_epoch():
+    record = FINAL_RUNS.records([0])[0]["final"]
+    lowest = min(record.history.validation.errors) / 180
+    assert excess_at_chosen_epoch(record) == pytest.approx(record.test.errors[0] / 100 - lowest)
 
 
 def test_the_labs_run_stands_among_ours(synthetic, tmp_path):

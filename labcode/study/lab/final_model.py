@@ -11,7 +11,7 @@ from labcode.network.config import FINAL_MODEL
 from labcode.study.ablation import Ablation
 from labcode.study.claim import Check, Claim, Part
 from labcode.study.contrasts import reaches
-from labcode.study.measures import Measure, chosen_epoch, error_on_test
+from labcode.study.measures import Measure, best_validation, chosen_epoch, error_on_test
 from labcode.study.outcomes import reached
 from labcode.study.records import RECORDS, Record
 from labcode.study.statistics import prediction_interval
@@ -123,6 +123,12 @@ test_error = Measure(
     "error on the 10 000 test images, counted once with the weights of the chosen epoch,",
     error_on_test,
     margin=MARGIN,
+)
+
+
+excess_at_chosen_epoch = Measure(
+    "excess of the test error over the validation error, both of the chosen epoch,",
+    lambda record: error_on_test(record) - best_validation(record),
 )
 
 

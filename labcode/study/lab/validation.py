@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.stats import spearmanr
 
 from labcode.study.ablation import BASELINE, Ablation
 from labcode.study.checks import OWN_RATES, RATES
@@ -22,7 +24,7 @@ from labcode.study.lab.pooling import POOLING
 from labcode.study.lab.stages import STAGES, STAGES_PADDED
 from labcode.study.measures import Measure, error_on_test, final_training, final_validation
 from labcode.study.outcomes import exists
-from labcode.study.records import RECORDS, MissingRecordError, Record, read
+from labcode.study.records import RECORDS, Record, find
 from labcode.study.samples import Runs, results
 from labcode.study.statistics import Verdict
 from labcode.study.studies import STUDY_2, Study
@@ -84,12 +86,13 @@ def by_setting() -> dict[str, Runs]:
 # --- not every setting converges --------------------------------------------------------------------------------
 
 
-def _looked_at() -> list[Experiment]:
+@cache
+def _looked_at() -> tuple[Experiment, ...]:
     searched = [
         *(run for each in (ACTIVATIONS, BATCH_SIZE) for run in OWN_RATES.experiments(each)),
         *(run for check in (AS_STATED, *RATES) for run in check.experiments(ACTIVATIONS, STUDY_2)),
     ]
-    return list(dict.fromkeys(searched))
+    return tuple(dict.fromkeys(searched))
 
 
 def exhibits(folder: Path = RECORDS) -> list[Record]:
@@ -104,15 +107,8 @@ def exhibits(folder: Path = RECORDS) -> list[Record]:
     >>> sorted({record.experiment.network.activation for record in exhibits()})
     ['relu', 'tanh']
     """
-    found = []
-    for experiment in _looked_at():
-        try:
-            record = read(experiment, folder)
-        except MissingRecordError:
-            continue
-        if record.history.diverged or final_training(record) > 50:
-            found.append(record)
-    return found
+    recorded = filter(None, (find(experiment, folder) for experiment in _looked_at()))
+    return [record for record in recorded if record.history.diverged or final_training(record) > 50]
 
 
 class Existence(Part):
@@ -154,10 +150,12 @@ def bootstrap(excess: np.ndarray, missed: Sequence[Record]) -> tuple[float, floa
     seeds, images = wrong.shape[0], missed[0].test.images  # type: ignore[union-attr]  # they say what was missed
     # Images that no run missed count only together, as the last of the shares.
     shares = np.append(np.full(wrong.shape[1], 1 / images), 1 - wrong.shape[1] / images)
-    counts = rng.multinomial(images, shares, BOOTSTRAP_DRAWS)[:, :-1]
-    moved = 100 * (counts - 1) @ wrong.T / images  # what the draw of the images adds to each seed's error
-    drawn = rng.integers(0, seeds, (BOOTSTRAP_DRAWS, seeds))
-    means = (excess[drawn] + np.take_along_axis(moved, drawn, axis=1)).mean(axis=1)
+    means = []
+    for _ in range(10):  # a tenth of the draws at a time, to save memory
+        counts = rng.multinomial(images, shares, BOOTSTRAP_DRAWS // 10)[:, :-1]
+        moved = 100 * (counts - 1.0) @ wrong.T / images  # what the draw of the images adds to each seed's error
+        drawn = rng.integers(0, seeds, moved.shape)
+        means.append((excess[drawn] + np.take_along_axis(moved, drawn, axis=1)).mean(axis=1))
     low, high = np.percentile(means, (2.5, 97.5))
     return float(low), float(high)
 
@@ -186,6 +184,22 @@ class Selection(Part):
         spread = _wrong(records).mean(axis=0)  # how many of the seeds miss each image
         variance = (spread**2).sum() / images - (spread.sum() / images) ** 2
         return replace(found, shared=float(100 * np.sqrt(variance / images)), bounds=bootstrap(found.values, records))
+
+
+def rank_correlation(records: Records) -> float:
+    """Return Spearman's rank correlation of validation and test error over the settings of one seed, both at the end.
+
+    1 says that validation puts the settings in the order of the test. Diverged runs are left out.
+
+    >>> round(rank_correlation(SGD_SETTINGS.records([0])[0]), 2)
+    0.87
+    """
+    converged = [record for record in records.values() if not record.history.diverged]
+    return float(
+        spearmanr(
+            [final_validation(record) for record in converged], [error_on_test(record) for record in converged]
+        ).statistic
+    )
 
 
 def _excess_of_chosen(measure: Measure, records: Records) -> float:
