@@ -80,7 +80,7 @@ def test_run_trains_the_seeds_that_are_asked_for_at_a_scale(tiny_book, capsys, f
         (["pooling", "--study", "2"], 3 * 64 + 6 * 16, {"scale=own_pool=3_pool_stride=3"}),
         (["dropout", "--study", "2", "--seeds", "1003:1005"], 4 * 5 * 2, {"scale=own_epochs=60"}),
         (["stages_padded", "--study", "all-data"], 3 * 8, {"scale=full_padding=2"}),
-        (["--study", "2", "--seeds", "1063:1064"], 22, {"scale=own"}),  # and not the final model
+        (["--study", "2", "--seeds", "1031:1032"], 22 + 1, {"scale=own_optimizer=cg"}),  # and not the final model
     ],
 )
 def test_run_takes_the_runs_of_a_study(options, runs, settings, tmp_path, monkeypatch, capsys):

@@ -118,14 +118,20 @@ def test_a_fleet_at_full_scale_tells_what_each_run_missed_and_keeps_its_network(
 
 
 def test_a_fleet_on_tenths_of_their_own_counts_what_each_run_counts_alone(full_set, tmp_path, monkeypatch):
-    def some(*given):
-        return [replace(each, places=each.places[:600], labels=each.labels[:600]) for each in load_unseen(*given)]
+    asked = []
+
+    def some(seeds, *given):
+        asked.append(list(seeds))
+        return [
+            replace(each, places=each.places[:600], labels=each.labels[:600]) for each in load_unseen(seeds, *given)
+        ]
 
     monkeypatch.setattr(runs, "load_unseen", some)
     own = [replace(SMALL, seed=seed, scale="own").vary(width=4) for seed in (2_000, 2_001, 2_015)]
     alone = {r.experiment: r for r in run_missing(own, tmp_path / "alone", workers=1)}
     fleet = list(run_missing(own, tmp_path / "fleet", workers=1, device="cpu"))
     assert [record.provenance["runs"] for record in fleet] == ["3"] * 3
+    assert asked == [[2_000], [2_001], [2_015], [2_000, 2_001, 2_015]]
     for record in fleet:
         assert agree(record, alone[record.experiment])
         assert record.unseen.images == 600

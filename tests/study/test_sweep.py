@@ -70,11 +70,12 @@ def test_a_killed_command_started_again_trains_only_what_is_missing(tmp_path):
     assert len(list(tmp_path.glob("*.jsonl.gz"))) == 3
 
 
-def test_without_the_full_set_nothing_is_trained_but_a_sentence_given(tiny, tmp_path, monkeypatch):
+@pytest.mark.parametrize("scale", ["own", "full"])
+def test_without_the_full_set_nothing_is_trained_but_a_sentence_given(tiny, scale, tmp_path, monkeypatch):
     monkeypatch.setattr(sweep, "cache_root", lambda: tmp_path / "empty")
     monkeypatch.setattr(sweep, "run_group", lambda *_, **__: pytest.fail("it trained"))
     with pytest.raises(fetch.MnistUnavailableError, match="python -m labcode fetch"):
-        list(run_missing([tiny, replace(tiny, scale="full")], tmp_path, workers=1))
+        list(run_missing([tiny, replace(tiny, seed=2_000, scale=scale)], tmp_path, workers=1))
 
 
 def test_a_folder_that_is_there_and_takes_no_file_is_found_out_before_any_training(tiny, monkeypatch):
