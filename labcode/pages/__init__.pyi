@@ -1,3 +1,6 @@
+from .answers import meaning as meaning
+from .answers import ranked as ranked
+from .answers import short_answer as short_answer
 from .cards import claim_cards as claim_cards
 from .cards import headline as headline
 from .cards import model_card as model_card
