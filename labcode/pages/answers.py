@@ -46,12 +46,13 @@ def short_answer(question: str, decision: Decision) -> Sentence:
     Is size 7 best? **That is still open**: *7 below 5* is +0.05 (−0.25 to +0.35) points (exploration, 8 seeds).
     """
     if decision.outcome == Outcome.PARTLY:
-        found = "; ".join(f"{finding.part.says}, {finding.outcome}" for finding in decision.findings)
+        found = ", ".join(f"*{finding.part.says}* is {finding.outcome}" for finding in decision.findings)
     else:
         found = f"*{decision.hanging[1]}* is {effect(decision.deciding)}"
     return say(
         "{question} **{short}**: {found} ({study}).",
         short=SHORT[decision.outcome],
+        found=found,
         study=whose(
             {"study": decision.study.name, "seeds": decision.deciding.seeds, "registered": decision.registered}
         ),

@@ -144,7 +144,7 @@ def _positions(records: Sequence[Record], cost: str) -> np.ndarray:
     return np.mean([getattr(record.history, cost) for record in records], axis=0)
 
 
-def show_ablation(ablation: Ablation, *parts: str, cost: str = "epochs") -> None:
+def show_ablation(ablation: Ablation, *parts: str, cost: str = "epochs", note: str = "") -> None:
     """Show an ablation's learning curves, drawn from the book's records.
 
     Parameters
@@ -152,6 +152,7 @@ def show_ablation(ablation: Ablation, *parts: str, cost: str = "epochs") -> None
     ablation : whose runs are shown.
     parts : of "train" and "validation"; both by default.
     cost : "epochs", "gradients" or "seconds": the horizontal axis.
+    note : the end of the caption.
 
     Raises
     ------
@@ -173,7 +174,7 @@ def show_ablation(ablation: Ablation, *parts: str, cost: str = "epochs") -> None
         caption=f"**Recorded**: {len(by_seed)} seeds, {_epochs(by_seed)} epochs, {_images(by_seed)} images. "
         "Lines are means over seeds; bands reach from the lowest to the highest seed. "
         f"{_again(ablation) if own else _again_and_curves(ablation)} "
-        f"The records, gzip'd lines of JSON: {_archives(ablation)}.",
+        f"The records, gzip'd lines of JSON: {_archives(ablation)}. {note}".strip(),
         name="-".join([name, *([cost] if cost != "epochs" else []), *([STUDY_2.scale] if own else [])]),
     )
 

@@ -1,6 +1,7 @@
 """A decision: the effects of its contrasts at a glance, and in full with every check."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from textwrap import fill
 
 from IPython.display import Markdown
 from matplotlib.figure import Figure
@@ -15,6 +16,9 @@ from labcode.study.replication import replication
 from labcode.study.statistics import POINTS, SMALLEST_DIFFERENCE, with_interval
 
 EFFECT = "effect (95% interval)"
+
+WIDEST = 58
+"""Characters of a label that a phone's width holds."""
 
 Effect = tuple[float, float, float]
 """Mean, lower and upper end of an interval."""
@@ -101,18 +105,30 @@ def draw_effects(effects: Mapping[str, Effect], margin: float, unit: str) -> Fig
     >>> draw_effects({"2 below 1": (0.8, 0.5, 1.1)}, 0.2, "percentage points").axes[0].get_xlabel()
     'effect (percentage points)'
     """
-    figure, (axes,) = panels(1, width=4.4, height=0.7 + 0.45 * len(effects))
+    labels = _labels(effects)
+    lines = max(label.count("\n") for label in labels) + 1
+    figure, (axes,) = panels(1, width=4.4, height=0.7 + (0.3 + 0.15 * lines) * len(effects))
     axes.axvspan(-margin, margin, color="0.5", alpha=0.18, linewidth=0)
     axes.axvline(0, color="0.5", linewidth=1, linestyle="--")
     for place, (mean, low, high) in enumerate(effects.values()):
         axes.plot([low, high], [place, place], color=PALETTE[5], linewidth=1.5)
         axes.plot(mean, place, "o", color=PALETTE[0])
-    for place, label in enumerate(effects):  # above its line: beside it, a long one would leave no room for the line
-        axes.text(0, place - 0.3, label, fontsize=9, transform=axes.get_yaxis_transform())
-    axes.set(xlabel=f"effect ({unit})", ylim=(len(effects) - 0.5, -0.8))
+    for place, label in enumerate(labels):  # above its line: beside it, a long one would leave no room for the line
+        axes.text(0, place - 0.25, label, fontsize=9, va="bottom", transform=axes.get_yaxis_transform())
+    axes.set(xlabel=f"effect ({unit})", ylim=(len(effects) - 0.5, -0.9))
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     return figure
+
+
+def _labels(names: Iterable[str]) -> list[str]:
+    """Name what stands before a colon once, where it is the same in successive names; break long labels."""
+    labels, before = [], None
+    for name in names:
+        part, _, contrast = name.rpartition(": ")
+        labels.append(contrast if part == before else fill(name, WIDEST))
+        before = part
+    return labels
 
 
 EXAMPLES: tuple[Effect, ...] = (

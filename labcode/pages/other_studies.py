@@ -44,10 +44,11 @@ def _found(decision: Decision) -> str:
     return f"{decision.outcome}, {effect(decision.deciding)}, {decision.deciding.seeds} seeds"
 
 
-def exploration(ablation: Ablation, *ids: str, folder: Path = RECORDS) -> Markdown:
+def exploration(ablation: Ablation, *ids: str, folder: Path = RECORDS) -> Markdown | None:
     """Return what study 1, the exploration, said of some claims, and whether study 2 says the same, as a list.
 
-    Where study 2 decides them all, the learning curves of study 1 are shown first; else they are on the page already.
+    Where study 2 decides them all, show the learning curves of study 1 instead, with all this in their caption; else
+    the page has them already.
 
     Parameters
     ----------
@@ -64,9 +65,11 @@ def exploration(ablation: Ablation, *ids: str, folder: Path = RECORDS) -> Markdo
     True
     """
     decided = {name: decide(CLAIMS[name], folder) for name in ids}
+    said = [f"**{name}**: {_explored(decision, folder)}" for name, decision in decided.items()]
     if all(decision.study == STUDY_2 for decision in decided.values()):
-        show_ablation(ablation)
-    return Markdown("\n".join(f"- **{name}**: {_explored(decision, folder)}" for name, decision in decided.items()))
+        show_ablation(ablation, note=" ".join(said))
+        return None
+    return Markdown("\n".join(f"- {line}" for line in said))
 
 
 def _explored(decision: Decision, folder: Path) -> str:

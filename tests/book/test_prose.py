@@ -12,7 +12,7 @@ from labcode.training import ErrorCurve
 
 TREATED = ["mnist/stages", "mnist/optimizers"]
 # Their hidden code is still a program; they will be written anew around new runs.
-STILL_PROGRAMS = {f"mnist/{name}" for name in ("batch_size", "dropout")}
+STILL_PROGRAMS = {f"mnist/{name}" for name in ("batch_size",)}
 LIVE = ("train(", "deepcopy(", "cg_step", "taken[")  # marks the cells that train, and those that need their results
 
 

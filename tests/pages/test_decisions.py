@@ -42,11 +42,16 @@ def test_effects_stand_where_they_are_over_the_band_of_the_margin():
     assert [label.get_text() for label in axes.texts] == ["a", "b"]
 
 
+def test_a_part_with_several_contrasts_is_named_once():
+    figure = draw_effects({"low: a": (0, 0, 0), "low: b": (0, 0, 0), "narrow: a": (0, 0, 0)}, 0.2, "points")
+    assert [label.get_text() for label in figure.axes[0].texts] == ["low: a", "b", "narrow: a"]
+
+
 def test_the_effects_of_several_claims_have_one_unit_and_labels_of_their_own(monkeypatch):
     shown = {}
     monkeypatch.setattr(decisions, "show", lambda figure, **text: shown.update(text, figure=figure))
     decisions.show_effects(CLAIMS["C05"].decide(), CLAIMS["C08"].decide(), name="fig-effects")
-    labels = [text.get_text() for text in shown["figure"].axes[0].texts]
+    labels = [text.get_text().replace("\n", " ") for text in shown["figure"].axes[0].texts]
     assert labels == [
         "training error rises with the batch size: batch size 1 to 100",
         "validation error rises with the batch size: batch size 1 to 100",

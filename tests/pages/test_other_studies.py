@@ -16,7 +16,7 @@ from labcode.study.studies import STUDY_2
 @pytest.fixture
 def shown(monkeypatch):
     names = []
-    monkeypatch.setattr(other_studies, "show_ablation", lambda ablation: names.append(ablation.name))
+    monkeypatch.setattr(other_studies, "show_ablation", lambda ablation, note: names.append((ablation.name, note)))
     return names
 
 
@@ -41,8 +41,10 @@ def test_where_the_exploration_decides_its_curves_are_not_shown_twice(shown, mon
 @pytest.mark.parametrize(("sign", "agree"), [(1, "Study 2 says the same: reproduced"), (-1, "otherwise: reversed")])
 def test_where_study_2_decides_the_exploration_is_set_beside_it(sign, agree, shown, monkeypatch):
     monkeypatch.setattr(other_studies, "decide", lambda claim, folder: by_study_2(claim, sign))
-    assert agree in exploration(HIDDEN_UNITS, "C01").data
-    assert shown == ["hidden_units"]
+    assert exploration(HIDDEN_UNITS, "C01") is None  # a cell shows one thing
+    ((name, note),) = shown
+    assert name == "hidden_units"
+    assert agree in note
 
 
 def test_the_runs_with_all_the_data_are_told_as_they_are(monkeypatch):
