@@ -8,6 +8,8 @@ from chapters.pairs import BOOK, chapters, find, name_of, notebook_from
 
 from labcode.pages import SentenceError, figures
 from labcode.study import ablation
+from labcode.study.outcomes import Outcome
+from labcode.study.studies import STUDY_2
 from labcode.training import ErrorCurve
 
 TREATED = ["mnist/stages", "mnist/optimizers"]
@@ -34,13 +36,50 @@ def hidden_share(chapter):
 
 
 def read_out(chapter):
-    """Execute the cells of a chapter that read records, up to its quiz, as far as its sentences hold."""
+    """Execute the cells of a chapter that read records, up to its quiz, as far as its sentences hold; return names."""
     names = {}
     for cell in notebook_from(find(chapter)).cells:
         if cell.cell_type == "markdown" and "## Quiz" in cell.source:
-            return
+            break
         if cell.cell_type == "code" and not any(word in cell.source for word in LIVE):
             exec(compile(cell.source, chapter, "exec"), names)
+    return names
+
+
+@pytest.fixture
+def imagine(monkeypatch):
+    """Let study 2 have its runs: with the curves of study 1, and unseen errors in percent as a function of the network."""
+    monkeypatch.setattr(figures, "display", lambda *_, **__: None)
+    recorded = ablation.read
+
+    def change(unseen):
+        def read(experiment, folder):
+            if experiment.scale != "own" or experiment.seed >= 1016:  # those of the second stage
+                return recorded(experiment, folder)
+            record = recorded(replace(experiment, scale="tenth", seed=experiment.seed % 3), folder)
+            errors = round(540 * unseen(experiment.network) + experiment.seed % 7)
+            return replace(record, experiment=experiment, unseen=ErrorCurve((errors,), 54_000))
+
+        monkeypatch.setattr(ablation, "read", read)
+
+    return change
+
+
+@pytest.mark.parametrize(("error", "outcome"), [(1.0, Outcome.REPRODUCED), (2.0, Outcome.NO_DIFFERENCE)])
+@pytest.mark.parametrize(
+    ("chapter", "decision", "favored"),
+    [
+        ("mnist/pooling", "c12", lambda network: (network.pool, network.pool_stride) == (3, 2)),
+        ("mnist/filters", "c13", lambda network: network.filter == 7),
+        ("mnist/dropout", "c14", lambda network: sum(network.dropout) == 1.5),
+    ],
+    ids=["pooling", "filters", "dropout"],
+)
+def test_a_chapter_holds_whatever_study_2_says(chapter, decision, favored, error, outcome, imagine):
+    imagine(lambda network: error if favored(network) else 2.0)
+    found = read_out(chapter)[decision]
+    assert found.study == STUDY_2
+    assert found.outcome == outcome
 
 
 @pytest.fixture
