@@ -48,7 +48,7 @@ def read_out(chapter):
 
 @pytest.fixture
 def imagine(monkeypatch):
-    """Let study 2 have its runs: with the curves of study 1, and unseen errors in percent as a function of the network."""
+    """Let study 2 have its runs: the curves of study 1, and unseen errors (%) by network."""
     monkeypatch.setattr(figures, "display", lambda *_, **__: None)
     recorded = ablation.read
 
