@@ -118,7 +118,7 @@ def test_a_worker_killed_in_the_middle_loses_nothing_and_the_records_are_those_o
     killer.start()
     found = {record.experiment: record for record in run_missing(longer, there, workers=1, cluster=cluster.address)}
     killer.join()
-    assert victim.wait() != 0
+    assert victim.wait(60) != 0  # where it was not killed in time, that is a failure and no endless wait
     assert set(found) == set(longer)
     for record in run_missing(WANTED, here, workers=1):
         assert measured(record) == measured(found[record.experiment]) == measured(read(record.experiment, there))
