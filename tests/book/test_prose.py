@@ -13,20 +13,13 @@ from labcode.study.studies import STUDY_2
 from labcode.training import ErrorCurve
 
 TREATED = ["mnist/stages", "mnist/optimizers"]
-# Their hidden code is still a program; they will be written anew around new runs.
-STILL_PROGRAMS: set[str] = set()
 # Marks the cells that train, those that need their results, and the slow ones without sentences.
 LIVE = ("train(", "deepcopy(", "cg_step", "show_specifications", "show_decision")
 
 
-@pytest.mark.parametrize("chapter", sorted({name_of(source) for source in chapters()} - STILL_PROGRAMS))
+@pytest.mark.parametrize("chapter", sorted(map(name_of, chapters())))
 def test_hidden_code_is_less_than_a_fifth_of_the_source(chapter):
     assert hidden_share(chapter) < 1 / 5
-
-
-@pytest.mark.parametrize("chapter", sorted(STILL_PROGRAMS))
-def test_an_exempt_chapter_needs_its_exemption(chapter):
-    assert hidden_share(chapter) >= 1 / 5
 
 
 def hidden_share(chapter):
