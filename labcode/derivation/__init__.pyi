@@ -16,10 +16,14 @@ from .expressions import differentiate as differentiate
 from .expressions import unfold as unfold
 from .gradcheck import check_backward as check_backward
 from .gradcheck import check_gradient as check_gradient
+from .mistakes import QUESTIONS as QUESTIONS
+from .passes import refuse_passes as refuse_passes
 from .printing import latex as latex
 from .printing import latex_lines as latex_lines
 from .printing import text as text
 from .proof import prove_equal as prove_equal
+from .questions import Question as Question
+from .questions import refuse as refuse
 from .residuals import AUTOGRAD as AUTOGRAD
 from .residuals import CENTRAL as CENTRAL
 from .residuals import GradientError as GradientError
