@@ -12,7 +12,7 @@ BIN := .venv/bin
 READY := .venv/ready
 BUILD := $(BIN)/jupyter-book build book -W --keep-going
 
-.PHONY: help writable book check test search chapters reproduce print paint links browser coverage mutants types lint clean
+.PHONY: help writable book epub check test search chapters reproduce print paint links browser coverage mutants types lint clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -47,6 +47,10 @@ reproduce: $(READY) ## train every recorded run again, and compare
 
 print: book browser ## print the whole book as one PDF, _build/book.pdf
 	$(BIN)/python tools/print_edition.py
+
+epub: writable $(READY) ## the whole book as an ePub, _build/book.epub, for readers without scripts
+	$(BUILD) --builder custom --custom-builder epub --path-output _build/epub
+	cp _build/epub/_build/epub/book.epub _build/book.epub
 
 paint: book browser ## measure the largest contentful paint of each page on a slow processor
 	$(BIN)/python tools/paint.py

@@ -35,6 +35,8 @@ SECONDS = {
     "tests/book/test_contributing.py": 50,
     "tests/study/test_cluster.py": 38,
     "tests/site/test_draw.py": 35,
+    "tests/derivation/test_exam.py": 35,
+    "tests/pages/test_exam.py": 15,
     "tests/site/test_first_visit.py": 20,
     "tests/site/test_widgets.py": 20,
     "tests/tools/test_chapters_tool.py": 40,

@@ -82,6 +82,11 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     compare.add_argument("folder", type=Path, metavar="FOLDER")
     compare.set_defaults(act=_compare)
 
+    exam = commands.add_parser("exam", help="write an exam on Part I in three versions, with its proved answers")
+    exam.add_argument("--seed", type=int, default=0, help="draws the questions (default: 0)")
+    exam.add_argument("--folder", type=Path, default=Path(), help="of the two files (default: the working folder)")
+    exam.set_defaults(act=_exam)
+
     bench = commands.add_parser("bench", help="measure what a training step costs on this machine")
     bench.add_argument("--json", action="store_true", help="print JSON instead of a table")
     other = bench.add_mutually_exclusive_group()
@@ -181,6 +186,15 @@ def _compare(options: argparse.Namespace) -> int:
     from labcode.study.commands import compare
 
     return compare(options.folder)
+
+
+def _exam(options: argparse.Namespace) -> int:
+    from labcode.derivation.exam import draw_exam
+    from labcode.pages.exam import write_exam
+
+    for path in write_exam(draw_exam(options.seed), options.folder):
+        print(path)
+    return 0
 
 
 def _bench(options: argparse.Namespace) -> int:

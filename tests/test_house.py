@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "labcode"
 ROAD = ["errors", "checks", "files", "seeds", "machine"]  # what stands before the first room, in any order
 ROOMS = ["data", "derivation", "network", "training", "study", "bench", "pages"]
-PRESENTATION = {"IPython", "matplotlib", "tabulate", "PIL"}
+PRESENTATION = {"IPython", "latex2mathml", "matplotlib", "tabulate", "PIL"}
 LONGEST = 400
 
 MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))

@@ -21,7 +21,7 @@ from labcode.study.records import ARCHIVE
 
 def write_downloads(app, exception) -> None:
     """Write all downloads into the site (on `build-finished`)."""
-    if exception or app.builder.format != "html":
+    if exception or app.builder.name != "html":
         return
     site = Path(app.outdir)
     for page in app.env.found_docs:
@@ -59,7 +59,7 @@ def write_archives(folder: Path, records: Path = RECORDS) -> None:
 
 def add_script_button(app, pagename, templatename, context, doctree) -> None:
     """Offer the script among the downloads of the page's header (on `html-page-context`, after the theme)."""
-    for group in context["header_buttons"]:
+    for group in context.get("header_buttons", ()):
         if group.get("label") == "download-buttons":
             group["buttons"].insert(
                 1,

@@ -102,7 +102,7 @@ def write(folder: Path, path: Path = WEIGHTS) -> None:
 
 
 def write_after_build(app, exception) -> None:
-    if exception is None and app.builder.format == "html":
+    if exception is None and app.builder.name == "html":
         try:
             write(Path(app.outdir) / "_static" / FOLDER)
         except DrawError as error:

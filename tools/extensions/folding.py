@@ -45,7 +45,7 @@ def fold(app, doctree: nodes.document) -> None:
 
 def add_switch(app, pagename, templatename, context, doctree) -> None:
     """Add the switch to the header of a page with folded code (on `html-page-context`)."""
-    if doctree and "above-input" in context.get("body", ""):
+    if doctree and "header_buttons" in context and "above-input" in context.get("body", ""):
         context["header_buttons"].insert(0, SWITCH)
 
 

@@ -37,7 +37,7 @@ def rules(css: str, names: set[str]) -> str:
 
 def reduce_icons(app, exception):
     """Replace Font Awesome in the built site by the icons in use (on `build-finished`)."""
-    if exception or app.builder.format != "html":
+    if exception or app.builder.name != "html":
         return
     static = app.outdir / "_static"
     original = next(THEME.glob("vendor/fontawesome/*"))

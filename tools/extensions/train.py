@@ -88,7 +88,7 @@ def as_script(name: str, content: Any) -> str:
 
 
 def write_after_build(app, exception) -> None:
-    if exception is None and app.builder.format == "html":
+    if exception is None and app.builder.name == "html":
         for name, content in contents().items():
             write_whole(Path(app.outdir) / "_static" / FOLDER / f"{name}.js", as_script(name, content))
 

@@ -75,7 +75,7 @@ def address(app, pagename: str) -> str:
 
 def write_sitemap(app, exception):
     """List all pages for search engines (on `build-finished`), if the site's address is known."""
-    if exception or not app.config.html_baseurl or app.builder.format != "html":
+    if exception or not app.config.html_baseurl or app.builder.name != "html":
         return
     places = "\n".join(
         f"<url><loc>{html.escape(address(app, page))}</loc></url>" for page in sorted(app.env.found_docs)
@@ -133,6 +133,8 @@ def bring_mathjax(app):
     The package `sphinx-mathjax-offline`, used as an extension, would copy all of MathJax (31 MB). The "full" file
     includes all TeX extensions, so that none is looked for elsewhere.
     """
+    if app.builder.name == "epub":
+        return
     package = importlib.util.find_spec("sphinx-mathjax-offline")
     script = Path(package.origin).parent / "static" / "mathjax" / "tex-svg-full.js"
     # Not by html_static_path: the place of this machine's packages would be written into the site.

@@ -39,7 +39,7 @@ BAR = """\
 def bundle_scripts(app) -> None:
     """Write the scripts with Python into the site (on `builder-inited`)."""
     app.live_size = 0
-    if app.builder.format != "html":
+    if app.builder.name != "html":
         return
     try:
         app.live_size = bundle.write(Path(app.outdir))
