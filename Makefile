@@ -91,7 +91,7 @@ lint: $(READY) ## check style and spelling
 	$(BIN)/codespell
 
 clean: ## remove the built site (the environment stays)
-	rm -rf _build/html _build/.doctrees _build/book.pdf
+	rm -rf _build/html _build/.doctrees _build/epub _build/figures _build/book.epub _build/book.pdf
 
 $(READY): requirements.txt constraints.txt tests/site/requirements.txt tools/live/requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("$(PYTHON) is Python " + sys.version.split()[0] + ". The book needs 3.11 or newer: choose another with PYTHON=...")'

@@ -19,9 +19,9 @@ def site():
 
 @pytest.fixture(scope="session")
 def pages(site):
-    """Paths of all pages, relative to the site. (The theme's templates in _static are no pages.)"""
+    """Paths of all pages, relative to the site. (The theme's templates and the sheets for teachers are no pages.)"""
     paths = (path.relative_to(site) for path in site.rglob("*.html"))
-    return sorted(path.as_posix() for path in paths if path.parts[0] != "_static")
+    return sorted(path.as_posix() for path in paths if path.parts[0] not in ("_static", "teaching"))
 
 
 @pytest.fixture(scope="session")

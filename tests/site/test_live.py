@@ -19,7 +19,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 CHAPTERS = ("logistic", "softmax", "max_min", "network_layers", "whole_network")
-PAGES = (*(f"backprop/{chapter}" for chapter in CHAPTERS), "try_your_own")
+PAGES = (*(f"backprop/{chapter}" for chapter in CHAPTERS), "try_your_own", "appendix/mistakes")
 PAGE = "backprop/logistic"
 NAMES, SLOPE, CHAIN, PEAK = "x_in, x_out, E, u =", '"slope",', "answer = derive(", '"peak",'  # of its cells
 LARGEST = 16e6  # bytes of all scripts with Python

@@ -1,11 +1,13 @@
-"""tools/extensions/downloads.py: a build writes scripts, curves and the student edition into the site."""
+"""tools/extensions/downloads.py: a build writes scripts, curves, the student edition and teachers' sheets."""
 
 import re
 from types import SimpleNamespace
 
 import downloads
 import pytest
+from chapters.key import answer_key
 from chapters.student import student_edition
+from slides import decks
 from sphinx.errors import ExtensionError
 
 from labcode.pages import curves, curves_csv
@@ -17,7 +19,7 @@ from labcode.study.records import read, read_all, save
 def building(site, *pages):
     """What a build of the site tells its extensions."""
     return SimpleNamespace(
-        builder=SimpleNamespace(format="html"), outdir=site, env=SimpleNamespace(found_docs=set(pages))
+        builder=SimpleNamespace(name="html"), outdir=site, env=SimpleNamespace(found_docs=set(pages))
     )
 
 
@@ -61,6 +63,9 @@ def test_a_build_gets_scripts_and_the_student_edition_unless_it_failed(tmp_path,
     assert not site.exists()
     downloads.write_downloads(building(site, "mnist/data"), None)
     assert (site / "student-edition.zip").read_bytes() == student_edition()
+    assert (site / "teaching/answer-key.html").read_text(encoding="utf-8") == answer_key()
+    for name, text in decks().items():
+        assert (site / "teaching" / name).read_text(encoding="utf-8") == text
     script = (site / "_sources/mnist/data.py").read_text(encoding="utf-8")
     compile(script, "data.py", "exec")
     assert "from labcode" in script

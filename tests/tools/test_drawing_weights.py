@@ -102,7 +102,7 @@ def test_old_pieces_leave_the_site_and_unchanged_ones_stay_untouched(saved, tmp_
 def test_a_build_of_the_site_writes_them(tmp_path, monkeypatch):
     written = []
     monkeypatch.setattr(draw, "write", written.append)
-    html = SimpleNamespace(builder=SimpleNamespace(format="html"), outdir=str(tmp_path))
+    html = SimpleNamespace(builder=SimpleNamespace(name="html"), outdir=str(tmp_path))
     draw.write_after_build(html, None)
     assert written == [tmp_path / "_static" / draw.FOLDER]
     draw.write_after_build(html, RuntimeError("the build failed"))

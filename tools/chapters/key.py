@@ -59,16 +59,16 @@ def exercises(notebook: nbformat.NotebookNode) -> list[Exercise]:
         if cell.cell_type == "markdown":
             start = 0
             for directive in DIRECTIVE.finditer(cell.source):
-                if within:
-                    found[-1].solution.append(rendered(cell.source[start : directive.start()]))
+                if within and (text := cell.source[start : directive.start()].strip()):
+                    found[-1].solution.append(rendered(text))
                 start = directive.end()
                 if directive[1] == "exercise":
                     title, _, text = directive[2].partition("\n")
                     found.append(Exercise(title.strip(), rendered(re.sub(r"^:.*\n", "", text, flags=re.MULTILINE))))
                 else:
                     within = directive[1] == "solution-start"
-            if within:
-                found[-1].solution.append(rendered(cell.source[start:]))
+            if within and (text := cell.source[start:].strip()):
+                found[-1].solution.append(rendered(text))
         elif within and tagged(cell, "solution"):
             found[-1].solution.append(f"<pre><code>{html.escape(cell.source)}</code></pre>")
         elif within and tagged(cell, "check"):
@@ -98,10 +98,16 @@ def rendered(text: str) -> str:
     return str(markdown.render(text))
 
 
+def in_order() -> list[Path]:
+    """Return the sources of all chapters in the order of the book."""
+    contents = (pairs.BOOK / "_toc.yml").read_text(encoding="utf-8")
+    return [pairs.find(name) for name in re.findall(r"file: (\S+)", contents)]
+
+
 def answer_key(sources: list[Path] | None = None) -> str:
     """Return the key to the exercises and quizzes of these chapters, by default of all."""
     articles = []
-    for source in pairs.chapters() if sources is None else sources:
+    for source in in_order() if sources is None else sources:
         notebook = nbformat.read(snapshot_of(source), as_version=4)
         solved, asked = exercises(notebook), quiz(notebook)
         if not solved and not asked:

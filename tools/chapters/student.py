@@ -32,6 +32,8 @@ With Python 3.11 or newer, in this folder:
     pip install -e '.[book]' jupyterlab jupyterlab-myst
     jupyter lab book
 
+The answers are in a file of their own, the answer key, which the book's site has for teachers.
+
 Once this is installed, every chapter runs without a network. The folder `labcode` is the code that the chapters
 import; it includes the digits. `jupyterlab-myst` shows exercises and references between formulas as in the book;
 without it the chapters run as well.

@@ -3,14 +3,17 @@
 * each chapter as a script, beside its notebook;
 * the numbers behind the ablations' figures: a figure's caption (labcode.pages.curves) names the file of its ablation,
   and the archive of records of each level;
-* the student edition, as one zip.
+* the student edition, as one zip;
+* for teachers, the slides of the derivations and the answer key.
 """
 
 from pathlib import Path
 
 import jupytext
 from chapters import pairs
+from chapters.key import answer_key
 from chapters.student import student_edition
+from slides import decks
 from sphinx.errors import ExtensionError
 
 from labcode.files import write_whole
@@ -32,6 +35,8 @@ def write_downloads(app, exception) -> None:
     except RecordError as error:
         raise ExtensionError(str(error)) from error
     write_whole(site / "student-edition.zip", student_edition())
+    for name, text in {**decks(), "answer-key.html": answer_key()}.items():
+        write_whole(site / "teaching" / name, text)
 
 
 def script(page: str) -> str:

@@ -67,14 +67,16 @@ def decks() -> dict[str, str]:
     """Return the slides of each chapter of Part I, by file name."""
     chapters = [read(source) for source in pairs.chapters() if pairs.name_of(source).startswith(f"{PART}/")]
     places = {
-        equation.label: f"{chapter.name}.html#{equation.label}"
+        equation.label: f"slides-{chapter.name}.html#{equation.label}"
         for chapter in chapters
         for _, chain in chapter.chains
         for equation in chain
     }
     style, script = (HERE.with_suffix(kind).read_text(encoding="utf-8") for kind in (".css", ".js"))
     return {
-        f"{chapter.name}.html": page(f"Slides: {chapter.title}", "\n".join(slides(chapter, places)), style, script)
+        f"slides-{chapter.name}.html": page(
+            f"Slides: {chapter.title}", "\n".join(slides(chapter, places)), style, script
+        )
         for chapter in chapters
     }
 

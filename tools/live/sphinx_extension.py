@@ -1,4 +1,4 @@
-"""A Sphinx extension: the chapters of Part I run in the reader's browser.
+"""A Sphinx extension: the chapters of Part I and the page of mistakes run in the reader's browser.
 
 Before the click a page holds a button, and which of its cells are live; the scripts with Python load after it.
 """
@@ -14,7 +14,7 @@ from live import bundle, liveness
 from live.npm import NoLiveParts
 from sphinx.util import logging
 
-PAGES = ("backprop/", "try_your_own")
+PAGES = ("backprop/", "try_your_own", "appendix/mistakes")
 INVITATION = "Change the code and answer the exercises here: Python runs in your browser"
 FORM = """\
 <form class="live-form">

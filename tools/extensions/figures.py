@@ -1,0 +1,177 @@
+"""Every figure of the book as SVG in one zip (a Sphinx extension), with a line about its licence.
+
+The snapshots hold figures as PNG only. So a build runs again, beside its other work, the cells of each chapter that
+lead to its figures, and takes the figures before they become pictures. It keeps them in `_build/figures` until the
+chapter's snapshot changes.
+"""
+
+import ast
+import contextlib
+import hashlib
+import io
+import json
+import multiprocessing
+import os
+import symtable
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from pathlib import Path
+
+import nbformat
+from chapters import pairs
+from chapters.pairs import ChapterError, name_of, snapshot_of
+from sphinx.errors import ExtensionError
+
+from labcode.files import write_whole
+
+FOLDER = pairs.ROOT / "_build" / "figures"
+LICENSE = 'Figures of the book "Backpropagation, derived and rerun", CC BY 4.0: use them anywhere and name the book.'
+
+
+def names(source: str) -> tuple[set[str], set[str]]:
+    """Return the global names that a cell binds, and those that it reads before it has bound them.
+
+    >>> bound, read = names("x = 1\\nprint(x, y)")
+    >>> sorted(bound), sorted(read)
+    (['x'], ['print', 'y'])
+    """
+    bound: set[str] = set()
+    read: set[str] = set()
+    for statement in ast.parse(source).body:
+        module = symtable.symtable(ast.unparse(statement), "cell", "exec")
+        scopes, found = [module], set()
+        for scope in scopes:
+            scopes += scope.get_children()
+            found |= {
+                s.get_name() for s in scope.get_symbols() if s.is_referenced() and (scope is module or s.is_global())
+            }
+        changed = [node.target for node in ast.walk(statement) if isinstance(node, ast.AugAssign)]
+        found |= {node.id for target in changed for node in ast.walk(target) if isinstance(node, ast.Name)}
+        own = {symbol.get_name() for symbol in module.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+        if isinstance(statement, ast.For | ast.With):
+            found -= own  # it binds its names before it reads them
+        read |= found - bound
+        bound |= own
+    return bound, read
+
+
+def leading_to_figures(cells: list[nbformat.NotebookNode]) -> list[str]:
+    """Return the cells that show figures, with those that bind what they read, what these read, and so on."""
+    kept, wanted = [], set()
+    for cell in reversed([cell for cell in cells if cell.cell_type == "code"]):
+        bound, read = names(cell.source)
+        if bound & wanted or captions([cell]):
+            kept.append(cell.source)
+            wanted = wanted - bound | read
+    return kept[::-1]
+
+
+def captions(cells: list[nbformat.NotebookNode]) -> dict[str, str]:
+    """Return the name of each figure that cells show, with its caption and alternative text."""
+    outputs = [output for cell in cells if cell.cell_type == "code" for output in cell.outputs]
+    figures = [output for output in outputs if "labcode" in output.get("metadata", {})]
+    return {output.metadata["labcode"]["name"]: output.data["text/plain"] for output in figures}
+
+
+def draw(name: str) -> dict[str, str]:
+    """Run a chapter's cells, in a process of their own, and return its figures as SVG, by name.
+
+    Raises
+    ------
+    ChapterError : a figure is not the one that the snapshot shows.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    from labcode.pages import figures
+
+    source = pairs.find(name)
+    notebook = nbformat.read(snapshot_of(source), as_version=4)
+    found, told = {}, {}
+
+    def collect(figure: Figure, alt: str, caption: str, name: str) -> None:
+        drawn = io.StringIO()
+        about = {"Title": caption, "Description": alt, "Rights": LICENSE, "Date": None, "Creator": None}
+        figure.savefig(drawn, format="svg", transparent=True, bbox_inches="tight", metadata=about)
+        found[name], told[name] = drawn.getvalue(), f"{caption}\n{alt}"
+
+    figures.publish = collect
+    mpl.rcParams["svg.hashsalt"] = "labcode"  # the same file every time
+    with contextlib.chdir(source.parent), contextlib.redirect_stdout(io.StringIO()):
+        namespace = {"__name__": "__main__"}
+        for cell in leading_to_figures(notebook.cells):
+            exec(cell, namespace)
+    if told != captions(notebook.cells):
+        raise ChapterError(f"The figures of {name} are not those that its snapshot shows: execute it again.")
+    return found
+
+
+def kept(name: str) -> Path:
+    """Return where a chapter's figures are kept: in a file that is named by the contents of its snapshot."""
+    digest = hashlib.sha256(snapshot_of(pairs.find(name)).read_bytes()).hexdigest()[:12]
+    return FOLDER / f"{name.replace('/', '-')}-{digest}.json"
+
+
+def begin(app) -> None:
+    """Start to draw the figures that are not kept (on `builder-inited`)."""
+    app.figures = {}
+    if app.builder.name != "html":
+        return
+    sources = {name_of(source): snapshot_of(source) for source in pairs.chapters()}
+    shown = {name for name, path in sources.items() if captions(nbformat.read(path, as_version=4).cells)}
+    missing = [name for name in sorted(shown) if not kept(name).is_file()]
+    app.figures = dict.fromkeys(sorted(shown), None)
+    if missing:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # it works beside Sphinx
+        app.painter = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+        app.figures |= {name: app.painter.submit(draw, name) for name in missing}
+
+
+def end(app, exception) -> None:
+    """Write the zip into the site (on `build-finished`)."""
+    try:
+        if app.figures and exception is None:
+            drawn = {name: collected(name, future) for name, future in app.figures.items()}
+            write_whole(Path(app.outdir, "teaching", "figures.zip"), packed(drawn))
+    except ChapterError as error:
+        raise ExtensionError(str(error)) from error
+    finally:
+        if hasattr(app, "painter"):
+            app.painter.shutdown(cancel_futures=True)
+
+
+def collected(name: str, future: Future | None) -> dict[str, str]:
+    """Return a chapter's figures: those just drawn, which are kept from now on, or those kept before."""
+    place = kept(name)
+    if future is None:
+        return json.loads(place.read_text(encoding="utf-8"))
+    figures = future.result()
+    for old in FOLDER.glob(f"{name.replace('/', '-')}-????????????.json"):
+        old.unlink()
+    write_whole(place, json.dumps(figures))
+    return figures
+
+
+def packed(drawn: dict[str, dict[str, str]]) -> bytes:
+    """Return the zip of all figures, in a folder per chapter, with the licence: the same bytes every time."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files(drawn):
+            entry = zipfile.ZipInfo(f"figures/{name}", date_time=(2026, 1, 1, 0, 0, 0))
+            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+            archive.writestr(entry, text)
+    return buffer.getvalue()
+
+
+def files(drawn: dict[str, dict[str, str]]) -> Iterator[tuple[str, str]]:
+    yield "LICENSE.txt", f"{LICENSE}\n"
+    for chapter, figures in sorted(drawn.items()):
+        for name, svg in sorted(figures.items()):
+            yield f"{chapter}/{name}.svg", svg
+
+
+def setup(app):
+    app.connect("builder-inited", begin)
+    app.connect("build-finished", end)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
