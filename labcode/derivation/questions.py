@@ -57,7 +57,7 @@ class Refusals:
 
     def _repr_markdown_(self) -> str:
         asked = self.question
-        blocks = [f"Right, and proved, for ${latex(asked.start)}$:", f"$$\n{latex_lines(asked.answer)}\n$$"]
+        blocks = [f"$$\n{latex_lines(asked.answer)}\n$$", f"*Right, and proved,* for ${latex(asked.start)}$."]
         for name, (answer, thought) in asked.wrong.items():
             blocks.append(f"**{name[0].upper()}{name[1:]}.** “{thought}”")
             blocks.append(f"$$\n{latex_lines(answer)}\n$$")
