@@ -34,13 +34,13 @@ def sheets(exam: Exam) -> str:
     body = []
     for place, version in enumerate(VERSIONS):
         body.append(
-            f'<main class="sheet"><h1>Exam on backpropagation, version {version}</h1>'
+            f'<article class="sheet"><h1>Exam on backpropagation, version {version}</h1>'
             '<p class="name">Name: <span></span> Date: <span></span></p>'
         )
         for number, (question, variants) in enumerate(exam.questions, 1):
             asked = _asked(question, variants[place])
             body.append(f'<section><h2>{number}. {question.title}</h2>{asked}<div class="answer"></div></section>')
-        body.append(f'<p class="quiet">Sheet {exam.seed}{version}</p></main>')
+        body.append(f'<p class="quiet">Sheet {exam.seed}{version}</p></article>')
     return page(f"Exam {exam.seed}", "\n".join(body), STYLE)
 
 
@@ -52,7 +52,7 @@ def key(exam: Exam) -> str:
         "wrong answer was refuted at one of them. Another form of the answer is right if it is equal.</p>",
     ]
     for place, version in enumerate(VERSIONS):
-        body.append(f'<main class="sheet"><h1>Version {version}</h1>')
+        body.append(f'<article class="sheet"><h1>Version {version}</h1>')
         for number, (question, variants) in enumerate(exam.questions, 1):
             variant = variants[place]
             wrong = "".join(
@@ -62,7 +62,7 @@ def key(exam: Exam) -> str:
                 f"<section><h2>{number}. {question.title}: {variant.name}</h2>{_asked(question, variant)}"
                 f"<h3>Answer</h3>{_solved(variant)}<h3>Wrong</h3><table>{wrong}</table></section>"
             )
-        body.append("</main>")
+        body.append("</article>")
     return page(f"Key to exam {exam.seed}", "\n".join(body), STYLE)
 
 

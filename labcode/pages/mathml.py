@@ -22,23 +22,26 @@ _PAGE = """\
 {style}</style>
 </head>
 <body>
+<main>
 {body}
+</main>
 {script}</body>
 </html>
 """
 SHEET = """\
 :root { color-scheme: light dark; --line: light-dark(#bbb, #666); --quiet: light-dark(#555, #aaa); }
+html { background: light-dark(#fff, #16181c); color: light-dark(#1a1a1a, #e6e6e6); }
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 44rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin: 2rem 0 0.5rem; } h3 { font-size: 1rem; }
 math { font-size: 1.1em; } li math, td math { math-style: normal; }
 math[display="block"] { overflow-x: auto; overflow-y: hidden; padding: 0.2em 0; }
 table { border-collapse: collapse; } th, td { text-align: left; padding: 0.2em 1em 0.2em 0; vertical-align: baseline; }
-pre { overflow-x: auto; padding: 0.6em; border: 1px solid var(--line); font-size: 0.9rem; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; padding: 0.6em; border: 1px solid var(--line); font-size: 0.9rem; }
 .quiet, footer { color: var(--quiet); font-size: 0.85rem; }
 @media print {
   :root { color-scheme: light; }
   body { margin: 0; padding: 0; max-width: none; font-size: 11pt; }
-  h2, h3 { break-after: avoid; } section, pre, tr { break-inside: avoid; } pre { white-space: pre-wrap; }
+  h2, h3 { break-after: avoid; } section, pre, tr { break-inside: avoid; }
 }
 """
 

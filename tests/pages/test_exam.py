@@ -22,7 +22,7 @@ def formulas(section):
 
 
 def test_each_sheet_asks_every_question_and_tells_no_answer(exam):
-    versions = BeautifulSoup(sheets(exam), "html.parser").find_all("main")
+    versions = BeautifulSoup(sheets(exam), "html.parser").find_all("article")
     assert [version.h1.text[-1] for version in versions] == list(VERSIONS)
     for place, version in enumerate(versions):
         sections = version.find_all("section")
@@ -37,7 +37,7 @@ def test_each_sheet_asks_every_question_and_tells_no_answer(exam):
 
 
 def test_the_key_has_every_step_and_every_wrong_answer(exam):
-    versions = BeautifulSoup(key(exam), "html.parser").find_all("main")
+    versions = BeautifulSoup(key(exam), "html.parser").find_all("article")
     for place, version in enumerate(versions):
         for (_, variants), section in zip(exam.questions, version.find_all("section"), strict=True):
             shown = formulas(section)

@@ -106,5 +106,5 @@ def test_a_build_of_the_site_writes_them(tmp_path, monkeypatch):
     draw.write_after_build(html, None)
     assert written == [tmp_path / "_static" / draw.FOLDER]
     draw.write_after_build(html, RuntimeError("the build failed"))
-    draw.write_after_build(SimpleNamespace(builder=SimpleNamespace(format="latex"), outdir=str(tmp_path)), None)
+    draw.write_after_build(SimpleNamespace(builder=SimpleNamespace(name="latex"), outdir=str(tmp_path)), None)
     assert len(written) == 1

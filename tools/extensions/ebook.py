@@ -115,7 +115,7 @@ def clean(body: str, page: str, pages: set[str]) -> str:
     '<p>A file<br/></p>'
     """
     tree = BeautifulSoup(body, "html.parser")
-    for element in tree.find_all(ACTIVE):
+    for element in tree.find_all((*ACTIVE, "link")):  # a widget links to its style sheet
         element.decompose()
     for link in tree.find_all("a", href=True):
         target = posixpath.normpath(posixpath.join(posixpath.dirname(page), link["href"].partition("#")[0]))
