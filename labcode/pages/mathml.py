@@ -36,7 +36,8 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin: 2rem 0 0.5rem; } h3 {
 math { font-size: 1.1em; } li math, td math { math-style: normal; }
 math[display="block"] { overflow-x: auto; overflow-y: hidden; padding: 0.2em 0; }
 table { border-collapse: collapse; } th, td { text-align: left; padding: 0.2em 1em 0.2em 0; vertical-align: baseline; }
-pre { white-space: pre-wrap; overflow-wrap: anywhere; padding: 0.6em; border: 1px solid var(--line); font-size: 0.9rem; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: 0.9rem; }
+pre { padding: 0.6em; border: 1px solid var(--line); }
 .quiet, footer { color: var(--quiet); font-size: 0.85rem; }
 @media print {
   :root { color-scheme: light; }

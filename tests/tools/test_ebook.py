@@ -64,7 +64,8 @@ def test_the_manifest_lists_what_is_there(tmp_path):
 
 def test_a_page_loses_what_needs_a_script_and_keeps_its_words():
     body = (
-        '<link href="x.css"/><button>Run</button><p>Take <a href="../kit.zip" download>the kit</a>, see <a href="two.xhtml#b">two</a>, '
+        '<link href="x.css"/><button>Run</button>'
+        '<p>Take <a href="../kit.zip" download>the kit</a>, see <a href="two.xhtml#b">two</a>, '
         '<a href="#here">here</a> or <a href="https://a.b">there</a>.<br></p>'
         '<details class="quiz"><summary>Yes</summary>No.</details><svg viewBox="0 0 1 1"></svg>'
     )

@@ -15,6 +15,7 @@ import nbformat
 from chapters import pairs
 from chapters.pairs import snapshot_of
 
+from labcode.derivation.printing import WIDEST, width
 from labcode.pages.mathml import inline, mathml, page
 
 PART = "backprop"
@@ -85,7 +86,11 @@ def slides(chapter: Chapter, places: dict[str, str]) -> Iterator[str]:
     """Yield the slides of a chapter: its question, then each derivation step by step."""
     contents = ""
     for heading, chains in groupby(chapter.chains, key=lambda each: each[0]):
-        links = [f'<a href="#{chain[0].label}">{mathml(chain[0].tex)}</a>' for _, chain in chains]
+        # Not every screen reader takes a formula for the name of a link.
+        links = [
+            f'<a href="#{chain[0].label}" aria-label="Derivation {chain[0].label[:-2]}">{mathml(chain[0].tex)}</a>'
+            for _, chain in chains
+        ]
         contents += f"<li>{inline(heading)}: {', '.join(links)}</li>"
     yield slide(
         "first",
@@ -111,7 +116,10 @@ def slide(label: str, header: str, body: str, footer: str) -> str:
 
 
 def formula(equation: Equation, kind: str) -> str:
-    return f'<div class="{kind}">{mathml(equation.tex, display=True)}<span>({equation.label})</span></div>'
+    shown = mathml(equation.tex, display=True)
+    if width(equation.tex) > WIDEST / 2:  # it may scroll, which takes the focus of the keyboard
+        shown = shown.replace("<math ", '<math tabindex="0" ', 1)
+    return f'<div class="{kind}">{shown}<span>({equation.label})</span></div>'
 
 
 def cited(text: str, places: dict[str, str]) -> str:
