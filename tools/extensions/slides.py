@@ -15,7 +15,6 @@ import nbformat
 from chapters import pairs
 from chapters.pairs import snapshot_of
 
-from labcode.derivation.printing import WIDEST, width
 from labcode.pages.mathml import inline, mathml, page
 
 PART = "backprop"
@@ -116,10 +115,7 @@ def slide(label: str, header: str, body: str, footer: str) -> str:
 
 
 def formula(equation: Equation, kind: str) -> str:
-    shown = mathml(equation.tex, display=True)
-    if width(equation.tex) > WIDEST / 2:  # it may scroll, which takes the focus of the keyboard
-        shown = shown.replace("<math ", '<math tabindex="0" ', 1)
-    return f'<div class="{kind}">{shown}<span>({equation.label})</span></div>'
+    return f'<div class="{kind}">{mathml(equation.tex, display=True)}<span>({equation.label})</span></div>'
 
 
 def cited(text: str, places: dict[str, str]) -> str:
