@@ -49,6 +49,7 @@ def test_a_good_book_has_no_faults(tmp_path):
         ({"index.xhtml": PAGE.format(body='<a href="a/two.xhtml">Two</a>')}, "leads to a/two.xhtml"),
         ({"index.xhtml": PAGE.format(body='<a href="#nowhere">x</a>')}, "leads to #nowhere"),
         ({"pixel.png": None}, "index.xhtml shows pixel.png"),
+        ({"_static/epub.css": "a { background: url('x.png') }"}, "_static/epub.css shows x.png"),
         ({"_static/epub.css": None}, "shows _static/epub.css"),
     ],
 )
@@ -73,7 +74,7 @@ def test_a_page_loses_what_needs_a_script_and_keeps_its_words():
     assert cleaned == (
         '<p>Take the kit, see <a href="two.xhtml#b">two</a>, <a href="#here">here</a> or '
         '<a href="https://a.b">there</a>.<br/></p>'
-        '<details class="quiz" open="open"><summary>Yes</summary>No.</details><svg viewbox="0 0 1 1"></svg>'
+        '<details class="quiz" open="open"><summary>Yes</summary>No.</details><svg viewBox="0 0 1 1" xmlns="http://www.w3.org/2000/svg"></svg>'
     )
 
 

@@ -35,6 +35,8 @@ STYLES = ("basic.css", "epub.css", "pygments.css")
 XHTML, OPF = "{http://www.w3.org/1999/xhtml}", "{http://www.idpf.org/2007/opf}"
 # Elements that do nothing without a script, with all that they hold, and attributes that are not of XHTML.
 ACTIVE = ("script", "button", "input", "form", "select", "textarea", "iframe", "canvas", "style")
+# Attributes that the parser of HTML writes in small letters.
+CAMEL = {"viewbox": "viewBox", "preserveaspectratio": "preserveAspectRatio"}
 ELSEWHERE = re.compile(r"^(?:[a-z]+:|#|//)")
 
 
@@ -56,24 +58,24 @@ class Epub(Epub3Builder):
         for path in static.rglob("*"):
             if path.is_file() and path.name not in STYLES:
                 path.unlink()
-        with Path(static, "epub.css").open("a", encoding="utf-8") as file:
-            file.write(STYLE)
+        for name, ours in (("basic.css", ""), ("epub.css", STYLE)):
+            style = Path(static, name)
+            style.write_text(
+                style.read_text(encoding="utf-8").replace("url(file.png)", "none") + ours, encoding="utf-8"
+            )
 
     def build_content(self) -> None:
-        """Say in the manifest which pages have formulas, as the standard demands."""
+        """Say in the manifest which pages have formulas and drawings, as the standard demands."""
         super().build_content()
         manifest = Path(self.outdir, "content.opf")
-        with_formulas = {
-            path.relative_to(self.outdir).as_posix()
-            for path in Path(self.outdir).rglob("*.xhtml")
-            if "<math" in path.read_text(encoding="utf-8")
-        }
-        items = re.sub(
-            r'<item href="([^"]+)"',
-            lambda item: item[0] + ' properties="mathml"' * (item[1] in with_formulas),
-            manifest.read_text(encoding="utf-8"),
-        )
-        write_whole(manifest, items)
+
+        def with_properties(item: re.Match) -> str:
+            text = Path(self.outdir, item[1]).read_text(encoding="utf-8")
+            found = " ".join(name for tag, name in (("<math", "mathml"), ("<svg", "svg")) if tag in text)
+            return f'{item[0]} properties="{found}"' if found else item[0]
+
+        text = manifest.read_text(encoding="utf-8")
+        write_whole(manifest, re.sub(r'<item id="epub-\d+" href="([^"]+\.xhtml)"', with_properties, text))
 
     def toc_metadata(self, *arguments: object) -> dict:
         """Identify the table of contents by the book's identifier, where Sphinx uses the name of its element."""
@@ -121,6 +123,12 @@ def clean(body: str, page: str, pages: set[str]) -> str:
         target = posixpath.normpath(posixpath.join(posixpath.dirname(page), link["href"].partition("#")[0]))
         if not ELSEWHERE.match(link["href"]) and target.removesuffix(".xhtml").removesuffix(".html") not in pages:
             link.unwrap()
+    for icon in tree.select("svg.sd-octicon"):
+        icon.decompose()
+    for drawing in tree.find_all("svg"):
+        drawing["xmlns"] = "http://www.w3.org/2000/svg"
+        for attribute in [name for name in drawing.attrs if name in CAMEL]:
+            drawing[CAMEL[attribute]] = drawing.attrs.pop(attribute)
     for element in tree.find_all("details"):
         element["open"] = "open"  # many readers cannot unfold
     return tree.decode(formatter="minimal")
@@ -149,6 +157,10 @@ def faults(epub: Path) -> Iterator[str]:
         held = {name for name in names if not name.startswith("META-INF/")} - {"mimetype", opf}
         for name in sorted(listed ^ held):
             yield f"{name} is {'listed, but not there' if name in listed else 'there, but not listed'}."
+        for name in sorted(name for name in held if name.endswith(".css")):
+            for url in re.findall(r"url\(['\"]?([^)'\"]+)", archive.read(name).decode("utf-8")):
+                if posixpath.normpath(posixpath.join(posixpath.dirname(name), url)) not in held:
+                    yield f"{name} shows {url}, which is not in the book."
         pages = {}
         for name in sorted(name for name in held if name.endswith(".xhtml")):
             try:
