@@ -76,6 +76,16 @@ def test_a_chapter_holds_whatever_study_2_says(chapter, decision, favored, error
     assert found.outcome == outcome
 
 
+@pytest.mark.parametrize("chapter", ["mnist/how_many_seeds", "appendix/changes"])
+def test_a_page_on_all_claims_holds_when_study_2_decides(chapter, imagine):
+    imagine(lambda network: 1.5 + network.filter / 10 + (network.activation == "sigmoid"))
+    names = read_out(chapter)
+    if "decided" in names:
+        assert {decision.claim.id for decision in names["decided"] if decision.study == STUDY_2} >= {"C02", "C13"}
+    else:
+        assert names["today"]["C13"]["study"] == STUDY_2.name
+
+
 @pytest.fixture
 def alter(monkeypatch):
     """Add errors to the records of some runs, without touching their files: alter(run, part, {epoch: errors})."""
