@@ -93,8 +93,11 @@ lint: $(READY) ## check style and spelling
 clean: ## remove the built site (the environment stays)
 	rm -rf _build/html _build/.doctrees _build/epub _build/figures _build/book.epub _build/book.pdf
 
-$(READY): requirements.txt constraints.txt tests/site/requirements.txt tools/live/requirements.txt pyproject.toml
+# The lock files decide: every package by its SHA-256. With TORCH_INDEX, PyTorch's builds are that index's own, whose
+# digests are not known here, so PyTorch is held to its version alone and everything else to its digest.
+$(READY): requirements.lock torch.lock requirements.txt constraints.txt tests/site/requirements.txt tools/live/requirements.txt tools/requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("$(PYTHON) is Python " + sys.version.split()[0] + ". The book needs 3.11 or newer: choose another with PYTHON=...")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r requirements.txt
+	$(BIN)/python -m pip install --no-deps --require-hashes -r requirements.lock $(if $(TORCH_INDEX),,-r torch.lock)
+	$(BIN)/python -m pip install --no-build-isolation $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r requirements.txt
 	@touch $@
