@@ -12,7 +12,7 @@ BIN := .venv/bin
 READY := .venv/ready
 BUILD := $(BIN)/jupyter-book build book -W --keep-going
 
-.PHONY: help writable book epub check test search chapters reproduce print paint links browser coverage mutants types lint clean
+.PHONY: help writable book epub check test search chapters reproduce print paint links browser coverage mutants types lint clean archive readme picture lock
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -51,6 +51,19 @@ print: book browser ## print the whole book as one PDF, _build/book.pdf
 epub: writable $(READY) ## the whole book as an ePub, _build/book.epub, for readers without scripts
 	$(BUILD) --builder custom --custom-builder epub --path-output _build/epub
 	cp _build/epub/_build/epub/book.epub _build/book.epub
+
+archive: book ## pack code, records and site into one zip for archives, described as an RO-Crate
+	$(BIN)/python tools/archive.py
+
+readme: $(READY) ## write the tables of the README, codemeta.json and codecheck.yml again
+	$(BIN)/python tools/readme.py
+
+picture: book browser ## take the README's picture of the page that trains
+	$(BIN)/python tools/picture.py
+
+lock: $(READY) ## lock the packages to their SHA-256, after a pin has changed
+	$(BIN)/python -m pip install -q uv==0.13.9
+	$(BIN)/python tools/lock.py
 
 paint: book browser ## measure the largest contentful paint of each page on a slow processor
 	$(BIN)/python tools/paint.py

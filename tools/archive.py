@@ -44,7 +44,7 @@ SOFTWARE = {"torch": f"{PYPI}torch/", "numpy": f"{PYPI}numpy/", "python": "https
 
 
 def describe(tree: Path) -> ROCrate:
-    """Return the crate of the files in ``tree``: the folders, the data, the weights, and the records with their runs."""
+    """Return the crate of the files in ``tree``: the folders, the data, the weights, the records with their runs."""
     cited, crate = citation(), ROCrate()
     licences = {
         key: crate.add(ContextEntity(crate, LICENCES + key, {"@type": "CreativeWork", "name": name}))
@@ -118,7 +118,7 @@ def _thing(crate: ROCrate, kind: str, name: str, **properties: str) -> ContextEn
 
 
 def pack(files: Iterable[str], root: Path, site: Path, archive: Path) -> None:
-    """Write the zip ``archive``: ``files`` of the folder ``root``, the built ``site``, and the crate that describes them."""
+    """Write the zip ``archive``: ``files`` of the folder ``root``, the built ``site``, and the crate."""
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder)
         for name in files:

@@ -14,7 +14,10 @@ ROOT = Path(__file__).resolve().parent.parent
 UV = "uv pip compile requirements.txt --universal --python-version 3.11 --generate-hashes --no-header --no-annotate"
 ENTRY = re.compile(r"^(?P<name>[\w.-]+)==(?P<version>[^\s;]+).*(?:\n +--hash=.*)+\n", re.MULTILINE)
 FROM_TORCH_INDEX = re.compile(r"(torch|torchvision|triton|(nvidia|cuda)-.+)$")
-HEAD = "# Written by `make lock`. Install with: pip install --no-deps --require-hashes -r requirements.lock -r torch.lock\n"
+HEAD = """\
+# Written by `make lock`. To install:
+# pip install --no-deps --require-hashes -r requirements.lock -r torch.lock
+"""
 
 
 def split(locked: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -63,6 +64,7 @@ def codemeta() -> str:
     return json.dumps(described, indent=2, ensure_ascii=False) + "\n"
 
 
+@cache
 def claims_digest() -> str:
     """Return the SHA-256 of what `python -m labcode claims --json` prints."""
     return hashlib.sha256(f"{json.dumps(rows(), indent=2)}\n".encode()).hexdigest()
@@ -99,7 +101,7 @@ def codecheck() -> str:
             "sample": "python -m labcode verify --sample 3",
             "everything": "make reproduce",
             "expected": (
-                "Equal error counts where engine, numerics version, PyTorch, NumPy and processor are those of the record. "
+                "Equal error counts where engine, numerics version, PyTorch, NumPy and processor are the record's. "
                 "Elsewhere the validation error, averaged over the last 3 epochs, differs by at most three standard "
                 "deviations of the recorded seeds. The commands compare, and exit with 1 if it differs by more."
             ),
