@@ -12,7 +12,7 @@ BIN := .venv/bin
 READY := .venv/ready
 BUILD := $(BIN)/jupyter-book build book -W --keep-going
 
-.PHONY: help writable book epub check test search chapters reproduce print paint links browser coverage mutants types lint clean archive readme picture lock
+.PHONY: help writable book epub check test search chapters reproduce print paint links browser coverage mutants types lint clean archive readme picture lock measure
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -57,6 +57,9 @@ archive: book ## pack code, records and site into one zip for archives, describe
 
 readme: $(READY) ## write the tables of the README, codemeta.json and codecheck.yml again
 	$(BIN)/python tools/readme.py
+
+measure: $(READY) ## measure what the commands take, in a fresh clone (as long as they take together)
+	$(BIN)/python tools/measure.py
 
 picture: book browser ## take the README's picture of the page that trains
 	$(BIN)/python tools/picture.py

@@ -87,7 +87,8 @@ def _run(crate: ROCrate, tree: Path, folder: str, record: Record, data: object) 
     software += [
         _thing(crate, "SoftwareApplication", each, version=made_by[each], url=url) for each, url in SOFTWARE.items()
     ]
-    machine = _thing(crate, "IndividualProduct", made_by.get("device", made_by["processor"]))
+    device = made_by.get("device", "cpu")
+    machine = _thing(crate, "IndividualProduct", made_by["processor"] if device == "cpu" else device)
     return crate.add_action(
         [*software, machine],
         f"#{folder}/{name}",
