@@ -47,15 +47,14 @@ def errors_after(browser, epoch: int) -> list[int]:
     )
 
 
-def seen(browser) -> Image.Image:
-    """Return what the window shows from the form to the curves."""
-    rectangle = (
-        "const [a, b] = ['.train-form', '.train-figure'].map(x => document.querySelector(x).getBoundingClientRect());"
+def box(browser) -> tuple[int, ...]:
+    """Return the sides of what is shown, from the form to the curves, with a margin."""
+    form, curves = (
+        browser.execute_script("return document.querySelector(arguments[0]).getBoundingClientRect()", name)
+        for name in (".train-form", ".train-figure")
     )
-    box = browser.execute_script(f"{rectangle} return [a.left, a.top, b.right, b.bottom]")
-    left, top, right, bottom = (round(side) for side in box)
-    picture = Image.open(io.BytesIO(browser.get_screenshot_as_png())).convert("RGB")
-    return picture.crop((left - 16, top - 16, right + 16, bottom + 16))
+    sides = (form["left"] - 16, form["top"] - 16, curves["right"] + 16, curves["bottom"] + 16)
+    return tuple(round(side) for side in sides)
 
 
 def main() -> None:
@@ -65,7 +64,8 @@ def main() -> None:
         frames = []
         for epoch in range(1, EPOCHS + 1):
             errors = errors_after(browser, epoch)
-            frames.append(seen(browser))
+            frames.append(Image.open(io.BytesIO(browser.get_screenshot_as_png())).convert("RGB"))
+        frames = [frame.crop(box(browser)) for frame in frames]
         said = browser.find_element(By.CSS_SELECTOR, ".train-status").text
     picture = io.BytesIO()
     times = [MILLISECONDS] * (EPOCHS - 1) + [AT_THE_END]

@@ -95,9 +95,10 @@ def costs() -> str:
     assumed = ", ".join(f"{WATTS[kind]} W per {kind}" for kind in hours)
     lines += [
         "",
-        f"Measured on {machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB, {machine['system']}, "
-        f"Python {machine['python']}, on {machine['date']}, at a load of {machine['load_before']} from other programs. "
-        f"Of the download, {size(download[LOCKS[1]])} are PyTorch's CUDA build, which the CPU-only build below saves.",
+        f"Measured on {machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB, "
+        f"{machine['system']}, Python {machine['python']}, on {machine['date']}. The load of other programs was "
+        f"{machine['load_before']}. Of the download, {size(download[LOCKS[1]])} are PyTorch's CUDA build, which the "
+        "CPU-only build saves.",
         "",
         f"The {len(recorded)} recorded runs took {used}. That is about {energy:.1f} kWh, an estimate: energy was not "
         f"measured, and we assume {assumed}, with memory, power supply and cooling.",
@@ -137,11 +138,10 @@ def size(megabytes: float) -> str:
 def picture() -> str:
     """Return the picture of the page that trains, with its numbers in words."""
     shown = json.loads(NUMBERS.read_text(encoding="utf-8"))
-    first, *_, last = shown["validation"]
+    (first, *_, last), epochs = shown["validation"], len(shown["validation"])
     words = (
-        f"The page that trains in the browser: a network of width {shown['width']} with seed {shown['seed']} errs on {first} "
-        f"of 1 800 validation images after the first epoch and on {last} after epoch {len(shown['validation'])}, within the "
-        "band of the recorded runs."
+        f"The page that trains in the browser: a network of width {shown['width']} with seed {shown['seed']} errs on "
+        f"{first} of 1 800 validation images after the first epoch, and on {last} after epoch {epochs}."
     )
     return f"![{words}]({PICTURE.relative_to(ROOT).as_posix()})"
 

@@ -1,0 +1,50 @@
+"""The README: what is written by `make readme` is up to date, and what it names exists."""
+
+import re
+
+import pytest
+from picture import PICTURE
+from readme import ROOT, claims, readme
+
+from labcode.__main__ import main
+from labcode.study import ABLATIONS
+
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+LARGEST = 500_000  # bytes of the picture
+
+
+def test_generated_parts_are_up_to_date():
+    assert readme() == TEXT, "`make readme` writes them again"
+
+
+def test_every_claim_has_its_row():
+    rows = re.findall(r"^\| \[(C\d\d)\]", TEXT, re.MULTILINE)
+    assert rows == [row["id"] for row in claims()]
+    assert len(rows) == 17
+
+
+def test_links_lead_somewhere():
+    links = re.findall(r"\]\(([^)]+)\)", TEXT)
+    assert PICTURE.relative_to(ROOT).as_posix() in links
+    assert [link for link in links if not link.startswith("https:") and not (ROOT / link).exists()] == []
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_commands_exist(name, capsys):
+    text, makefile = (ROOT / name).read_text(encoding="utf-8"), (ROOT / "Makefile").read_text(encoding="utf-8")
+    for words in re.findall(r"^make ([a-z ]+)|`make ([a-z ]+)", text, re.MULTILINE):
+        for target in "".join(words).split():
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+    for command, arguments in re.findall(r"python -m labcode (\w+)([^`\n#]*)", text):
+        with pytest.raises(SystemExit, match="0"):
+            main([command, "--help"])
+        options = re.findall(r"--[\w-]+", arguments)
+        shown = capsys.readouterr().out
+        assert [option for option in options if option not in shown] == []
+        if command == "run":
+            named = re.match(r"[\w ]*", arguments)[0].split()
+            assert [each for each in named if each not in ABLATIONS] == []
+
+
+def test_picture_is_small():
+    assert PICTURE.stat().st_size < LARGEST
