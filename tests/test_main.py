@@ -246,6 +246,17 @@ def test_compare_finds_another_outcome(recorded_thrice, monkeypatch, capsys):
     assert "reversed" in printed
 
 
+def test_compare_leaves_out_claims_whose_runs_are_missing(recorded_thrice, monkeypatch, capsys):
+    folder, _ = recorded_thrice
+    claim = CLAIMS["C01"]
+    there = Decision(claim, (Finding(claim.parts[0], range(2), {"only": decide([1.0, 1.1])}),))
+    monkeypatch.setattr(
+        commands, "decisions", lambda place: [there if place is commands.RECORDS else Decision(claim, ())]
+    )
+    assert cli.main(["compare", str(folder)]) == 0
+    assert f"Not compared, because runs are missing in {folder}: C01." in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("options", "module", "arguments"),
     [

@@ -17,6 +17,7 @@ from labcode.study import ABLATIONS, CLAIMS, Experiment
 from labcode.study.ledger import rows
 from labcode.study.outcomes import LISTED
 from labcode.study.records import read_all
+from labcode.study.studies import FIRST_SEED, STUDY_1, STUDY_2
 
 WATTS = {"core": 10, "GPU": 1000}
 """Assumed, with memory, power supply and cooling: a busy core of a server needs about 4 W, a large GPU 700 W."""
@@ -57,11 +58,12 @@ def effect(row: Row) -> str:
 
 def again(row: Row) -> str:
     """Return the command that trains the runs of a claim again, into a folder of their own."""
-    names = dict.fromkeys(part.ablation.name for part in CLAIMS[row["id"]].parts)
-    words = ["python -m labcode run", *(name for name in names if name in ABLATIONS)]
-    if row["study"] == "study 2":
-        words += ["--scale own", f"--seeds 1000:{1000 + row['seeds']}"]
-    return " ".join([*words, "--records again"])
+    study = STUDY_2 if row["study"] == STUDY_2.name else STUDY_1
+    names = list(dict.fromkeys(part.runs(study).name for part in CLAIMS[row["id"]].parts))
+    if not set(names) <= ABLATIONS.keys():
+        names = []  # it looks at runs of all ablations
+    seeds = [f"--scale {study.scale}", f"--seeds {FIRST_SEED}:{FIRST_SEED + row['seeds']}"] if study is STUDY_2 else []
+    return " ".join(["python -m labcode run", *names, *seeds, "--records again"])
 
 
 def costs() -> str:

@@ -14,6 +14,7 @@ from labcode.study.ablation import BASELINE
 from labcode.study.experiment import Experiment
 from labcode.study.lab import ABLATIONS, experiments
 from labcode.study.ledger import decisions, rows
+from labcode.study.outcomes import Outcome
 from labcode.study.records import RECORDS, Record, RecordError, read_all
 from labcode.study.reproduction import Comparison, compare_with
 from labcode.study.run import run
@@ -148,6 +149,8 @@ def verify(sample: int, draw: int, workers: int, device: str | None = None) -> i
 def compare(folder: Path) -> int:
     """Compare the records in ``folder`` and their outcomes with the book's; return 1 if something differs too much.
 
+    Claims whose runs are not all in ``folder`` are listed and not compared.
+
     Raises
     ------
     RecordError : there are no records, or one is unsound.
@@ -155,12 +158,15 @@ def compare(folder: Path) -> int:
     """
     book, found = _book(), _all_in(folder)
     failed = _print_comparisons(compare_with(read_all(book), found))
+    both = list(zip(decisions(book), decisions(folder), strict=True))
     differing = [
         f"{ours.claim.id}: {ours.outcome.words} in the book, {theirs.outcome.words} in {folder}"
-        for ours, theirs in zip(decisions(book), decisions(folder), strict=True)
-        if ours.outcome != theirs.outcome
+        for ours, theirs in both
+        if theirs.outcome not in (ours.outcome, Outcome.PENDING)
     ]
     print("\n".join(differing or ["Every outcome is the same."]))
+    if undecided := [theirs.claim.id for _, theirs in both if theirs.outcome is Outcome.PENDING]:
+        print(f"Not compared, because runs are missing in {folder}: {', '.join(undecided)}.")
     return failed or int(bool(differing))
 
 
