@@ -43,8 +43,7 @@ def results() -> str:
     ]
     for row in found:
         link = f"[{row['id']}](book/{row['page']}.ipynb)"
-        seeds = f"{row['seeds']}, {row['study']}" if row["seeds"] else ""
-        lines.append(f"| {link} | {row['says']} | {row['outcome']} | {effect(row)} | {seeds} | `{again(row)}` |")
+        lines.append(f"| {link} | {row['says']} | {row['outcome']} | {effect(row)} | {seeds(row)} | `{again(row)}` |")
     return "\n".join(lines)
 
 
@@ -54,6 +53,13 @@ def effect(row: Row) -> str:
         return ""
     unit = row["unit"].removeprefix("percentage ")
     return f"{row['effect']:+.2f} ({row['low']:+.2f} to {row['high']:+.2f}) {unit}"
+
+
+def seeds(row: Row) -> str:
+    """Return how many seeds decide the claim, of how many that are registered."""
+    if row["study"] == STUDY_2.name:
+        return f"{row['seeds']} of {row['registered']}"
+    return f"{row['seeds']} (exploration)" if row["seeds"] else ""
 
 
 def again(row: Row) -> str:
