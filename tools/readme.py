@@ -5,6 +5,7 @@ A part stands between `<!-- name -->` and `<!-- end of name -->`.
 
 import json
 from collections import Counter
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
@@ -73,50 +74,45 @@ def again(row: Row) -> str:
 
 
 def costs() -> str:
-    """Return what the commands take, as measured, and what the recorded runs took."""
+    """Return what the commands take, as measured."""
     found = json.loads(MEASURED.read_text(encoding="utf-8"))
-    commands, download, disk = found["commands"], found["download_mb"], found["disk_mb"]
-    set_up = commands.pop(SET_UP)
-    lines = ["| command | time | memory | disk | download |", "|---|---|---|---|---|"]
-    first = f"{size(sum(disk.values()))} | {size(sum(download.values()))}"
-    lines.append(
-        f"| set up, once, with the first command | {span(set_up['seconds'])} | {size(set_up['memory_mb'])} | {first} |"
-    )
-    lines += [
-        f"| `{name}` | {span(each['seconds'])} | {size(each['memory_mb'])} | | |" for name, each in commands.items()
-    ]
-    baseline = Experiment(seed=0)
-    recorded = read_all()
-    one = [
-        each.history.total_seconds for each in recorded if each.experiment.vary(seed=0) == baseline and not on_gpu(each)
-    ]
+    machine, commands, download = found["machine"], found["commands"], found["download_mb"]
+    set_up, disk = commands.pop(SET_UP), sum(found["disk_mb"].values())
     needs = json.loads((MEASURED.parent / "memory.json").read_text(encoding="utf-8"))
-    lines.append(
-        f"| `python -m labcode train`, one run of the baseline | {span(median(one))} | {size(needs['baseline'])} | | |"
-    )
-    machine = found["machine"]
-    hours = Counter()
-    for each in recorded:
-        hours["GPU" if on_gpu(each) else "core"] += each.history.total_seconds / 3600
-    used = " and ".join(f"{count:.0f} hours of one {kind}" for kind, count in hours.items())
-    energy = sum(WATTS[kind] * count for kind, count in hours.items()) / 1000
-    assumed = ", ".join(f"{WATTS[kind]} W per {kind}" for kind in hours)
+    times = [
+        each.history.total_seconds for each in read_all() if replace(each.experiment, seed=0) == Experiment(seed=0)
+    ]
+    rows = [
+        ["set up, once, before the first command", set_up, size(disk), size(sum(download.values()))],
+        *([f"`{name}`", taken, "", ""] for name, taken in commands.items()),
+        ["`python -m labcode train`", {"seconds": median(times), "memory_mb": needs["baseline"]}, "", ""],
+    ]
+    lines = ["| command | time | memory | disk | download |", "|---|---|---|---|---|"]
+    for name, taken, *sizes in rows:
+        lines.append(f"| {name} | {span(taken['seconds'])} | {size(taken['memory_mb'])} | {' | '.join(sizes)} |")
     lines += [
         "",
         f"Measured on {machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB, "
-        f"{machine['system']}, Python {machine['python']}, on {machine['date']}. The load of other programs was "
-        f"{machine['load_before']}. Of the download, {size(download[LOCKS[1]])} are PyTorch's CUDA build, which the "
-        "CPU-only build saves.",
-        "",
-        f"The {len(recorded)} recorded runs took {used}. That is about {energy:.1f} kWh, an estimate: energy was not "
-        f"measured, and we assume {assumed}, with memory, power supply and cooling.",
+        f"{machine['system']}, Python {machine['python']}, on {machine['date']}; other programs were a load of "
+        f"{machine['load_before']}. The last row is one run of the baseline, as recorded. Of the download, "
+        f"{size(download[LOCKS[1]])} are PyTorch's CUDA build, which the CPU-only build saves.",
     ]
     return "\n".join(lines)
 
 
-def on_gpu(record) -> bool:
-    """Whether a GPU made the record."""
-    return record.provenance.get("device", "cpu") != "cpu"
+def energy() -> str:
+    """Return what the recorded runs took, with an estimate of their energy."""
+    hours, recorded = Counter(), read_all()
+    for each in recorded:
+        kind = "core" if each.provenance.get("device", "cpu") == "cpu" else "GPU"
+        hours[kind] += each.history.total_seconds / 3600
+    used = " and ".join(f"{count:.0f} hours of one {kind}" for kind, count in hours.items())
+    assumed = " and ".join(f"{WATTS[kind]} W per {kind}" for kind in hours)
+    spent = sum(WATTS[kind] * count for kind, count in hours.items()) / 1000
+    return (
+        f"The {len(recorded)} recorded runs took {used}, about {spent:.1f} kWh. That is an estimate: energy was not "
+        f"measured, and we assume {assumed}, with memory, power supply and cooling."
+    )
 
 
 def span(seconds: float) -> str:
@@ -125,13 +121,8 @@ def span(seconds: float) -> str:
     >>> span(41), span(200), span(9000)
     ('41 s', '3 min', '2.5 h')
     """
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 100
-        else f"{seconds / 60:.0f} min"
-        if seconds < 6000
-        else f"{seconds / 3600:.1f} h"
-    )
+    minutes = seconds / 60
+    return f"{seconds:.0f} s" if seconds < 100 else f"{minutes:.0f} min" if minutes < 100 else f"{minutes / 60:.1f} h"
 
 
 def size(megabytes: float) -> str:
@@ -154,7 +145,7 @@ def picture() -> str:
     return f"![{words}]({PICTURE.relative_to(ROOT).as_posix()})"
 
 
-PARTS = {"picture": picture, "results": results, "costs": costs}
+PARTS = {"picture": picture, "results": results, "costs": costs, "energy": energy}
 
 
 def readme() -> str:
