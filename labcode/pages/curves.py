@@ -16,7 +16,7 @@ from labcode.study.ablation import Ablation
 from labcode.study.measures import EARLY_EPOCHS, errors
 from labcode.study.records import RECORDS, Record, path_of
 from labcode.study.samples import Runs, Sample, results
-from labcode.study.studies import STUDY_2
+from labcode.study.studies import STUDY_1, STUDY_2
 
 ERROR_TICKS = (0, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 FINE_ERROR_TICKS = (0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 70, 100)
@@ -173,25 +173,28 @@ def show_ablation(ablation: Ablation, *parts: str, cost: str = "epochs", note: s
         f"Mean over {len(by_seed)} seeds, first and last measurement: {_ends(by_seed, parts)}.",
         caption=f"**Recorded**: {len(by_seed)} seeds, {_epochs(by_seed)} epochs, {_images(by_seed)} images. "
         "Lines are means over seeds; bands reach from the lowest to the highest seed. "
-        f"{_again(ablation) if own else _again_and_curves(ablation)} "
+        f"{'Each seed has images of its own. ' if own else ''}To run it again: `{_command(ablation)}`. "
+        f'The curves of every seed: <a href="../curves/{csv_name(ablation)}" download>{csv_name(ablation)}</a>. '
         f"The records, gzip'd lines of JSON: {_archives(ablation)}. {note}".strip(),
         name="-".join([name, *([cost] if cost != "epochs" else []), *([STUDY_2.scale] if own else [])]),
     )
 
 
-def _again(ablation: Ablation) -> str:
-    seeds = f"{ablation.seeds.start}:{ablation.seeds.stop}"
-    return (
-        "Each seed has images of its own. To run it again: "
-        f"`python -m labcode run {ablation.name} --scale {STUDY_2.scale} --seeds {seeds}`."
-    )
+def _command(ablation: Ablation) -> str:
+    scale = ablation.common.get("scale", STUDY_1.scale)
+    seeds = f" --scale {scale} --seeds {ablation.seeds.start}:{ablation.seeds.stop}" if scale != STUDY_1.scale else ""
+    return f"python -m labcode run {ablation.name}{seeds}"
 
 
-def _again_and_curves(ablation: Ablation) -> str:
-    return (
-        f"To run it again: `python -m labcode run {ablation.name}`. The curves of every seed: "
-        f'<a href="../curves/{ablation.name}.csv" download>{ablation.name}.csv</a>.'
-    )
+def csv_name(ablation: Ablation) -> str:
+    """Return the name of the file in which the site offers the curves of an ablation.
+
+    >>> from labcode.study.lab.hidden_units import HIDDEN_UNITS
+    >>> csv_name(HIDDEN_UNITS), csv_name(STUDY_2.runs(HIDDEN_UNITS))
+    ('hidden_units.csv', 'hidden_units-own-16.csv')
+    """
+    scale = ablation.common.get("scale", STUDY_1.scale)
+    return f"{ablation.name}{f'-{scale}-{len(ablation.seeds)}' if scale != STUDY_1.scale else ''}.csv"
 
 
 def _archives(ablation: Ablation) -> str:
@@ -247,8 +250,8 @@ def show_answer(ablation: Ablation) -> None:
 def curves_csv(ablation: Ablation, folder: Path = RECORDS) -> str:
     """Return the numbers behind an ablation's figures as CSV, one row per level, seed and measurement.
 
-    The built site offers it as ``curves/NAME.csv``. After a divergence the errors are those of guessing, as in the
-    figures, and gradients and seconds are empty.
+    The built site offers it in the folder ``curves``, under the name that `csv_name` gives. After a divergence the
+    errors are those of guessing, as in the figures, and gradients and seconds are empty.
 
     Raises
     ------

@@ -297,8 +297,7 @@ class Decision:
         >>> CLAIMS["C01"].decide().runs_of(HIDDEN_UNITS).seeds
         range(0, 8)
         """
-        common = {**ablation.common, "scale": self.study.scale}
-        return replace(ablation, seeds=self.study.seeds(ablation, self.stage), common=common)
+        return self.study.runs(ablation, self.stage)
 
     def redraw(self, draw: Callable[[int], np.ndarray]) -> np.ndarray:
         """Return the outcomes (draws,) of the whole claim, had other seeds been drawn.

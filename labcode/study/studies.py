@@ -1,7 +1,7 @@
 """The studies: which seeds they have, on which data, and what they read accuracy off."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from labcode.study.ablation import Ablation
 from labcode.study.measures import (
@@ -59,6 +59,16 @@ class Study:
             return ablation.seeds if other is None else other
         count = ablation.registered[stage]
         return range(FIRST_SEED, FIRST_SEED + (min(count, CONDITION_SEEDS) if condition else count))
+
+    def runs(self, ablation: Ablation, stage: int = 0) -> Ablation:
+        """Return an ablation with the seeds and the images that it has in this study.
+
+        >>> from labcode.study.lab.hidden_units import HIDDEN_UNITS
+        >>> STUDY_2.runs(HIDDEN_UNITS).experiment("128", 1000).name
+        'scale=own_width=128_seed=1000'
+        """
+        common = {**ablation.common, "scale": self.scale}
+        return replace(ablation, seeds=self.seeds(ablation, stage), common=common)
 
 
 UNSEEN = {

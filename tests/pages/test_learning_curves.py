@@ -148,7 +148,7 @@ def test_a_caption_of_study_2_names_its_seeds_and_its_command(shown, by_seed, mo
     curves.show_ablation(replace(GRID, seeds=range(1000, 1003), common={"scale": "own"}), "train")
     ((_, text),) = shown
     assert "`python -m labcode run learning_rates --scale own --seeds 1000:1003`" in text["caption"]
-    assert "../curves/" not in text["caption"]  # the site has those of study 1
+    assert 'href="../curves/learning_rates-own-3.csv"' in text["caption"]
     assert 'href="../records/scale=own.jsonl.gz"' in text["caption"]
     assert text["name"] == "fig-learning-rates-train-own"
 

@@ -38,6 +38,16 @@ def test_curves_are_written_for_ablations_whose_runs_are_all_recorded(tmp_path, 
     assert written == {"learning_rates.csv": curves_csv(LEARNING_RATES)}
 
 
+def test_the_curves_of_each_study_are_written_under_a_name_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(downloads, "ABLATIONS", {"learning_rates": LEARNING_RATES})
+    monkeypatch.setattr(downloads, "curves_csv", lambda ablation, _: f"{ablation.seeds}")
+    downloads.write_curves(tmp_path)
+    assert {path.name: path.read_text(encoding="utf-8") for path in tmp_path.glob("*.csv")} == {
+        "learning_rates.csv": "range(100, 103)",
+        "learning_rates-own-16.csv": "range(1000, 1016)",
+    }
+
+
 def test_every_archive_that_a_figure_names_is_beside_the_curves(tmp_path, monkeypatch):
     shown = {}
     monkeypatch.setattr(curves, "show", lambda figure, **text: shown.update(text))

@@ -17,9 +17,10 @@ from slides import decks
 from sphinx.errors import ExtensionError
 
 from labcode.files import write_whole
-from labcode.pages import curves_csv
+from labcode.pages.curves import csv_name, curves_csv
 from labcode.study import ABLATIONS, RECORDS, MissingRecordError, RecordError
 from labcode.study.records import ARCHIVE
+from labcode.study.studies import STUDY_1, STUDY_2
 
 
 def write_downloads(app, exception) -> None:
@@ -45,15 +46,17 @@ def script(page: str) -> str:
 
 
 def write_curves(folder: Path, records: Path = RECORDS) -> None:
-    """Write the curves of each ablation of study 1 whose runs are all recorded; no page shows the others."""
-    for name, ablation in ABLATIONS.items():
-        if not ablation.seeds:
-            continue
-        try:
-            text = curves_csv(ablation, records)
-        except MissingRecordError:
-            continue
-        write_whole(folder / f"{name}.csv", text)
+    """Write the curves of each ablation in each study that has all of its runs; no page shows the others."""
+    studies = (STUDY_1, 0), *((STUDY_2, stage) for stage in STUDY_2.stages)
+    for study, stage in studies:
+        for ablation in (study.runs(each, stage) for each in ABLATIONS.values()):
+            if not ablation.seeds:
+                continue
+            try:
+                text = curves_csv(ablation, records)
+            except MissingRecordError:
+                continue
+            write_whole(folder / csv_name(ablation), text)
 
 
 def write_archives(folder: Path, records: Path = RECORDS) -> None:
