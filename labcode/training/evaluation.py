@@ -12,7 +12,7 @@ from labcode.network.config import CLASSES
 from labcode.network.convnet import ConvNet
 
 IMAGES_AT_ONCE = 64 * CHUNK
-"""That are made ready at a time where they are not all in memory."""
+"""Images that `predict` takes at a time, so that those a run never saw need not all be in memory."""
 
 
 @fixed_settings()
