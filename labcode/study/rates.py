@@ -46,7 +46,7 @@ class Rates:
 
 
 SAID = {
-    "same at all rates": "The effect has the same sign at all learning rates, and no change of its size is shown",
+    "same at all rates": "All learning rates give the same answer, and no change of the effect is shown",
     "changes with the rate": "The effect changes with the learning rate",
     "reverses with the rate": "The effect reverses with the learning rate",
     "no change shown": "The runs at other learning rates are too few to show whether the effect changes with it",
@@ -70,24 +70,32 @@ def by_rate(decision: Decision) -> Rates:
     hanging, name = decision.hanging
     place = decision.findings.index(hanging)
     checks = {check.words: decision.checks[check.words] for check in (THIRD, TRIPLE) if check.words in decision.checks}
+    stated = hanging.verdicts[name]
+    if not checks or not hanging.part.contrasts:
+        return Rates({STATED: stated}, None, "not tested")
     found = {STATED: hanging} | {words: check.findings[place] for words, check in checks.items() if check.findings}
     ordered = {words: found[words] for words in (THIRD.words, STATED, TRIPLE.words) if words in found}
     common = sorted(set.intersection(*(set(each.seeds) for each in ordered.values())))
-    stated = hanging.verdicts[name]
     values = np.array([[each.verdicts[name].values[each.seeds.index(s)] for s in common] for each in ordered.values()])
     effects = {
         words: decide(row, stated.rule, stated.margin, stated.unit, stated.overlap)
         for words, row in zip(ordered, values, strict=True)
     }
     p = interaction(values, stated.overlap) if len(effects) > 1 else None
-    return Rates(effects, p, _label(decision, stated, effects, p) if checks else "not tested")
+    return Rates(effects, p, _label(decision, stated, effects, p))
 
 
 def _label(decision: Decision, stated: Verdict, effects: dict[str, Verdict], p: float | None) -> str:
     if p is None or Outcome.OPEN in (decision.outcome, stated.outcome):
         return "open"
     if p >= LEVEL:
-        signs = {(each.low > 0) - (each.high < 0) for each in effects.values()}
-        return "no change shown" if len(signs) > 1 or 0 in signs else "same at all rates"
+        kinds = {_kind(each.outcome) for each in effects.values()}
+        return "no change shown" if len(kinds) > 1 or Outcome.OPEN in kinds else "same at all rates"
     reverses = any(each.low > 0 for each in effects.values()) and any(each.high < 0 for each in effects.values())
     return "reverses with the rate" if reverses else "changes with the rate"
+
+
+def _kind(outcome: Outcome) -> Outcome:
+    """The outcome whatever the size: small effects count as their large ones."""
+    small = {Outcome.RIGHT_BUT_SMALL: Outcome.REPRODUCED, Outcome.REVERSED_BUT_SMALL: Outcome.REVERSED}
+    return small.get(outcome, outcome)

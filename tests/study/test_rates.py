@@ -32,6 +32,8 @@ def gains(at_a_third, as_stated, at_triple, scatter=0.0):
     ("truth", "label"),
     [
         (gains(1, 1, 1), "same at all rates"),
+        (gains(0.02, 0.02, 0.02), "same at all rates"),  # small everywhere
+        (gains(0, 0, 0), "same at all rates"),  # no difference that matters at any of them
         (gains(1, 1, 2), "changes with the rate"),
         (gains(1, 0.5, -1), "reverses with the rate"),
         (gains(0.15, 0.15, 0.15, scatter=1), "open"),

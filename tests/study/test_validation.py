@@ -27,10 +27,12 @@ from labcode.study.lab.validation import (
     bootstrap,
     chosen,
     exhibits,
+    missed_images,
     rank_correlation,
 )
 from labcode.study.measures import error_on_test, final_validation
 from labcode.study.outcomes import Outcome
+from labcode.study.rates import by_rate
 from labcode.study.records import find, save
 from labcode.study.studies import STUDY_2
 from labcode.training import ErrorCurve
@@ -70,24 +72,31 @@ def test_a_run_that_diverged_is_an_exhibit_at_any_error(synthetic, tmp_path):
     assert [record.experiment for record in exhibits(tmp_path)] == [experiment]
 
 
+def test_what_hangs_on_exhibits_is_not_tested_at_other_rates(decide_on):
+    decision = decide_on("C16", lambda e: {"train": 1.0, "validation": 2.0, "test": 3.0}, checked=False)
+    assert decision.outcome == Outcome.PARTLY
+    assert (by_rate(decision).label, by_rate(decision).p) == ("not tested", None)
+
+
 # Validation accuracy is no promise of test accuracy
 
 
 def test_the_chosen_setting_is_that_of_the_lowest_validation_error():
     for records in SGD_SETTINGS.records(range(3)):
         ends = {label: record.history.validation.errors[-1] for label, record in records.items()}
-        assert chosen(records).history.validation.errors[-1] == min(ends.values())
+        (record,) = chosen(records)
+        assert record.history.validation.errors[-1] == min(ends.values())
 
 
 def test_the_excess_is_that_of_the_chosen_weights():
     selection = CLAIMS["C16"].decide().findings[1]
     expected = [
-        (record := chosen(records)).test.errors[0] / 100 - record.history.validation.errors[-1] / 18
+        (record := chosen(records)[0]).test.errors[0] / 100 - record.history.validation.errors[-1] / 18
         for records in SGD_SETTINGS.records()
     ]
     (verdict,) = selection.verdicts.values()
     assert verdict.values == pytest.approx(expected)
-    error = np.mean([error_on_test(chosen(records)) for records in SGD_SETTINGS.records()]) / 100
+    error = np.mean([error_on_test(*chosen(records)) for records in SGD_SETTINGS.records()]) / 100
     assert verdict.shared == pytest.approx(100 * stats.binom(10_000, error).std() / 10_000)
 
 
@@ -133,7 +142,7 @@ def test_the_bootstrap_draws_seeds_and_images_at_once(synthetic):
     hard = rng.choice(10_000, 150, replace=False)
     missed = [set(rng.choice(hard, 100, replace=False).tolist()) for _ in range(12)]
     excess = rng.normal(0.1, 0.1, 12)
-    low, high = bootstrap(excess, missing(synthetic, missed))
+    low, high = bootstrap(excess, missed_images([[record] for record in missing(synthetic, missed)]))
     wrong = np.zeros((12, 10_000))
     for seed, places in enumerate(missed):
         wrong[seed, list(places)] = 1
@@ -145,11 +154,17 @@ def test_the_bootstrap_draws_seeds_and_images_at_once(synthetic):
     assert (low, high) == pytest.approx(np.percentile(means, (2.5, 97.5)), abs=0.012)
 
 
+def test_an_image_counts_by_how_many_of_a_seeds_records_miss_it(synthetic):
+    first, second, third = missing(synthetic, [[3, 5], [5], [7, 5]])
+    assert missed_images([[first, second], [third]]).tolist() == [[0.5, 1.0, 0.0], [0.0, 1.0, 1.0]]
+
+
 def test_images_that_all_seeds_miss_widen_the_interval_and_apart_ones_hardly(synthetic):
     excess = np.full(16, 0.1)
-    same = missing(synthetic, [range(100)] * 16)
-    apart = missing(synthetic, [range(100 * seed, 100 * seed + 100) for seed in range(16)])
-    widths = [high - low for low, high in (bootstrap(excess, records) for records in (same, apart))]
+    same = [[record] for record in missing(synthetic, [range(100)] * 16)]
+    places = [range(100 * seed, 100 * seed + 100) for seed in range(16)]
+    apart = [[record] for record in missing(synthetic, places)]
+    widths = [high - low for low, high in (bootstrap(excess, missed_images(records)) for records in (same, apart))]
     assert widths[0] == pytest.approx(2 * 1.96 * np.sqrt(1 * 99) / 100, rel=0.05)  # binomial: 1% of 10 000
     assert widths[1] < widths[0] / 2
 

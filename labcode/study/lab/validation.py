@@ -1,10 +1,10 @@
 """Do all settings converge, and what does the validation error promise? (lab section 2.5)"""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -126,15 +126,31 @@ test_less_validation = Measure(
     "excess of the test error over the validation error of the same weights, those of the last epoch,",
     lambda record: error_on_test(record) - final_validation(record),
 )
-BOOTSTRAP_DRAWS = 10_000
+TEST_IMAGES = BOOTSTRAP_DRAWS = 10_000
 
 
-def chosen(records: Records) -> Record:
+def chosen(records: Records) -> list[Record]:
     """Return the record that validation would choose, as the lab did: the lowest validation error at the last epoch."""
-    return min(records.values(), key=final_validation)
+    return [min(records.values(), key=final_validation)]
 
 
-def bootstrap(excess: np.ndarray, missed: Sequence[Record]) -> tuple[float, float]:
+def converged(records: Records) -> list[Record]:
+    """Return the records that did not diverge."""
+    return [record for record in records.values() if not record.history.diverged]
+
+
+@dataclass(frozen=True)
+class MeanOver:
+    """A contrast: the mean of a measure over those records of a seed that ``pick`` takes."""
+
+    pick: Callable[[Records], list[Record]]
+
+    def __call__(self, measure: Measure, records: Records) -> float:
+        """Return the mean for one seed."""
+        return float(np.mean([measure(record) for record in self.pick(records)]))
+
+
+def bootstrap(excess: np.ndarray, wrong: np.ndarray) -> tuple[float, float]:
     """Return the 95% interval of the mean of ``excess``, over seeds and over test images at once.
 
     Both are drawn with replacement, and a draw of the images is the same for all seeds (Owen, Annals of Applied
@@ -143,28 +159,35 @@ def bootstrap(excess: np.ndarray, missed: Sequence[Record]) -> tuple[float, floa
     Parameters
     ----------
     excess : of the test error over the validation error, in percentage points, (seeds,).
-    missed : the records that say which test images were misclassified, one per seed.
+    wrong : how often each image was misclassified, 0 to 1, (seeds, images), without those that no run missed.
     """
     rng = np.random.default_rng(0)
-    wrong = _wrong(missed)
-    seeds, images = wrong.shape[0], missed[0].test.images  # type: ignore[union-attr]  # they say what was missed
+    seeds, missed = wrong.shape
     # Images that no run missed count only together, as the last of the shares.
-    shares = np.append(np.full(wrong.shape[1], 1 / images), 1 - wrong.shape[1] / images)
+    shares = np.append(np.full(missed, 1 / TEST_IMAGES), 1 - missed / TEST_IMAGES)
     means = []
     for _ in range(10):  # a tenth of the draws at a time, to save memory
-        counts = rng.multinomial(images, shares, BOOTSTRAP_DRAWS // 10)[:, :-1]
-        moved = 100 * (counts - 1.0) @ wrong.T / images  # what the draw of the images adds to each seed's error
+        counts = rng.multinomial(TEST_IMAGES, shares, BOOTSTRAP_DRAWS // 10)[:, :-1]
+        moved = 100 * (counts - 1.0) @ wrong.T / TEST_IMAGES  # what the draw of the images adds to each seed's error
         drawn = rng.integers(0, seeds, moved.shape)
         means.append((excess[drawn] + np.take_along_axis(moved, drawn, axis=1)).mean(axis=1))
     low, high = np.percentile(means, (2.5, 97.5))
     return float(low), float(high)
 
 
-def _wrong(missed: Sequence[Record]) -> np.ndarray:
-    """Which of the images that any run misclassified each run did, (seeds, images)."""
-    places = [{place for place, _ in record.missed or ()} for record in missed]
-    union = sorted(set().union(*places))
-    return np.array([[place in one for place in union] for one in places], dtype=float)
+def missed_images(picked: Sequence[Sequence[Record]]) -> np.ndarray:
+    """Return how often the records of each seed misclassify each test image that any of them does, (seeds, images)."""
+    column: dict[int, int] = {}
+    found = [
+        (seed, column.setdefault(place, len(column)), 1 / len(records))
+        for seed, records in enumerate(picked)
+        for record in records
+        for place, _ in record.missed or ()
+    ]
+    wrong = np.zeros((len(picked), len(column)))
+    for seed, image, share in found:
+        wrong[seed, image] += share
+    return wrong
 
 
 class Selection(Part):
@@ -176,14 +199,15 @@ class Selection(Part):
         Study 1 did not record which test images were missed. There they enter as binomial noise that all seeds share.
         """
         found = super().verdict(contrast, by_seed, overlap)
-        records = [chosen(each) for each in by_seed]
-        error = np.mean([error_on_test(record) for record in records])
-        images = records[0].test.images  # type: ignore[union-attr]  # error_on_test has read it
-        if any(record.missed is None for record in records):
-            return replace(found, shared=float(np.sqrt(error * (100 - error) / images)))
-        spread = _wrong(records).mean(axis=0)  # how many of the seeds miss each image
-        variance = (spread**2).sum() / images - (spread.sum() / images) ** 2
-        return replace(found, shared=float(100 * np.sqrt(variance / images)), bounds=bootstrap(found.values, records))
+        picked = [cast(MeanOver, contrast).pick(records) for records in by_seed]
+        if any(record.missed is None for records in picked for record in records):
+            error = np.mean([np.mean([error_on_test(record) for record in records]) for records in picked])
+            return replace(found, shared=float(np.sqrt(error * (100 - error) / TEST_IMAGES)))
+        wrong = missed_images(picked)
+        spread = wrong.mean(axis=0)  # how many of the seeds miss each image
+        variance = (spread**2).sum() / TEST_IMAGES - (spread.sum() / TEST_IMAGES) ** 2
+        shared = float(100 * np.sqrt(variance / TEST_IMAGES))
+        return replace(found, shared=shared, bounds=bootstrap(found.values, wrong))
 
 
 def rank_correlation(records: Records) -> float:
@@ -194,20 +218,8 @@ def rank_correlation(records: Records) -> float:
     >>> round(rank_correlation(SGD_SETTINGS.records([0])[0]), 2)
     0.87
     """
-    converged = [record for record in records.values() if not record.history.diverged]
-    return float(
-        spearmanr(
-            [final_validation(record) for record in converged], [error_on_test(record) for record in converged]
-        ).statistic
-    )
-
-
-def _excess_of_chosen(measure: Measure, records: Records) -> float:
-    return measure(records[min(records, key=lambda label: final_validation(records[label]))])
-
-
-def _mean_of_converged(measure: Measure, records: Records) -> float:
-    return float(np.mean([measure(record) for record in records.values() if not record.history.diverged]))
+    errors = [[measure(record) for record in converged(records)] for measure in (final_validation, error_on_test)]
+    return float(spearmanr(*errors).statistic)
 
 
 CLAIMS = (
@@ -230,8 +242,8 @@ CLAIMS = (
                 MAIN_SETTINGS,
                 test_less_validation,
                 f"is positive for the setting with the lowest {final_validation.words}, chosen anew for each seed.",
-                {"chosen setting, test above validation": _excess_of_chosen},
-                beside={"unselected": {"mean over all settings": _mean_of_converged}},
+                {"chosen setting, test above validation": MeanOver(chosen)},
+                beside={"unselected": {"mean over all settings": MeanOver(converged)}},
                 explored=SGD_SETTINGS,
             ),
         ),
