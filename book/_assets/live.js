@@ -156,9 +156,10 @@ const live = (function () {
   }
 
   function block(text) {
-    const equation = /^\$\$\n([^]+?)\n\$\$ \(([\w-]+)\)$/.exec(text);
+    const equation = /^\$\$\n([^]+?)\n\$\$(?: \(([\w-]+)\))?$/.exec(text);
     if (equation) {
       const [, tex, label] = equation;
+      if (!label) return `<div class="math notranslate nohighlight">\\[${escape(tex)}\\]</div>`;
       const id = `equation-${label}`;
       return `<div class="math notranslate nohighlight" id="${id}"><span class="eqno">${equations.get(label)?.number ?? `(${label})`}` +
         `<a class="headerlink" href="#${id}" title="Link to this equation">#</a></span>\\[${escape(tex)}\\]</div>`;

@@ -60,9 +60,7 @@ class Epub(Epub3Builder):
                 path.unlink()
         for name, ours in (("basic.css", ""), ("epub.css", STYLE)):
             style = Path(static, name)
-            style.write_text(
-                style.read_text(encoding="utf-8").replace("url(file.png)", "none") + ours, encoding="utf-8"
-            )
+            write_whole(style, style.read_text(encoding="utf-8").replace("url(file.png)", "none") + ours)
 
     def build_content(self) -> None:
         """Say in the manifest which pages have formulas and drawings, as the standard demands."""
