@@ -25,6 +25,7 @@ STYLE = """\
 body { line-height: 1.45; }
 math[display="block"] { margin: 0.6em 0; overflow-x: auto; }
 .eqno { float: right; }
+div.highlight { background: none; }
 pre { white-space: pre-wrap; font-size: 0.85em; border-left: 0.15em solid gray; padding-left: 0.6em; }
 table { border-collapse: collapse; font-size: 0.9em; } th, td { padding: 0.15em 0.5em; border-bottom: 1px solid gray; }
 figure, .admonition, .answer, .sd-card { margin: 1em 0; }
@@ -35,6 +36,8 @@ STYLES = ("basic.css", "epub.css", "pygments.css")
 XHTML, OPF = "{http://www.w3.org/1999/xhtml}", "{http://www.idpf.org/2007/opf}"
 # Elements that do nothing without a script, with all that they hold, and attributes that are not of XHTML.
 ACTIVE = ("script", "button", "input", "form", "select", "textarea", "iframe", "canvas", "style")
+# What the theme's styles take from elsewhere: fonts of some readers, and an icon.
+FOREIGN = re.compile(r"@font-face\s*\{[^}]*\}|background-image: url\(file\.png\);")
 # Attributes that the parser of HTML writes in small letters.
 CAMEL = {"viewbox": "viewBox", "preserveaspectratio": "preserveAspectRatio"}
 ELSEWHERE = re.compile(r"^(?:[a-z]+:|#|//)")
@@ -60,7 +63,7 @@ class Epub(Epub3Builder):
                 path.unlink()
         for name, ours in (("basic.css", ""), ("epub.css", STYLE)):
             style = Path(static, name)
-            write_whole(style, style.read_text(encoding="utf-8").replace("url(file.png)", "none") + ours)
+            write_whole(style, FOREIGN.sub("", style.read_text(encoding="utf-8")) + ours)
 
     def build_content(self) -> None:
         """Say in the manifest which pages have formulas and drawings, as the standard demands."""
@@ -127,8 +130,8 @@ def clean(body: str, page: str, pages: set[str]) -> str:
         drawing["xmlns"] = "http://www.w3.org/2000/svg"
         for attribute in [name for name in drawing.attrs if name in CAMEL]:
             drawing[CAMEL[attribute]] = drawing.attrs.pop(attribute)
-    for element in tree.find_all("details"):
-        element["open"] = "open"  # many readers cannot unfold
+    for title in tree.select("summary > .expanded"):
+        title.decompose()  # a style sheet of the site shows one of the two titles
     return tree.decode(formatter="minimal")
 
 
