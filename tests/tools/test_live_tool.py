@@ -124,7 +124,7 @@ def test_without_the_registry_the_site_is_built_and_says_so_once(tmp_path, monke
 
     class App:
         outdir = str(tmp_path)
-        builder = type("Builder", (), {"format": "html"})
+        builder = type("Builder", (), {"name": "html"})
 
     monkeypatch.setattr(bundle, "write", refused)
     said = []
