@@ -62,7 +62,11 @@ QUESTIONS = (
         "A layer computes its output from its input, and an error $E$ is computed from the output.",
         exam_numbers.one_function,
     ),
-    ExamQuestion("Softmax and its relatives", "A layer has $n$ inputs.", exam_sums.relatives_of_softmax),
+    ExamQuestion(
+        "Softmax and its relatives",
+        "A layer has $n$ inputs. You may write $\\delta_{ij}$: it is 1 if $i$ and $j$ are equal, otherwise 0.",
+        exam_sums.relatives_of_softmax,
+    ),
     ExamQuestion(
         "Maximum and minimum",
         "A graph has two inputs, and an error $E$ is computed from $y$. No two values in it are equal.",
