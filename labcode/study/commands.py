@@ -13,6 +13,7 @@ from labcode.network import weights
 from labcode.study.ablation import BASELINE
 from labcode.study.experiment import Experiment
 from labcode.study.lab import ABLATIONS, experiments
+from labcode.study.lab.final_model import FINAL_MODEL_RUNS, require_choice
 from labcode.study.ledger import decisions, rows
 from labcode.study.outcomes import Outcome
 from labcode.study.records import RECORDS, Record, RecordError, read_all
@@ -91,6 +92,8 @@ def run_ablations(
         wanted = [run for ablation in chosen for run in ablation.experiments()] + experiments(names or None)
     wanted = list(dict.fromkeys(run for run in wanted if span is None or run.seed in span))
     folder = folder or _book("Name a folder with --records, or run this in a checkout of the project.")
+    if any(run == FINAL_MODEL_RUNS.experiment("final", run.seed) and not run.chooses for run in wanted):
+        require_choice(folder)
     kept = len(wanted) - len(missing(wanted, folder))
     seconds = [record.history.total_seconds for record in run_missing(wanted, folder, workers, cluster, device)]
     print(

@@ -8,16 +8,17 @@ from scipy import stats
 
 from labcode.study import CLAIMS, Experiment
 from labcode.study.checks import OWN_RATES
+from labcode.study.commands import run_ablations
 from labcode.study.lab.activations import ACTIVATIONS
 from labcode.study.lab.final_model import (
     CHOSEN,
     FINAL,
     FINAL_GRID,
-    FINAL_MODEL_RUNS,
+    FINAL_GRID_SEED,
     FINAL_RUNS,
     LAB_TEST_ERROR,
-    choose,
     excess_at_chosen_epoch,
+    require_choice,
     standing,
 )
 from labcode.study.lab.validation import (
@@ -33,7 +34,7 @@ from labcode.study.lab.validation import (
 from labcode.study.measures import error_on_test, final_validation
 from labcode.study.outcomes import Outcome
 from labcode.study.rates import by_rate
-from labcode.study.records import find, save
+from labcode.study.records import RecordError, find, save
 from labcode.study.studies import STUDY_2
 from labcode.training import ErrorCurve
 
@@ -204,9 +205,23 @@ def test_the_labs_run_stands_among_ours(synthetic, tmp_path):
 
 
 def test_the_final_model_of_study_2_is_the_one_that_the_grid_chose():
-    assert FINAL_MODEL_RUNS.levels["final"] == FINAL | CHOSEN
-    assert FINAL | CHOSEN in FINAL_GRID.levels.values()
-    records = {label: find(FINAL_GRID.experiment(label, 100)) for label in FINAL_GRID.levels}
-    if None in records.values():
+    records = [find(run) for run in FINAL_GRID.experiments([FINAL_GRID_SEED])]
+    if None in records:
         pytest.skip("the grid's nine runs are not recorded yet")
-    assert FINAL_GRID.levels[choose(records)] == FINAL | CHOSEN
+    require_choice()
+
+
+def test_the_final_model_of_study_2_waits_for_the_grid(synthetic, tmp_path):
+    runs = {label: FINAL_GRID.experiment(label, FINAL_GRID_SEED) for label in FINAL_GRID.levels}
+    assert FINAL | CHOSEN in FINAL_GRID.levels.values()
+    for label, experiment in runs.items():
+        with pytest.raises(RecordError, match="of the 9 runs that choose the final model's recipe are recorded"):
+            require_choice(tmp_path)
+        chosen = FINAL_GRID.levels[label] == FINAL | CHOSEN
+        save(synthetic(experiment, 0.1, 0.4 if chosen else 0.5), tmp_path)
+    require_choice(tmp_path)
+    save(synthetic(runs["36 at 0.001"], 0.1, 0.3), tmp_path)
+    with pytest.raises(RecordError, match=r"The grid chose 36 at 0\.001"):
+        require_choice(tmp_path)
+    with pytest.raises(RecordError, match=r"The grid chose 36 at 0\.001"):
+        run_ablations(["final_model"], "1000:1001", 1, None, tmp_path)

@@ -13,7 +13,7 @@ from labcode.study.claim import Check, Claim, Part
 from labcode.study.contrasts import reaches
 from labcode.study.measures import Measure, best_validation, chosen_epoch, error_on_test
 from labcode.study.outcomes import reached
-from labcode.study.records import RECORDS, Record
+from labcode.study.records import RECORDS, Record, RecordError, find
 from labcode.study.statistics import prediction_interval
 
 SECTION, PAGE = "2.5", "mnist/final_model"
@@ -61,6 +61,8 @@ The trainings are those of `FINAL_SEARCH` at the rate that it chose, on its seed
 and the number of epochs open. It says where dropout goes, and that change shows what dropout costs or gains.
 """
 
+FINAL_GRID_SEED = 100
+
 FINAL_GRID = Ablation(
     "final_grid",
     SECTION,
@@ -76,7 +78,7 @@ FINAL_GRID = Ablation(
 """The recipes that study 2 chooses from, by one run each with seed 100, and then repeats one from seeds 1000 on."""
 
 CHOSEN = {"learning_rate": 0.002, "epochs": 24}
-"""What the grid chose. Until its nine runs are recorded this is a guess, by which nothing is decided."""
+"""What the grid chose. Until its nine runs are recorded this is a guess, and `require_choice` refuses to run it."""
 
 FINAL_MODEL_RUNS = Ablation(
     "final_model",
@@ -95,6 +97,24 @@ ABLATIONS = (FINAL_SEARCH, FINAL_CHANGES, FINAL_RUNS, FINAL_GRID, FINAL_MODEL_RU
 def choose(records: Mapping[str, Record]) -> str:
     """Return the level whose run has the lowest validation error of any epoch; the first of several."""
     return min(records, key=lambda label: min(records[label].history.validation.errors))
+
+
+def require_choice(folder: Path = RECORDS) -> None:
+    """Refuse to run the final model of study 2, which reads the test images, before the grid has chosen its recipe.
+
+    Raises
+    ------
+    labcode.study.records.RecordError : runs of the grid are missing, or they choose another recipe than `CHOSEN`.
+    """
+    runs = {label: FINAL_GRID.experiment(label, FINAL_GRID_SEED) for label in FINAL_GRID.levels}
+    found = {label: record for label, run in runs.items() if (record := find(run, folder))}
+    if len(found) < len(runs):
+        raise RecordError(
+            f"{len(found)} of the {len(runs)} runs that choose the final model's recipe are recorded; first train the "
+            f"others: `python -m labcode run {FINAL_GRID.name} --seeds {FINAL_GRID_SEED}:{FINAL_GRID_SEED + 1}`."
+        )
+    if FINAL_GRID.levels[best := choose(found)] != FINAL | CHOSEN:
+        raise RecordError(f"The grid chose {best} and not {CHOSEN}; write its choice into {Path(__file__).name}.")
 
 
 LAB_TRAINING_ERROR, LAB_TEST_ERROR = 0.27, 0.46
