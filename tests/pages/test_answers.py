@@ -44,5 +44,6 @@ def test_of_a_sentence_that_holds_in_part_each_part_is_told():
     )
 
 
-def test_every_outcome_has_its_words():
+def test_every_outcome_has_words_of_its_own():
     assert set(SHORT) == set(MEANING) == set(Outcome)
+    assert len(set(SHORT.values())) == len(set(MEANING.values())) == len(Outcome)
