@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from labcode.pages import cards
-from labcode.pages.outcomes import again, badge, numbers, whose
+from labcode.pages.outcomes import again, badge, effect, numbers, whose
 from labcode.study import CLAIMS, Record, ledger
 from labcode.study.claim import AS_STATED
 from labcode.study.lab.final_model import FINAL_RUNS
@@ -144,3 +144,9 @@ def test_the_headline_with_records_of_the_final_model(final_runs):
     assert ours in text.split("\n\n")[1]
     assert f"(95% interval {mean - half:.2f}% to {mean + half:.2f}%)" in text
     assert "will be shown here" not in text
+
+
+def test_a_card_and_the_table_of_the_decision_print_the_same_numbers():
+    for claim in CLAIMS.values():
+        decision = ledger.decide(claim)
+        assert numbers(ledger.row(claim)) == effect(decision.deciding), claim.id
