@@ -5,7 +5,6 @@ A part stands between `<!-- name -->` and `<!-- end of name -->`.
 
 import json
 from collections import Counter
-from dataclasses import replace
 from statistics import median
 from typing import Any
 
@@ -79,9 +78,7 @@ def costs() -> str:
     machine, commands, download = found["machine"], found["commands"], found["download_mb"]
     set_up, disk = commands.pop(SET_UP), sum(found["disk_mb"].values())
     needs = json.loads((MEASURED.parent / "memory.json").read_text(encoding="utf-8"))
-    times = [
-        each.history.total_seconds for each in read_all() if replace(each.experiment, seed=0) == Experiment(seed=0)
-    ]
+    times = [each.history.total_seconds for each in read_all() if each.experiment.setting == Experiment(seed=0).setting]
     rows = [
         ["set up, once, before the first command", set_up, size(disk), size(sum(download.values()))],
         *([f"`{name}`", taken, "", ""] for name, taken in commands.items()),
