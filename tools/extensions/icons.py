@@ -6,6 +6,7 @@ page that a reader opens. The book shows about thirty icons, all from one font.
 
 import base64
 import io
+import logging
 import re
 import shutil
 from pathlib import Path
@@ -15,6 +16,8 @@ from fontTools import subset
 from fontTools.ttLib import TTFont
 
 from labcode.files import write_whole
+
+logging.getLogger("fontTools").setLevel(logging.WARNING)  # it reports every table of a font
 
 THEME = Path(pydata_sphinx_theme.__file__).parent / "theme" / "pydata_sphinx_theme" / "static"
 NAMED = re.compile(r"\bfa-([a-z0-9-]+)")
