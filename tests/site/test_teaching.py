@@ -43,6 +43,14 @@ def test_each_sheet_stands_alone_from_the_disk(browser, site, sheets):
         assert [url for url in requests if url.startswith(("http", "file")) and not url.endswith(sheet)] == []
 
 
+@pytest.mark.parametrize(("width", "height"), [(8.27, 11.69), (8.5, 11)], ids=["A4", "Letter"])
+def test_the_course_plan_prints_on_one_sheet(browser, site, width, height):
+    visit(browser, (site / "appendix" / "teaching.html").as_uri())
+    size = {"paperWidth": width, "paperHeight": height}
+    pdf = browser.execute_cdp_cmd("Page.printToPDF", size)["data"]
+    assert len(PdfReader(io.BytesIO(base64.b64decode(pdf))).pages) == 1
+
+
 def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(browser, site, sheets, still):
     axe = AXE.read_text(encoding="utf-8")
     for sheet in sheets:
