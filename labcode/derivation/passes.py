@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from labcode.checks import instance_of
 from labcode.derivation.gradcheck import check_backward
 from labcode.derivation.residuals import GradientError
 
@@ -98,6 +99,7 @@ def refuse_passes(layer: Layer) -> RefusedPasses:
           return g * (x >= 0)
         refused: ReLU: the largest relative residual against autograd, by x is ...
     """
+    instance_of("layer", layer, Layer)
     layer.check(layer.backward)
     sentences = []
     for wrong in layer.wrong:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from sympy import Expr
 
+from labcode.checks import instance_of
 from labcode.derivation.chain import DerivationError, Step, derive
 from labcode.derivation.printing import latex, latex_lines, text
 
@@ -76,6 +77,7 @@ def refuse(question: Question) -> Refusals:
     >>> print(refuse(QUESTIONS["dropout"]).sentences["mask forgotten"])
     At j = 1, n = 2, f_1 = -3.26584, g_1 = -1.51688 the left side is 4.95388, the right side -1.51688.
     """
+    instance_of("question", question, Question)
     question.check(question.answer)
     sentences = {}
     for name, (answer, _) in question.wrong.items():

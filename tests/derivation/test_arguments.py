@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from sympy import Abs, Eq, Function, IndexedBase, Lambda, Matrix, Piecewise, Sum, exp, log, sqrt, symbols
 
 import labcode.derivation
-from labcode.derivation import Partial, Product, Row, Step
+from labcode.derivation import Partial, Product, Question, Row, Step
+from labcode.derivation.passes import Layer
 from labcode.errors import LabcodeError
 
 x, y = symbols("x y", real=True)
@@ -96,6 +97,9 @@ OTHERS = [
 ]
 TENSORS = {"x": torch.ones(2, dtype=torch.float64)}
 
+QUESTION = Question("t", Partial(x**2, x), 2 * x, {"factor forgotten": (x, "why")})
+LAYER = Layer("t", torch.abs, TENSORS, lambda g, p: (g * p.sign(),))
+
 #: Valid arguments of every public function, from which a search replaces some.
 CALLS = {
     "judge": {
@@ -147,6 +151,8 @@ CALLS = {
         **{"answer": 2, "function": 2 * x, "variables": [x], "framework": lambda p: 2 * p, "definitions": None},
         **{"smooth": True, "span": (-1, 1), "points": 2, "seed": 0},
     },
+    "refuse": {"question": QUESTION},
+    "refuse_passes": {"layer": LAYER},
     "residual": {"value": [1.0], "reference": [1.0]},
     "tabulate": {"title": "t", "rows": [Row("way", 0.0, 1e-12, "reason")]},
     "latex": {"expression": x},
@@ -158,7 +164,7 @@ CALLS = {
 
 def test_every_public_function_is_called():
     public = {name for name in labcode.derivation.__all__ if callable(getattr(labcode.derivation, name))}
-    plain_data = {"Derivation", "Step", "Row", "ResidualTable", "Trial"}
+    plain_data = {"Derivation", "Question", "Step", "Row", "ResidualTable", "Trial"}
     errors = {
         name
         for name in public

@@ -221,19 +221,19 @@ def test_an_archive_is_taken_apart_once_until_its_bytes_change(tiny, record, thr
         read(tiny, thrice.parent)
 
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+CONTRIBUTING = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
-def test_the_readmes_line_adds_the_records_of_another_folder_as_they_are(thrice, tmp_path):
-    (code,) = re.findall(r'^python -c "(from labcode.study.records .*)"$', README, re.MULTILINE)
+def test_the_line_in_contributing_adds_the_records_of_another_folder_as_they_are(thrice, tmp_path):
+    (code,) = re.findall(r'^python -c "(from labcode.study.records .*)"$', CONTRIBUTING, re.MULTILINE)
     (into := tmp_path / "into").mkdir()
     exec(code.replace("'FOLDER'", repr(str(thrice.parent))).replace("RECORDS", f"Path({str(into)!r})"), {})
     assert (into / thrice.name).read_bytes() == thrice.read_bytes()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the command is of a POSIX shell")
-def test_the_readmes_line_takes_a_seed_out_of_an_archive(tiny, record, thrice):
-    (command,) = re.findall(r"^gzip -dc \S+ \| grep .*$", README, re.MULTILINE)
+def test_the_line_in_contributing_takes_a_seed_out_of_an_archive(tiny, record, thrice):
+    (command,) = re.findall(r"^gzip -dc \S+ \| grep .*$", CONTRIBUTING, re.MULTILINE)
     for name in set(re.findall(r"\S+\.jsonl\.gz", command)):
         command = command.replace(name, thrice.name)
     subprocess.run(["bash", "-euc", command.replace('"seed": 3', '"seed": 2')], cwd=thrice.parent, check=True)
