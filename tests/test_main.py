@@ -1,5 +1,6 @@
 """The command line: helpful, quick to answer, and one sentence when something is wrong."""
 
+import contextlib
 import io
 import json
 import os
@@ -368,16 +369,21 @@ def test_ctrl_c_ends_a_sweep_with_one_sentence(tmp_path):
     sweep = subprocess.Popen(
         [*command, "--records", str(tmp_path / "records")],
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    deadline = time.monotonic() + 120
-    while not (tmp_path / "records").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    time.sleep(2)
-    os.killpg(sweep.pid, signal.SIGINT)
-    out, err = sweep.communicate(timeout=120)
+    try:
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "records").exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        time.sleep(2)
+        os.killpg(sweep.pid, signal.SIGINT)
+        out, err = sweep.communicate(timeout=120)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(sweep.pid, signal.SIGKILL)
     assert sweep.returncode == 130
     assert out == ""
     assert err.splitlines()[-1] == "Interrupted. Finished runs are kept; the same command resumes."
