@@ -3,6 +3,7 @@
 import gzip
 import os
 import pickle
+import signal
 
 import pytest
 
@@ -51,6 +52,14 @@ def full_set(stand_in, monkeypatch):
     monkeypatch.setattr(mnist, "_full", lambda root: stand_in)
     monkeypatch.setattr(sweep, "require", lambda root: None)
     return stand_in
+
+
+@pytest.fixture
+def ctrl_c():
+    """Let Ctrl-C interrupt the test and what it starts: the jobs that a shell runs in the background ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

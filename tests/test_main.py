@@ -363,13 +363,12 @@ def test_a_package_without_the_book_records_runs_in_a_folder_of_its_own(tiny_boo
 
 
 @pytest.mark.skipif(os.name != "posix", reason="process groups are POSIX")
-def test_ctrl_c_ends_a_sweep_with_one_sentence(tmp_path):
+def test_ctrl_c_ends_a_sweep_with_one_sentence(tmp_path, ctrl_c):
     """As a terminal sends it: to the command and to its workers."""
     command = [sys.executable, "-m", "labcode", "run", "hidden_units", "--seeds", "1", "--workers", "2"]
     sweep = subprocess.Popen(
         [*command, "--records", str(tmp_path / "records")],
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -386,7 +385,8 @@ def test_ctrl_c_ends_a_sweep_with_one_sentence(tmp_path):
             os.killpg(sweep.pid, signal.SIGKILL)
     assert sweep.returncode == 130
     assert out == ""
-    assert err.splitlines()[-1] == "Interrupted. Finished runs are kept; the same command resumes."
+    # On a busy machine, workers that had hardly begun leave a warning of Python's after it.
+    assert "Interrupted. Finished runs are kept; the same command resumes." in err.splitlines()
     assert "Traceback" not in err
 
 

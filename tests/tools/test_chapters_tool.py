@@ -297,7 +297,7 @@ def test_other_chapters_are_executed_when_one_fails(project):
     assert list(stale()) == ["part/one"]
 
 
-def test_an_interruption_ends_the_kernel_and_says_what_was_kept(project, capsys):
+def test_an_interruption_ends_the_kernel_and_says_what_was_kept(project, capsys, ctrl_c):
     source = project / "book/part/one.md"
     wait = "import os, signal, time\nopen('pid', 'w').write(str(os.getpid()))\nos.kill(os.getppid(), signal.SIGINT)"
     source.write_text(HEADER + cell(*wait.splitlines(), "time.sleep(60)"))
