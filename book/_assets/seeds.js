@@ -193,7 +193,5 @@ const seedDraws = (function () {
   chooser.addEventListener("change", show);
   slider.addEventListener("input", show);
   find("again").addEventListener("click", () => { turn += 1; show(); });
-  find("unable").hidden = true;
-  find("work").hidden = false;
   show();
 })();
