@@ -24,7 +24,7 @@ book: writable $(READY) ## build the book: _build/html/index.html
 writable:
 	@test -w . || { echo "$(CURDIR) cannot be written: copy the book to a folder of yours."; exit 1; }
 
-check: lint types ## the quick checks for daily use: style, spelling, types, the quick tests (under a minute)
+check: lint types ## the quick checks for daily use: style, spelling, types, the quick tests (a minute or two)
 	$(BIN)/pytest -q --quick tests labcode tools
 
 # The snapshots are checked before the build, which would execute the stale ones and so hide that they were stale.
@@ -50,7 +50,8 @@ print: book browser ## print the whole book as one PDF, _build/book.pdf
 
 epub: writable $(READY) ## the whole book as an ePub, _build/book.epub, for readers without scripts
 	$(BUILD) --builder custom --custom-builder epub --path-output _build/epub
-	cp _build/epub/_build/epub/book.epub _build/book.epub
+	cp _build/epub/_build/epub/book.epub _build/.book.epub
+	mv _build/.book.epub _build/book.epub
 
 archive: book ## pack code, records and site into one zip for archives, described as an RO-Crate
 	$(BIN)/python tools/archive.py

@@ -190,8 +190,10 @@ def _compare(options: argparse.Namespace) -> int:
 
 def _exam(options: argparse.Namespace) -> int:
     from labcode.derivation.exam import draw_exam
+    from labcode.files import require_writable
     from labcode.pages.exam import write_exam
 
+    require_writable(options.folder)
     for path in write_exam(draw_exam(options.seed), options.folder):
         print(path)
     return 0

@@ -6,6 +6,7 @@ and which machine made it, when, and which file holds the result.
 
 import argparse
 import hashlib
+import io
 import shutil
 import subprocess
 import tempfile
@@ -15,11 +16,13 @@ from pathlib import Path
 from urllib.parse import quote
 from zipfile import ZIP_DEFLATED, ZipFile
 
+from command import built, one_sentence
 from metadata import LICENCES, citation
 from rocrate.model import ContextEntity
 from rocrate.rocrate import ROCrate
 
 from labcode.data.download import FILES, MIRRORS
+from labcode.files import write_whole
 from labcode.study.records import Record, path_of, read_all
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -127,10 +130,11 @@ def pack(files: Iterable[str], root: Path, site: Path, archive: Path) -> None:
             shutil.copy(root / name, tree / name)
         shutil.copytree(site, tree / "site")
         describe(tree).metadata.write(tree)
-        archive.parent.mkdir(parents=True, exist_ok=True)
-        with ZipFile(archive, "w", ZIP_DEFLATED) as packed:
+        content = io.BytesIO()
+        with ZipFile(content, "w", ZIP_DEFLATED) as packed:
             for path in sorted(path for path in tree.rglob("*") if path.is_file()):
                 packed.write(path, path.relative_to(tree))
+    write_whole(archive, content.getvalue())
 
 
 def committed() -> list[str]:
@@ -139,12 +143,13 @@ def committed() -> list[str]:
     return [name for name in done.stdout.decode().split("\0") if name]
 
 
+@one_sentence()
 def main() -> None:
     default = ROOT / "_build" / f"backpropagation-{citation()['version']}.zip"
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("archive", type=Path, nargs="?", default=default)
     archive = parser.parse_args().archive
-    pack(committed(), ROOT, ROOT / "_build" / "html", archive)
+    pack(committed(), ROOT, built(ROOT / "_build" / "html"), archive)
     print(f"{archive}: {archive.stat().st_size / 1e6:.0f} MB")
 
 

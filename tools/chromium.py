@@ -10,6 +10,7 @@ import tempfile
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
+from command import built
 from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.service import Service
@@ -89,8 +90,8 @@ def start(profile):
 
 @contextlib.contextmanager
 def browsing(folder):
-    """Serve a folder and start a browser; yield the browser and the address. Exit if there is no browser."""
-    with tempfile.TemporaryDirectory() as profile, serve(folder) as address:
+    """Serve a built site and start a browser; yield the browser and the address. Exit if one of the two is missing."""
+    with tempfile.TemporaryDirectory() as profile, serve(built(folder)) as address:
         browser = start(profile)
         if browser is None:
             sys.exit("This needs Chromium, Chrome or Edge, and its driver (`make browser`).")

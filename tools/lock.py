@@ -8,6 +8,8 @@ import re
 import subprocess
 from pathlib import Path
 
+from command import one_sentence
+
 from labcode.files import write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,6 +30,7 @@ def split(locked: str) -> dict[str, str]:
     return files
 
 
+@one_sentence()
 def main() -> None:
     done = subprocess.run([*UV.split(), "--no-emit-package", "labcode"], cwd=ROOT, stdout=subprocess.PIPE, check=True)
     for name, content in split(done.stdout.decode()).items():

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import psutil
+from command import one_sentence
 
 from labcode.bench.timing import machine
 from labcode.files import write_whole
@@ -69,8 +70,9 @@ def downloads(folder: Path) -> dict[str, int]:
     return found
 
 
+@one_sentence()
 def main() -> None:
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
         clone = Path(temporary) / "book"
         subprocess.run(["git", "clone", "-q", ROOT, clone], check=True)
         before = os.getloadavg()[0]

@@ -8,10 +8,12 @@ from collections import Counter
 from statistics import median
 from typing import Any
 
+from command import one_sentence
 from measure import LOCKS, MEASURED, SET_UP
 from metadata import ROOT, codecheck, codemeta
 from picture import NUMBERS, PICTURE
 
+from labcode.errors import LabcodeError
 from labcode.files import write_whole
 from labcode.study import ABLATIONS, CLAIMS, Experiment
 from labcode.study.ledger import rows
@@ -146,17 +148,23 @@ PARTS = {"picture": picture, "results": results, "costs": costs, "energy": energ
 
 
 def readme() -> str:
-    """Return the README with its parts written again."""
+    """Return the README with its parts written again.
+
+    Raises
+    ------
+    LabcodeError : the marks of a part are missing.
+    """
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for name, write in PARTS.items():
         begin, end = f"<!-- {name}, by `make readme` -->\n", f"<!-- end of {name} -->"
         before, found, rest = text.partition(begin)
         if not found or end not in rest:
-            raise ValueError(f"README.md has no part {name}: {begin.strip()} and {end} mark it.")
+            raise LabcodeError(f"README.md has no part {name}: {begin.strip()} and {end} mark it.")
         text = f"{before}{begin}\n{write()}\n\n{end}{rest.partition(end)[2]}"
     return text
 
 
+@one_sentence()
 def main() -> None:
     for name, write in {"README.md": readme, "codemeta.json": codemeta, "codecheck.yml": codecheck}.items():
         if write_whole(ROOT / name, write()):

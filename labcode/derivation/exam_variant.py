@@ -26,7 +26,6 @@ class Variant:
     steps : the model solution; its last expression is the answer.
     wrong : plausible wrong answers, by the name of the mistake.
     definitions : what is given, as in :func:`labcode.derivation.derive`.
-    distinct : pairs of indices that differ.
     """
 
     name: str
@@ -35,7 +34,6 @@ class Variant:
     steps: tuple[Step, ...]
     wrong: Mapping[str, Expr]
     definitions: Mapping
-    distinct: tuple = ()
 
     @cached_property
     def solution(self) -> Derivation:
@@ -45,9 +43,9 @@ class Variant:
         ------
         DerivationError : a step of it is not proved, or a wrong answer is not refuted.
         """
-        solution = derive(self.name, self.sought, *self.steps, definitions=self.definitions, distinct=self.distinct)
+        solution = derive(self.name, self.sought, *self.steps, definitions=self.definitions)
         for mistake, answer in self.wrong.items():
-            _, difference = sample(self.sought, answer, self.definitions, distinct=self.distinct)
+            _, difference = sample(self.sought, answer, self.definitions)
             if difference is None:
                 raise DerivationError(f'The wrong answer "{mistake}" to "{self.name}" is not refuted.')
         return solution

@@ -43,7 +43,7 @@ def linear__transpose_missing(g, x, weight):
 
 
 @linear.mistake
-def linear__transpose_of_the_weights_missing(g, x, weight):
+def linear__gradient_of_the_weights_transposed(g, x, weight):
     """The shapes fit, so the order of the two factors is right."""
     return g @ weight, x.T @ g
 

@@ -72,8 +72,7 @@ def _asked(question: ExamQuestion, variant: Variant) -> str:
     )
     return (
         f'<p>{inline(question.words)} Given is:</p><ul class="given">{given}</ul>'
-        f"<p>Write {mathml(latex(variant.sought))} in terms of {_listed(variant.terms)}"
-        f"{', where $i$ and $j$ differ' if variant.distinct else ''}.</p>"
+        f"<p>Write {mathml(latex(variant.sought))} in terms of {_listed(variant.terms)}.</p>"
     )
 
 

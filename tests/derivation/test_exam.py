@@ -40,7 +40,7 @@ def test_a_wrong_answer_put_for_the_right_one_is_refused(variant):
 
 
 @pytest.mark.parametrize("title", POOLS)
-def test_no_two_variants_have_the_same_answer(title):
+def test_no_two_variants_ask_for_the_same(title):
     """They vary in their functions; the same difference may be the answer to two losses, of other outputs."""
     pool = POOLS[title]
     assert len(pool) >= 5

