@@ -1,7 +1,7 @@
 """Measure what commands take here, in a fresh clone: `make measure`, or `python tools/measure.py COMMAND...`.
 
-Time by the clock, the peak of the memory of all processes together, the folders that they leave, and what setting up
-downloads. The README's table is made from book/measurements/commands.json.
+It measures their time by the clock, the peak memory of all their processes together, the size of the folders that they
+leave, and what setting up downloads. The README's table is made from book/measurements/commands.json.
 """
 
 import json

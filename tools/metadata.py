@@ -51,7 +51,7 @@ def codemeta() -> str:
         "keywords": cited["keywords"],
         "programmingLanguage": "Python",
         "runtimePlatform": f"Python {package['requires-python']}",
-        "operatingSystem": "Linux, macOS",
+        "operatingSystem": "Linux",
         "softwareRequirements": [
             {"@type": "SoftwareApplication", "name": re.match(r"[\w.-]+", each)[0], "version": each}
             for each in package["dependencies"]

@@ -102,7 +102,7 @@ def relatives_of_softmax(draw: random.Random) -> Iterator[Variant]:
     yield Variant(
         "smooth maximum",
         Partial(L, X[j]),
-        (p[j],),
+        (p[j], T),
         (Step(p[j], "slope of the logarithm of a sum", "$T$ and $1/T$ cancel"),),
         {"temperature above": T * p[j], "temperature below": p[j] / T, "slope of softmax": p[j] * (1 - p[j])},
         {p: Lambda(i, exp(X[i] / T) / Sum(exp(X[k] / T), (k, 1, n))), L: T * log(Sum(exp(X[k] / T), (k, 1, n)))},

@@ -24,12 +24,13 @@ def test_the_answer_is_proved_and_each_wrong_one_refused(variant):
 
 
 @every_variant
-def test_the_answer_has_only_the_terms_that_the_sheet_names(variant):
+def test_the_answer_has_only_the_terms_that_the_sheet_names_and_is_not_the_only_one(variant):
     allowed = {str(name) for term in variant.terms for name in names_in(term)} | {"sigma", "n"}
     answer = variant.steps[-1].expression
     used = {str(name) for name in names_in(answer)}
     # An index is free, or is that of a sum; a Kronecker delta may always be written.
     assert {name for name in used if name not in "ijkc"} <= allowed
+    assert variant.terms != (answer,)
 
 
 @every_variant

@@ -1,4 +1,4 @@
-"""Slides of the derivations of Part I, one step a slide: one file per chapter, which needs neither network nor server.
+"""Slides of the derivations of Part I, one step per slide, one file per chapter, without need of network or server.
 
 The slides show what the snapshots show: each output of `labcode.derivation.derive`, whose equations and rules are those
 of its steps. Without scripts the slides scroll; printed, each is a page.
