@@ -25,7 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left, which nobody reads
         return 1
     except ModuleNotFoundError as error:
-        message = f"{error.name} is not installed; `pip install -e .` in a checkout of the project installs it."
+        package = str(error.name).partition(".")[0]
+        message = f"{package} is not installed; `pip install -e '.[book]'` in a checkout of the project installs it."
     except OSError as error:
         message = f"{error.filename}: {error.strerror}." if error.filename else str(error)
     except (ValueError, RuntimeError) as error:

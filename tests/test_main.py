@@ -420,12 +420,17 @@ def test_a_reader_that_is_gone_is_no_error(monkeypatch, capfd):
     assert capfd.readouterr().err == ""
 
 
-@pytest.mark.parametrize("command", [["train"], ["claims"], ["run"], ["bench"]])
-def test_without_pytorch_every_command_is_one_sentence(command):
-    code = f"import sys; sys.modules['torch'] = None; from labcode.__main__ import main; sys.exit(main({command}))"
+@pytest.mark.parametrize(
+    ("command", "package"),
+    [("train", "torch"), ("claims", "torch"), ("run", "torch"), ("bench", "torch"), ("exam", "latex2mathml")],
+)
+def test_a_command_whose_package_is_missing_is_one_sentence(command, package):
+    code = (
+        f"import sys; sys.modules['{package}'] = None; from labcode.__main__ import main; sys.exit(main(['{command}']))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    sentence = "torch is not installed; `pip install -e .` in a checkout of the project installs it.\n"
+    sentence = f"{package} is not installed; `pip install -e '.[book]'` in a checkout of the project installs it.\n"
     assert done.stderr == sentence
 
 
