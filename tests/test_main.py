@@ -20,10 +20,11 @@ from labcode import __main__ as cli
 from labcode.data import download as fetch
 from labcode.network import weights
 from labcode.study import CLAIMS, Ablation, Experiment, commands, records, sweep
-from labcode.study.claim import Decision, Finding
+from labcode.study.claim import Claim, Decision, Finding
 from labcode.study.ledger import KEYS
 from labcode.study.run import run
 from labcode.study.statistics import decide
+from labcode.study.studies import STUDY_2
 
 LEDGER = [*["Q1", "Q2", "Q3", "D1", "D2", "M1", "M2", "T1"], *(f"C{number:02}" for number in range(1, 18))]
 TINY = Ablation("tiny", "2.4.1", (1,), "width", {"1": {"width": 1}, "2": {"width": 2}}, seeds=range(1))
@@ -80,7 +81,7 @@ def test_run_trains_the_seeds_that_are_asked_for_at_a_scale(tiny_book, capsys, f
         (["pooling", "--study", "2", "--seeds", "1016"], 9 * 16, {"scale=own", "scale=own_pool=3_learning_rate=0.001"}),
         (["pooling", "--study", "2"], 3 * 64 + 6 * 16, {"scale=own_pool=3_pool_stride=3"}),
         (["dropout", "--study", "2", "--seeds", "1003:1005"], 4 * 5 * 2, {"scale=own_epochs=60"}),
-        (["stages_padded", "--study", "all-data"], 3 * 8, {"scale=full_padding=2"}),
+        (["stages_padded", "--study", "all-data"], 6 * 8, {"scale=full_padding=2", "scale=full_stages=3"}),
         (["--study", "2", "--seeds", "1031:1032"], 22 + 1, {"scale=own_optimizer=cg"}),  # and not the final model
     ],
 )
@@ -102,6 +103,11 @@ def test_run_takes_the_runs_of_a_study(options, runs, settings, tmp_path, monkey
         (["run", "--scale", "own"], "--scale needs --seeds A:B, such as 1000:1016."),
         (["run", "--scale", "own", "--seeds", "9"], "--scale needs --seeds A:B, such as 1000:1016."),
         (["run", "--study", "3"], "--study is '3'; accepted are '2', 'all-data'."),
+        (["run", "--study", ""], "--study is ''; accepted are '2', 'all-data'."),
+        (["run", "--seeds", ""], "--seeds is ''; it must be a whole number of at least 1."),
+        (["run", "--seeds", "0:2", "--scale", ""], "scale is ''; accepted are 'tenth', 'own', 'full'."),
+        (["run", "--study", "2", "--seeds", "16"], "no such runs in study 2 (ablations: all; seeds: 16)."),
+        (["run", "stages", "--study", "2"], "no such runs in study 2 (ablations: stages; seeds: all)."),
         (
             ["run", "--seeds", "0:2", "--scale", "own"],
             "seed at scale 'own' is 0; it must be a whole number of at least",
@@ -235,25 +241,24 @@ def test_compare_finds_another_outcome(recorded_thrice, monkeypatch, capsys):
     for file in folder.glob("*.jsonl.gz"):
         (elsewhere / file.name).write_bytes(file.read_bytes())
 
-    def decided(place):
+    def decided(claim, study, stage, place):
+        """The folder has only the first stage of study 2: the book is read by that one, though it has the second."""
+        assert (study, stage) == (STUDY_2, 0)
         found = decide([1.0, 1.1] if place == folder else [-1.0, -1.1])
-        return [Decision(CLAIMS["C01"], (Finding(CLAIMS["C01"].parts[0], range(2), {"only": found}),))]
+        return Decision(claim, (Finding(claim.parts[0], range(2), {"only": found}),), study, stage)
 
-    monkeypatch.setattr(commands, "decisions", decided)
+    monkeypatch.setattr(Claim, "decide", decided)
+    stages = {folder: 1, elsewhere: 0}
+    monkeypatch.setattr(commands, "decisions", lambda place: [CLAIMS["C01"].decide(STUDY_2, stages[place], place)])
     assert cli.main(["compare", str(elsewhere)]) == 1
     printed = capsys.readouterr().out
     assert printed.count(": equal") == 3
-    assert "C01" in printed
-    assert "reversed" in printed
+    assert f"C01: reproduced in the book, reversed in {elsewhere}" in printed
 
 
 def test_compare_leaves_out_claims_whose_runs_are_missing(recorded_thrice, monkeypatch, capsys):
     folder, _ = recorded_thrice
-    claim = CLAIMS["C01"]
-    there = Decision(claim, (Finding(claim.parts[0], range(2), {"only": decide([1.0, 1.1])}),))
-    monkeypatch.setattr(
-        commands, "decisions", lambda place: [there if place is commands.RECORDS else Decision(claim, ())]
-    )
+    monkeypatch.setattr(commands, "decisions", lambda place: [Decision(CLAIMS["C01"], ())])
     assert cli.main(["compare", str(folder)]) == 0
     assert f"Not compared, because runs are missing in {folder}: C01." in capsys.readouterr().out
 
@@ -472,7 +477,17 @@ WORDS = st.sampled_from(
 VALUES = WORDS | st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=5)
 OPTIONS = [
     *["--seed", "--save", "--seeds", "--workers", "--cluster", "--records", "--json", "--sample", "--draw", "--device"],
-    *["--suite", "--memory", "--width", "--dropout", "--normalize", "--learning-rate", "--scale", "--exponent"],
+    *[
+        "--study",
+        "--suite",
+        "--memory",
+        "--width",
+        "--dropout",
+        "--normalize",
+        "--learning-rate",
+        "--scale",
+        "--exponent",
+    ],
 ]
 COMMANDS = ["fetch", "train", "run", "claims", "verify", "compare", "bench", "-h", ""]
 

@@ -55,6 +55,7 @@ from labcode.network import ConvNet, ConvNetConfig
 from labcode.seeds import stream
 from labcode.study import Experiment, Record, sweep
 from labcode.study import run as runs
+from labcode.study.ablation import Ablation
 from labcode.study.lab.activations import ACTIVATIONS
 from labcode.study.lab.batch_size import BATCH_SIZE, EQUAL_UPDATES, SCALED_RATES
 from labcode.study.lab.dropout import DROPOUT, DROPOUT_LONGER
@@ -81,8 +82,6 @@ LIMITS = {"in a seed": 3, "in the mean": 0.5}
 MAIN = (POOLING, FILTERS, ACTIVATIONS, STAGES_PADDED, STAGES, DROPOUT, HIDDEN_UNITS, BATCH_SIZE)
 """The ablations of the lab that go by SGD, in the order in which their runs are registered."""
 
-OWN = {"scale": "own"}
-
 Recorded = Callable[[Experiment], Record]
 
 
@@ -98,22 +97,25 @@ def final_runs(recorded: Recorded, seeds: Iterable[int]) -> list[Experiment]:
     return [FINAL_GRID.experiment(chosen, seed) for seed in seeds]
 
 
-def others() -> list[Experiment]:
-    """Return the runs of the ablations that no other part has."""
-    counts = ((DROPOUT_LONGER, 16), (EQUAL_UPDATES, 16), (SCALED_RATES, 16), (OPTIMIZERS, 32))
-    return [each for ablation, count in counts for each in ablation.experiments(range(1000, 1000 + count), OWN)]
+def parts(ablations: Iterable[Ablation], seeds: int) -> dict[str, Callable[[Recorded], list[Experiment]]]:
+    """Return ablations as parts of the study, each with so many seeds from 1000 on."""
+    return {
+        each.name: partial(lambda of, recorded: of.experiments(range(1000, 1000 + seeds), {"scale": "own"}), each)
+        for each in ablations
+    }
 
 
 PARTS: dict[str, Callable[[Recorded], list[Experiment]]] = {
-    **{each.name: partial(lambda of, recorded: of.experiments(range(1000, 1064), OWN), each) for each in MAIN},
+    **parts(MAIN, 64),
     "final grid": lambda recorded: FINAL_GRID.experiments([100]),
     "final": lambda recorded: final_runs(recorded, range(1000, 1016)),  # by 16, so that a checkpoint is 120 MB
     "final, more seeds": lambda recorded: final_runs(recorded, range(1016, 1032)),
     "rates": lambda recorded: main_runs(16, factor=1 / 3) + main_runs(16, factor=3),
+    **parts((DROPOUT_LONGER, EQUAL_UPDATES, SCALED_RATES), 16),
     "all data": lambda recorded: main_runs(8, "full"),
-    "others": lambda recorded: others(),
+    **parts((OPTIMIZERS,), 32),
 }
-"""Of the second study, the most valuable first; each gives its runs, by the records of the parts before it."""
+"""Of the second study, in the registered order; each gives its runs, by the records of the parts before it."""
 
 TOY = {"width": 2, "hidden": 4, "epochs": 2, "learning_rate": 0.02}
 

@@ -16,7 +16,7 @@ from labcode.study.measures import (
     validation_variation,
     validation_variation_5,
 )
-from labcode.study.studies import STUDY_1, STUDY_2
+from labcode.study.studies import ALL_DATA, STUDY_1, STUDY_2
 
 AS_THE_LAB = Check(
     "on the run's own validation images, as the lab did",
@@ -49,5 +49,5 @@ RATES_OF_STUDY_1, RATES_OF_STUDY_2 = (
     tuple(replace(rate, studies=(study,)) for rate in RATES) for study in (STUDY_1, STUDY_2)
 )
 """For claims whose runs the other study does not have at other rates."""
-UNPADDED = Check("without padding", ({"padding": 0},), SEEDS, main=True)
+UNPADDED = Check("without padding", ({"padding": 0},), SEEDS, studies=(STUDY_1, STUDY_2, ALL_DATA), main=True)
 """The third convolution then sees a single value per map."""

@@ -19,7 +19,7 @@ from labcode.study.outcomes import Outcome
 from labcode.study.records import RECORDS, Record, RecordError, read_all
 from labcode.study.reproduction import Comparison, compare_with
 from labcode.study.run import run
-from labcode.study.studies import ALL_DATA, STUDY_2
+from labcode.study.studies import ALL_DATA, STUDY_1, STUDY_2
 from labcode.study.sweep import missing, run_missing
 
 STUDIES = {"2": STUDY_2, "all-data": ALL_DATA}
@@ -67,30 +67,33 @@ def run_ablations(
     workers, cluster, device : as in `labcode.study.sweep.run_missing`.
     folder : of the records; without one, the book's.
     scale : of the data of seeds ``"A:B"``.
-    study : one of `STUDIES`, of whose runs those with ``seeds`` are taken. The final model's, of another scale, are run
-        by name, once the grid has chosen their recipe.
+    study : one of `STUDIES`, of whose runs those with ``seeds`` are taken. Those of the final model, which has another
+        scale, are taken by name alone, once the grid has chosen its recipe.
 
     Raises
     ------
-    ValueError : an ablation, a scale, a study or a device is unknown, or a number is out of range.
+    ValueError : an ablation, a scale, a study or a device is unknown, a number is out of range, or no run is asked for.
     RecordError : ``folder`` is not given and there is no book, or a record is unsound.
     """
     if unknown := [name for name in names if name not in ABLATIONS]:
         raise ValueError(f"Unknown ablation {unknown[0]!r}; accepted are {', '.join(ABLATIONS)}.")
     whole_number("--workers", workers, at_least=1)
     chosen = [ABLATIONS[name] for name in names or ABLATIONS]
-    span = _seeds(seeds) if seeds else None
-    if study:
-        of = STUDIES[one_of("--study", study, STUDIES)]
-        wanted = [run for run in experiments(names or None, of) if run.scale == of.scale]
+    span = None if seeds is None else _seeds(seeds)
+    of = STUDY_1 if study is None else STUDIES[one_of("--study", study, STUDIES)]
+    if of != STUDY_1:
+        wanted = [run for run in experiments(names or None, of) if names or run.scale == of.scale]
     elif span and ":" in str(seeds):
-        common = {"scale": scale} if scale else BASELINE
+        common = BASELINE if scale is None else {"scale": scale}
         wanted = [run for ablation in chosen for run in ablation.experiments(span, common)]
-    elif scale:
+    elif scale is not None:
         raise ValueError("--scale needs --seeds A:B, such as 1000:1016.")
     else:
         wanted = [run for ablation in chosen for run in ablation.experiments()] + experiments(names or None)
     wanted = list(dict.fromkeys(run for run in wanted if span is None or run.seed in span))
+    if not wanted:
+        asked = f"ablations: {', '.join(names) or 'all'}; seeds: {seeds or 'all'}"
+        raise ValueError(f"There are no such runs in {of.name} ({asked}).")
     folder = folder or _book("Name a folder with --records, or run this in a checkout of the project.")
     if any(run == FINAL_MODEL_RUNS.experiment("final", run.seed) and not run.chooses for run in wanted):
         require_choice(folder)
@@ -152,7 +155,7 @@ def verify(sample: int, draw: int, workers: int, device: str | None = None) -> i
 def compare(folder: Path) -> int:
     """Compare the records in ``folder`` and their outcomes with the book's; return 1 if something differs too much.
 
-    Claims whose runs are not all in ``folder`` are listed and not compared.
+    Both decide by the study and the stage that ``folder`` has all runs of. Claims of which it has none are listed.
 
     Raises
     ------
@@ -161,14 +164,15 @@ def compare(folder: Path) -> int:
     """
     book, found = _book(), _all_in(folder)
     failed = _print_comparisons(compare_with(read_all(book), found))
-    both = list(zip(decisions(book), decisions(folder), strict=True))
-    differing = [
-        f"{ours.claim.id}: {ours.outcome.words} in the book, {theirs.outcome.words} in {folder}"
-        for ours, theirs in both
-        if theirs.outcome not in (ours.outcome, Outcome.PENDING)
-    ]
+    differing, undecided = [], []
+    for theirs in decisions(folder):
+        claim = theirs.claim
+        if theirs.outcome is Outcome.PENDING:
+            undecided.append(claim.id)
+        elif (ours := claim.decide(theirs.study, theirs.stage, book)).outcome != theirs.outcome:
+            differing.append(f"{claim.id}: {ours.outcome.words} in the book, {theirs.outcome.words} in {folder}")
     print("\n".join(differing or ["Every outcome is the same."]))
-    if undecided := [theirs.claim.id for _, theirs in both if theirs.outcome is Outcome.PENDING]:
+    if undecided:
         print(f"Not compared, because runs are missing in {folder}: {', '.join(undecided)}.")
     return failed or int(bool(differing))
 

@@ -52,6 +52,8 @@ def test_the_settings_are_those_of_the_code(registered):
         assert settings(ABLATIONS[names.get(name, name)]) == listed
     assert settings(ABLATIONS["optimizers"]) == registered["settings"]["conjugate_gradient"]["optimizers"]
     assert set(settings(MAIN_SETTINGS)) == {setting for listed in main.values() for setting in listed}
+    everywhere = {run.setting for run in experiments(study=ALL_DATA)}
+    assert everywhere == {f"scale=full_{setting}".removesuffix("_baseline") for setting in settings(MAIN_SETTINGS)}
 
 
 def test_the_seeds_are_those_of_the_code(registered):

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from labcode.study import CLAIMS, Experiment
-from labcode.study.checks import OWN_RATES
+from labcode.study.claim import AS_STATED
 from labcode.study.commands import run_ablations
 from labcode.study.lab.activations import ACTIVATIONS
 from labcode.study.lab.final_model import (
@@ -24,7 +24,6 @@ from labcode.study.lab.final_model import (
 from labcode.study.lab.validation import (
     MAIN_SETTINGS,
     SGD_SETTINGS,
-    _looked_at,
     bootstrap,
     chosen,
     exhibits,
@@ -51,22 +50,25 @@ def test_exhibits_are_the_recorded_runs_that_failed():
         assert find(record.experiment) is not None
 
 
-def test_one_run_that_fails_decides_and_none_leaves_it_open(synthetic, tmp_path):
+@pytest.mark.parametrize(
+    "experiment",
+    [Experiment(5).vary(learning_rate=0.3), Experiment(1000).vary(scale="full", stages=3), FINAL_RUNS.experiments()[0]],
+)
+def test_one_run_of_any_study_that_fails_decides_and_none_leaves_it_open(synthetic, tmp_path, experiment):
     existence = CLAIMS["C16"].parts[0]
 
     def outcome():
-        return existence.find(OWN_RATES, STUDY_2, 0, tmp_path).outcome
+        return existence.find(AS_STATED, STUDY_2, 0, tmp_path).outcome
 
     assert outcome() == Outcome.OPEN
-    save(synthetic(_looked_at()[0], 40, 40), tmp_path)
+    save(synthetic(experiment, 40, 40), tmp_path)
     assert outcome() == Outcome.OPEN
-    save(synthetic(_looked_at()[1], 60, 60), tmp_path)
+    save(synthetic(experiment, 60, 60), tmp_path)
     assert outcome() == Outcome.REPRODUCED
 
 
 def test_a_run_that_diverged_is_an_exhibit_at_any_error(synthetic, tmp_path):
     experiment = ACTIVATIONS.experiment("relu", 1003, {"scale": "own", "learning_rate_times": 3})
-    assert experiment in _looked_at()
     made = synthetic(experiment, 2, 2)
     few = replace(made.history, train=ErrorCurve((36,), 1_800), validation=ErrorCurve((36,), 1_800), diverged=True)
     save(replace(made, history=few), tmp_path)
@@ -225,3 +227,5 @@ def test_the_final_model_of_study_2_waits_for_the_grid(synthetic, tmp_path):
         require_choice(tmp_path)
     with pytest.raises(RecordError, match=r"The grid chose 36 at 0\.001"):
         run_ablations(["final_model"], "1000:1001", 1, None, tmp_path)
+    with pytest.raises(RecordError, match=r"The grid chose 36 at 0\.001"):
+        run_ablations(["final_model"], None, 1, None, tmp_path, study="2")

@@ -91,9 +91,11 @@ def test_what_breaks_a_step_is_kept_and_the_next_one_begins(tmp_path, monkeypatc
 def test_the_study_has_the_registered_runs_in_the_registered_order():
     registered = tomllib.loads((RECORDS.parent / "registration" / "study-2.toml").read_text())
     parts = {name: part(None) for name, part in gpu_check.PARTS.items() if not name.startswith("final")}
-    order = "pooling", "filters", "activations", "stages_padded", "stages", "dropout", "hidden_units", "batch_size"
-    assert tuple(parts)[:8] == order
-    main = {run for name in order for run in parts[name]}
+    main = ("pooling", "filters", "activations", "stages_padded", "stages", "dropout", "hidden_units", "batch_size")
+    conditions = ("rates", "dropout_longer", "equal_updates", "scaled_rates")
+    order = (*main, "final grid", "final", "final, more seeds", *conditions, "all data", "optimizers")
+    assert tuple(gpu_check.PARTS) == order
+    main = {run for name in main for run in parts[name]}
     settings = {f"scale=own_{name}" for names in registered["settings"]["main"].values() for name in names}
     assert {run.setting for run in main} == {name.removesuffix("_baseline") for name in settings}
     assert {run.seed for run in main} == set(range(1000, 1064))
@@ -102,7 +104,7 @@ def test_the_study_has_the_registered_runs_in_the_registered_order():
     for run in (run for runs in parts.values() for run in runs):
         by_scale[run.scale].add(run)
     assert by_scale["own"] == {run for run in experiments(study=STUDY_2) if run.scale == "own"}
-    assert by_scale["full"] >= set(experiments(study=ALL_DATA))
+    assert by_scale["full"] == set(experiments(study=ALL_DATA))
     assert len(by_scale["full"]) == 22 * 8
 
 
