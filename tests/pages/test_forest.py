@@ -78,6 +78,6 @@ def test_a_pending_claim_has_a_row_without_numbers():
 
 def test_every_outcome_has_its_sign_in_the_style_sheet():
     css = (RECORDS.parent / "_assets" / "claims.css").read_text(encoding="utf-8")
-    signs = dict(re.findall(r"\.(verdict-[a-z-]+)::before \{\n  content: \"(.)\";\n  content: \"\2\" / \"\";", css))
+    signs = dict(re.findall(r"\.(verdict-[a-z-]+) \{\n  --sign: \"(.)\";", css))
     assert signs == {kind(outcome.words): SIGNS[outcome] for outcome in Outcome}
     assert len(set(signs.values())) == len(Outcome)
