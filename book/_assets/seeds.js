@@ -166,13 +166,13 @@ const seedDraws = (function () {
     const { outcome, contrasts } = seedDraws.decide(claim, places, quantiles);
     const those = count === 1 ? "One seed, as the lab seems to have had, says " : `These ${count} seeds say `;
     find("says").textContent = claim.says;
-    find("outcome").replaceChildren(those, badge(outcome), ` All ${claim.seeds} say `, badge(claim.outcome));
+    find("outcome").replaceChildren(those, badge(outcome), `. All ${claim.seeds} say `, badge(claim.outcome), ".");
     find("contrasts").replaceChildren(...contrasts.map((each) => strip(each, places)));
     // What takes longer, and what is announced, waits until the slider rests.
     clearTimeout(rest);
     rest = setTimeout(() => {
       const shares = seedDraws.shares(claim, count, quantiles), drawn = seedDraws.draws(claim.seeds, count).length;
-      const told = `Of ${drawn} draws of ${count} ${count === 1 ? "seed" : "seeds"}:`;
+      const told = `Of ${drawn} ${drawn === 1 ? "draw" : "draws"} of ${count} ${count === 1 ? "seed" : "seeds"}:`;
       const words = listed(shares).map((each) => `${percent(each.share)} ${outcomes[each.outcome].words}`);
       find("shares").replaceChildren(...bar(shares, told));
       status.textContent = `${claim.id}: this draw says ${outcomes[outcome].words}. ${told} ${words.join(", ")}.`;

@@ -277,7 +277,7 @@ trainDigits.page = (function () {
     for (const epoch of [1, 5, 10, 15, 20]) {
       marks.push(`<text x="${across(epoch)}" y="${CHART.height - 18}" text-anchor="middle">${epoch}</text>`);
     }
-    marks.push(`<text x="${(CHART.left + CHART.width) / 2}" y="${CHART.height - 3}" text-anchor="middle">epoch</text>`);
+    marks.push(`<text x="0" y="${CHART.height - 18}">epoch</text>`);
     const band = run && recorded(run);
     const of = (run) => (name === "online" ? run.images?.training : run.images?.validation) || 1;
     if (band?.length) {

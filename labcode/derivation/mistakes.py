@@ -280,7 +280,7 @@ QUESTIONS = {
         convolution,
     ),
     "Lp pooling": Question(
-        "Lp pooling with P 2, by a pixel",
+        "Lp pooling with P = 2, by a pixel",
         Partial(out, x[j]),
         x[j] / out,
         {

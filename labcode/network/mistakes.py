@@ -139,7 +139,7 @@ def inverse(y: Tensor, otherwise: float = 0.0) -> Tensor:
 
 
 pooling = Layer(
-    "Lp pooling with P 2", LpPool2d(2, 2, 2), half_black, lambda g, x: shared(g, x, lambda pixel: pixel, inverse)
+    "Lp pooling with P = 2", LpPool2d(2, 2, 2), half_black, lambda g, x: shared(g, x, lambda pixel: pixel, inverse)
 )
 
 

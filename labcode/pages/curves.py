@@ -242,7 +242,7 @@ def show_answer(ablation: Ablation) -> None:
         + "; ".join(told)
         + ".",
         caption=f"**Recorded**: {seeds} seeds, each a dot; the upright mark is their mean, the line its 95% interval. "
-        "Further left is better.",
+        f"Further left is better. To run it again: `{_command(ablation)}`.",
         name=f"fig-answer-{ablation.name.replace('_', '-')}",
     )
 

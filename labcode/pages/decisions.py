@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from tabulate import tabulate
 
 from labcode.pages.figures import PALETTE, panels, show
-from labcode.pages.outcomes import SIGNS, again
+from labcode.pages.outcomes import SIGNS, again, effect, seed_numbers
+from labcode.pages.sentences import minus
 from labcode.study.claim import Decision
 from labcode.study.outcomes import Outcome, directional
 from labcode.study.rates import by_rate
@@ -37,7 +38,7 @@ def show_decision(decision: Decision) -> Markdown:
     """
     claim = decision.claim
     contrasts = [
-        [says, name, f"{v.interval} {v.unit}", f"{v.agreeing} of {v.seeds}", v.outcome.words]
+        [says, name, effect(v), f"{v.agreeing} of {v.seeds}", v.outcome.words]
         for finding in decision.findings
         for says, verdicts in (
             (finding.part.says, finding.verdicts),
@@ -46,7 +47,7 @@ def show_decision(decision: Decision) -> Markdown:
         for name, v in verdicts.items()
     ]
     checks = [
-        [words, check.outcome.words, f"{check.deciding.interval} {check.deciding.unit}", check.deciding.seeds]
+        [words, check.outcome.words, effect(check.deciding), check.deciding.seeds]
         if check.findings
         else [words, "pending: not all runs are recorded"]
         for words, check in decision.checks.items()
@@ -57,7 +58,7 @@ def show_decision(decision: Decision) -> Markdown:
             [
                 f"**{claim.id}, lab section {claim.section}: {decision.outcome.words}.** {claim.sentence}",
                 _table(["the lab", "contrast", EFFECT, "seeds that alone agree", "outcome"], contrasts),
-                f"{by_rate(decision).sentence} {again(entry)}",
+                f"{minus(by_rate(decision).sentence)} {again(entry)}",
                 _table(["check", "outcome", EFFECT, "seeds"], checks),
             ]
         )
@@ -84,13 +85,13 @@ def show_effects(*decisions: Decision, name: str) -> None:
     margin, unit = next((verdict.margin, verdict.unit) for verdict in found.values())
     found = {label: verdict for label, verdict in found.items() if verdict.unit == unit}
     told = "; ".join(f"{label}, {verdict.interval}, {verdict.outcome}" for label, verdict in found.items())
-    seeds = " or ".join(map(str, sorted({verdict.seeds for verdict in found.values()})))
     studies = " and ".join(sorted({decision.study.name for decision in decisions}))
     show(
         draw_effects({label: (v.effect, v.low, v.high) for label, v in found.items()}, margin, unit),
         alt=f"Effects in {unit} with their 95% intervals. {told}.",
-        caption=f"**Recorded**: {studies}, {seeds} seeds. A dot is the mean difference, a line its 95% interval; right "
-        f"of 0 agrees with the lab. The gray band holds what is too small to matter: up to {margin:g} {unit}.",
+        caption=f"**Recorded**: {studies}, {seed_numbers(found.values())} seeds. A dot is the mean difference, a line "
+        "its 95% interval; right of 0 agrees with the lab. The gray band holds what is too small to matter: up to "
+        f"{margin:g} {unit}. Again: `python tools/chapters {decisions[0].claim.page}`.",
         name=name,
     )
 

@@ -1,10 +1,11 @@
 """How outcomes and entries of the ledger are written, on every page alike: sign, color, numbers, whose they are."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from labcode.pages.sentences import minus
 from labcode.study.outcomes import Outcome
-from labcode.study.statistics import PERCENT, Verdict
+from labcode.study.statistics import Verdict, with_interval
 from labcode.study.studies import STUDY_1
 
 Entry = Mapping[str, Any]
@@ -51,9 +52,8 @@ def numbers(entry: Entry) -> str:
     """
     if entry["effect"] is None:
         return ""
-    digits = 0 if entry["unit"] == PERCENT else 2
-    effect, low, high = (f"{entry[name]:+z.{digits}f}".replace("-", "−") for name in ("effect", "low", "high"))
-    return f"{effect} ({low} to {high}) {entry['unit'].removeprefix('percentage ')}"
+    shown = with_interval(*(entry[name] for name in ("effect", "low", "high", "unit")))
+    return f"{minus(shown)} {entry['unit'].removeprefix('percentage ')}"
 
 
 def effect(verdict: Verdict) -> str:
@@ -64,6 +64,16 @@ def effect(verdict: Verdict) -> str:
     '+1.28 (+0.96 to +1.60) points'
     """
     return numbers({name: getattr(verdict, name) for name in ("effect", "low", "high", "unit")})
+
+
+def seed_numbers(verdicts: Iterable[Verdict]) -> str:
+    """Return how many seeds contrasts have.
+
+    >>> from labcode.study import CLAIMS
+    >>> seed_numbers([CLAIMS["C01"].decide().deciding])
+    '8'
+    """
+    return " or ".join(map(str, sorted({verdict.seeds for verdict in verdicts})))
 
 
 def whose(entry: Entry) -> str:

@@ -212,6 +212,8 @@ def runs_table(records: Iterable[Record]) -> Markdown:
     rows: list[list[Cell]] = []
     for name, ablation in ABLATIONS.items():
         runs = {*ablation.experiments(), *experiments([name])}
+        if not runs:  # only other studies have them
+            continue
         done = [seconds[run] for run in runs if run in seconds]
         cost: list[Cell] = [round(median(done)), f"{sum(done) / 3600:.1f}"] if done else ["", ""]
         rows.append([f"`{name}`", len(runs), len(done), *cost])

@@ -13,7 +13,7 @@ Python expression; both are evaluated where the call stands, as in `numexpr.eval
 >>> say("A second stage gains {second:.2f} points, and does so in every seed.", "second.lowest > 0")
 A second stage gains 0.83 points, and does so in every seed.
 >>> say("A third one gains {third}: its sign is open.", "third.low < 0 < third.high")
-A third one gains -0.08 (-0.40 to +0.25): its sign is open.
+A third one gains −0.08 (−0.40 to +0.25): its sign is open.
 
 A page shows the sentence as Markdown. When a record changes, either a printed number changes, which re-executing the
 page reports, or a condition fails, and the page stops with a message that names the sentence, the condition, and the
@@ -27,6 +27,7 @@ numbers in it. Add a condition for every word that no printed number carries: "e
 
 import ast
 import inspect
+import re
 import string
 from collections import ChainMap
 from collections.abc import Mapping
@@ -120,6 +121,15 @@ def answer(*sentences: Sentence | str) -> Sentence:
     return Sentence(f":::{{div}} answer\n{paragraph(*sentences)}\n:::")
 
 
+def minus(text: str) -> str:
+    """Return text whose negative numbers have a minus sign in place of the hyphen.
+
+    >>> minus("-0.08 (-0.40 to +0.25), well-known, 1e-06, seed-1")
+    '−0.08 (−0.40 to +0.25), well-known, 1e-06, seed-1'
+    """
+    return re.sub(r"(?<![\w./-])-(?=\d)", "−", text)
+
+
 def _checked(text: str, conditions: tuple[str, ...], values: Names) -> Sentence:
     text = inspect.cleandoc(text)
     if not conditions and all(field is None for _, field, _, _ in string.Formatter().parse(text)):
@@ -162,7 +172,7 @@ def _found(condition: str, names: Names) -> str:
 
 
 class _Text(string.Formatter):
-    """`str.format` with expressions in the braces, in which nothing that rounds to zero prints as -0.00."""
+    """`str.format` with expressions in the braces; no number prints as -0.00, and none with a hyphen for its minus."""
 
     def __init__(self, names: Names) -> None:
         self.names = names
@@ -172,4 +182,4 @@ class _Text(string.Formatter):
 
     def format_field(self, value: Any, format_spec: str) -> str:
         shown = format(value, format_spec)
-        return format(0.0, format_spec) if shown.startswith("-") and not shown.strip("-0.") else shown
+        return format(0.0, format_spec) if shown.startswith("-") and not shown.strip("-0.") else minus(shown)

@@ -10,10 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from labcode.pages.figures import PALETTE, show
+from labcode.pages.outcomes import effect, seed_numbers
+from labcode.pages.sentences import minus
 from labcode.pages.tables import Cell, table
 from labcode.study.claim import Decision
 from labcode.study.outcomes import LISTED, Outcome
 from labcode.study.specification import FACTORS, Specification, specifications
+from labcode.study.statistics import decimals
 
 CHOICES = ("measure", "rate", "form")
 
@@ -37,16 +40,18 @@ def show_specifications(decision: Decision) -> None:
         raise ValueError(f"{decision.claim.id} can be asked in one way alone: it has no specification curve.")
     told = " ".join(
         f"{says[0].upper()}{says[1:]}: {len(found)} ways to ask, effects from {_ends(found)}; {_counted(found)}; "
-        f"as stated {next(each.weakest.interval for each in found if each.stated)}."
+        f"as stated {next(effect(each.weakest) for each in found if each.stated)}."
         for says, found in by_part.items()
     )
+    seeds = seed_numbers(each.weakest for found in by_part.values() for each in found)
     show(
         draw_specifications(by_part),
         alt=f"Specification curve of {decision.claim.id}: effects with intervals, sorted, over a grid of dots that "
         f"says which measure, learning rate and form each has. {told}",
-        caption=f"**Recorded**: {decision.claim.id} under other choices. Each column is one way to ask: above, the "
-        "weakest contrast with its 95% interval, over the gray band of what is too small to matter; below, its "
-        "measure, learning rate and form. The diamond is the rule.",
+        caption=f"**Recorded**: {decision.study.name}, {seeds} seeds: {decision.claim.id} under other choices. Each "
+        "column is one way to ask: above, the weakest contrast with its 95% interval, over the gray band of what is "
+        "too small to matter; below, its measure, learning rate and form. The diamond is the rule. Again: "
+        f"`python tools/chapters {decision.claim.page}`.",
         name=f"fig-answer-specifications-{decision.claim.id.lower()}",
     )
 
@@ -125,7 +130,7 @@ def _draw_grid(axes: Axes, ordered: Sequence[Specification], labels: Sequence[st
             if label in {_label(getattr(each, name)) for name in CHOICES}:
                 axes.plot(place, row, "D" if each.stated else "o", color=PALETTE[each.stated], markersize=3)
     axes.set(xlim=(-0.7, len(ordered) - 0.3), ylim=(ends[-1], 0), xticks=[])
-    axes.set_yticks(rows, labels, fontsize=7)
+    axes.set_yticks(rows, labels, fontsize=8)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", alpha=0.25)
     axes.spines[:].set_visible(False)
@@ -167,8 +172,7 @@ def specifications_table(decisions: Iterable[Decision]) -> Markdown:
 
 def _ends(found: Sequence[Specification]) -> str:
     effects = [each.weakest.effect for each in found]
-    digits = 0 if found[0].weakest.unit == "percent" else 2
-    low, high = (f"{end:+z.{digits}f}".replace("-", "−") for end in (min(effects), max(effects)))
+    low, high = (minus(f"{end:+z.{decimals(found[0].weakest.unit)}f}") for end in (min(effects), max(effects)))
     return f"{low} to {high} {found[0].weakest.unit.removeprefix('percentage ')}"
 
 

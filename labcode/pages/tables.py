@@ -7,7 +7,7 @@ from tabulate import tabulate
 
 from labcode.network.config import ConvNetConfig
 from labcode.network.convnet import ConvNet
-from labcode.pages.sentences import Sentence, say
+from labcode.pages.sentences import Sentence, minus, say
 from labcode.seeds import stream
 from labcode.study.ablation import CHECK_SEEDS, Ablation
 from labcode.study.experiment import Experiment
@@ -34,7 +34,7 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Markdown:
     """Return a table in Markdown.
 
     Real numbers and means of samples are shown with two decimals, thousands are separated by a space, text is shown as
-    it is. Format other numbers yourself.
+    it is, but for the minus of its numbers. Format other numbers yourself.
 
     >>> print(table(["net", "parameters", "error (%)"], [["wide", 940170, 0.5], ["narrow", 250, 1.234]]).data)
     | net    | parameters   | error (%)   |
@@ -47,10 +47,10 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Markdown:
 
 def _cell(value: Cell) -> str:
     if isinstance(value, str):
-        return value
+        return minus(value)
     if isinstance(value, int):
         return f"{value:,}".replace(",", " ")
-    return f"{value:.2f}"
+    return minus(f"{value:z.2f}")
 
 
 def error_table(ablation: Ablation) -> Markdown:

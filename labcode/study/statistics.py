@@ -28,19 +28,27 @@ CONFIDENCE = 0.95
 OVERLAP = 0.3 / 0.7
 """Validation images per training image, where splits of the same images overlap."""
 
-POINTS, PERCENT = "percentage points", "percent"
+POINTS, PERCENT, RUNS = "percentage points", "percent", "runs"
 
 Rule = Callable[[ArrayLike, ArrayLike, ArrayLike, float], np.ndarray]
 """From means, ends of intervals and a margin to outcomes: those of `labcode.study.outcomes`."""
 
 
-def with_interval(mean: float, low: float, high: float) -> str:
-    """Return a mean and its interval as text. A value that rounds to zero has no minus sign.
+def decimals(unit: str) -> int:
+    """Return with how many decimals a number of this unit is shown."""
+    return 0 if unit in (PERCENT, RUNS) else 2
+
+
+def with_interval(mean: float, low: float, high: float, unit: str = POINTS) -> str:
+    """Return a mean and its interval as text, in the decimals that its unit has.
 
     >>> with_interval(-0.001, -0.204, 0.2)
     '+0.00 (-0.20 to +0.20)'
+    >>> with_interval(-62.2, -169.4, 44.9, PERCENT)
+    '-62 (-169 to +45)'
     """
-    return f"{mean:+z.2f} ({low:+z.2f} to {high:+z.2f})"
+    shown = f"+z.{decimals(unit)}f"  # what rounds to zero has no minus sign
+    return f"{mean:{shown}} ({low:{shown}} to {high:{shown}})"
 
 
 def interval(values: ArrayLike, overlap: float = 0.0, shared: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -146,7 +154,7 @@ class Verdict:
         >>> decide([0.9, 1.1, 1.0, 1.2]).interval
         '+1.05 (+0.84 to +1.26)'
         """
-        return with_interval(self.effect, self.low, self.high)
+        return with_interval(self.effect, self.low, self.high, self.unit)
 
     def __str__(self) -> str:
         return f"{self.outcome}: {self.interval} {self.unit}; {self.agreeing} of {self.seeds} seeds alone agree"

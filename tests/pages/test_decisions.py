@@ -4,6 +4,8 @@ import pytest
 
 from labcode.pages import decisions
 from labcode.pages.decisions import draw_effects, show_decision
+from labcode.pages.outcomes import effect
+from labcode.pages.sentences import minus
 from labcode.study import CLAIMS
 from labcode.study.rates import by_rate
 from labcode.study.replication import replication
@@ -21,12 +23,12 @@ def test_every_contrast_and_every_check_has_its_row(name):
         ]:
             for contrast, verdict in verdicts.items():
                 (row,) = [line for line in shown.splitlines() if contrast in line and says in line]
-                assert verdict.interval in row
+                assert effect(verdict) in row
                 assert verdict.outcome.words in row
     for words, check in decision.checks.items():
         (row,) = [line for line in shown.splitlines() if line.split("|")[1:2] and line.split("|")[1].strip() == words]
         assert check.outcome.words in row
-    assert by_rate(decision).sentence in shown
+    assert minus(by_rate(decision).sentence) in shown
     assert f"would say the same in {100 * replication(decision):.0f} of 100 cases" in shown
 
 

@@ -26,7 +26,7 @@ def test_a_text_may_be_indented_and_span_lines():
 
 def test_what_rounds_to_zero_has_no_minus_sign():
     assert say("{x:.2f} {x:+.1f} {y:.2f} {z}", x=-0.001, y=-0.011, z=Sample(np.array([-1e-9, 1e-9]))).text == (
-        "0.00 +0.0 -0.01 +0.00 (+0.00 to +0.00)"
+        "0.00 +0.0 −0.01 +0.00 (+0.00 to +0.00)"
     )
 
 

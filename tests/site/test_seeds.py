@@ -112,7 +112,7 @@ def test_the_slider_moves_by_keyboard_and_announces_itself_when_it_rests(page):
     assert "3 seeds say" in find(page, "caption").text
     # At the end all seeds are drawn: the one draw says what all say.
     slider.send_keys(Keys.END)
-    WebDriverWait(page, 5).until(lambda _: "Of 1 draws" in status.get_attribute("textContent"))
+    WebDriverWait(page, 5).until(lambda _: "Of 1 draw of" in status.get_attribute("textContent"))
     this, everything = (badge.text for badge in page.find_elements(By.CSS_SELECTOR, ".seeds-outcome .verdict"))
     assert this == everything
 

@@ -25,7 +25,7 @@ from labcode.study.measures import Measure, error_on_test, final_training, final
 from labcode.study.outcomes import exists
 from labcode.study.records import RECORDS, Record, read_all
 from labcode.study.samples import Runs, results
-from labcode.study.statistics import Verdict
+from labcode.study.statistics import RUNS, Verdict
 from labcode.study.studies import Study
 
 SECTION, PAGE = "2.5", "mnist/validation"
@@ -106,7 +106,7 @@ class Existence(Part):
     def find(self, check: Check, study: Study, stage: int, folder: Path) -> Finding:
         """Count the exhibits, whatever the study: a run that failed did so."""
         found = np.array([float(len(exhibits(folder)))])
-        return Finding(self, range(1), {"runs that fail": Verdict(found, exists, margin=1, unit="runs")})
+        return Finding(self, range(1), {"runs that fail": Verdict(found, exists, margin=1, unit=RUNS)})
 
 
 # --- validation accuracy is no promise of test accuracy ---------------------------------------------------------
