@@ -6,7 +6,7 @@ trainDigits.page = (function () {
   const CURVES = {
     validation: "validation error", train: "training error, dropout off", online: "training error, counted while training",
   };
-  const CHART = { left: 60, right: 14, top: 20, bottom: 38, width: 640, height: 300, lowest: 0.5, highest: 100 };
+  const CHART = { left: 60, right: 14, top: 20, bottom: 52, width: 640, height: 300, lowest: 0.5, highest: 100 };
   const folder = new URL("train-data/", document.currentScript.src);
 
   const desk = document.querySelector(".train-desk");
@@ -275,9 +275,9 @@ trainDigits.page = (function () {
         `<text x="${CHART.left - 6}" y="${up(error) + 4}" text-anchor="end">${error}%</text>`);
     }
     for (const epoch of [1, 5, 10, 15, 20]) {
-      marks.push(`<text x="${across(epoch)}" y="${CHART.height - 18}" text-anchor="middle">${epoch}</text>`);
+      marks.push(`<text x="${across(epoch)}" y="${CHART.height - 31}" text-anchor="middle">${epoch}</text>`);
     }
-    marks.push(`<text x="0" y="${CHART.height - 18}">epoch</text>`);
+    marks.push(`<text x="${(CHART.left + CHART.width) / 2}" y="${CHART.height - 6}" text-anchor="middle">epoch</text>`);
     const band = run && recorded(run);
     const of = (run) => (name === "online" ? run.images?.training : run.images?.validation) || 1;
     if (band?.length) {
