@@ -1,13 +1,11 @@
 """Does a result depend on the learning rate? The effect at three rates, and whether they differ."""
 
-from dataclasses import dataclass
-
-import numpy as np
+from dataclasses import dataclass, replace
 
 from labcode.study.checks import THIRD, TRIPLE
-from labcode.study.claim import Decision
+from labcode.study.claim import Decision, Finding
 from labcode.study.outcomes import Outcome
-from labcode.study.statistics import Verdict, decide, interaction
+from labcode.study.statistics import Verdict, interaction
 
 STATED = "the stated learning rate"
 LEVEL = 0.05
@@ -76,13 +74,18 @@ def by_rate(decision: Decision) -> Rates:
     found = {STATED: hanging} | {words: check.findings[place] for words, check in checks.items() if check.findings}
     ordered = {words: found[words] for words in (THIRD.words, STATED, TRIPLE.words) if words in found}
     common = sorted(set.intersection(*(set(each.seeds) for each in ordered.values())))
-    values = np.array([[each.verdicts[name].values[each.seeds.index(s)] for s in common] for each in ordered.values()])
-    effects = {
-        words: decide(row, stated.rule, stated.margin, stated.unit, stated.overlap)
-        for words, row in zip(ordered, values, strict=True)
-    }
-    p = interaction(values, stated.overlap) if len(effects) > 1 else None
+    effects = {words: _over(common, each, name) for words, each in ordered.items()}
+    p = interaction([each.values for each in effects.values()], stated.overlap) if len(effects) > 1 else None
     return Rates(effects, p, _label(decision, stated, effects, p))
+
+
+def _over(seeds: list[int], finding: Finding, name: str) -> Verdict:
+    """The contrast over some of its seeds; over all of them it keeps its interval, whatever kind that is."""
+    verdict = finding.verdicts[name]
+    if seeds == list(finding.seeds):
+        return verdict
+    places = [finding.seeds.index(seed) for seed in seeds]
+    return replace(verdict, values=verdict.values[places], bounds=None)
 
 
 def _label(decision: Decision, stated: Verdict, effects: dict[str, Verdict], p: float | None) -> str:

@@ -7,9 +7,9 @@ from scipy.stats import zscore
 from labcode.study import CLAIMS, Experiment
 from labcode.study.claim import Decision, Finding
 from labcode.study.outcomes import Outcome, directional
-from labcode.study.rates import SAID, by_rate
+from labcode.study.rates import SAID, _over, by_rate
 from labcode.study.replication import replication
-from labcode.study.statistics import OVERLAP, decide, interaction, interval
+from labcode.study.statistics import OVERLAP, Verdict, decide, interaction, interval
 from labcode.study.studies import STUDY_2
 
 RATE = Experiment(0).recipe.learning_rate
@@ -68,6 +68,26 @@ def test_rates_are_compared_on_the_seeds_that_all_of_them_have():
     rates = by_rate(CLAIMS["C05"].decide())
     assert {verdict.seeds for verdict in rates.effects.values()} == {3}
     assert {verdict.overlap for verdict in rates.effects.values()} == {OVERLAP}
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_the_effect_at_another_rate_is_that_of_its_check(name):
+    """The same numbers stand in the sentence and among the checks: C16's interval has the luck of the test images."""
+    decision = CLAIMS[name].decide()
+    place = decision.findings.index(decision.hanging[0])
+    for words, effect in by_rate(decision).effects.items():
+        if check := decision.checks.get(words):
+            found = check.findings[place].verdicts[decision.hanging[1]]
+            assert (effect.interval, effect.seeds, effect.outcome) == (found.interval, found.seeds, found.outcome)
+
+
+def test_fewer_seeds_have_the_t_interval_in_place_of_a_bootstrap():
+    finding = Finding(
+        CLAIMS["C02"].parts[0], range(4), {"only": Verdict(np.arange(4.0), shared=0.5, bounds=(1.0, 2.0))}
+    )
+    assert _over([0, 1, 2, 3], finding, "only").low == 1
+    _, low, _ = interval([0.0, 2.0, 3.0], shared=0.5)
+    assert _over([0, 2, 3], finding, "only").low == low
 
 
 @pytest.mark.parametrize("name", ["C02", "C07", "C12", "C13"])
