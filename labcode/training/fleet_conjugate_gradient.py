@@ -41,7 +41,7 @@ class FleetLine:
     def __init__(self, point: Tensor, origin: Tensor, vectors: Tensor):
         self.point, self.origin = point, origin
         self.direction, self.start_gradient, self.gradient = vectors
-        self.found = [0.0] * 5
+        self.found: list[float]
 
     def square(self) -> float:
         return self.found[4]
@@ -112,6 +112,7 @@ class FleetSearches:
 
     Attributes
     ----------
+    wrong, gradients : of each run in this epoch, its misclassified images and its gradients.
     diverged : for each run that diverged, its weights, which have not moved since the minibatch before.
 
     >>> from labcode.data import load
@@ -138,7 +139,6 @@ class FleetSearches:
         self.lines = [FleetLine(*rows) for rows in zip(self.points, self.origins, self.vectors, strict=True)]
         self.lengths = self.points.new_zeros(runs, 1)
         self.rooms: dict[int, Minibatches] = {}
-        self.wrong, self.gradients = [0] * runs, [0] * runs  # in an epoch
         self.diverged: dict[int, list[Tensor]] = {}
 
     def _views(self, rows: Tensor) -> list[Tensor]:
@@ -163,9 +163,10 @@ class FleetSearches:
         self.origins.copy_(self.points)
         coming = [iter(each) for each in minibatches]
         whole, rest = divmod(images, self.batch_size)
-        for size, count in ((self.batch_size, whole), (rest, 1)):
-            if size:
-                self._take(size, [islice(each, count) for each in coming])
+        if whole:
+            self._take(self.batch_size, [islice(each, whole) for each in coming])
+        if rest:
+            self._take(rest, coming)
         return self.wrong, self.gradients
 
     def _take(self, size: int, coming: Sequence[Iterator[tuple[Images, Masks]]]) -> None:

@@ -75,6 +75,34 @@ def test_runs_that_end_their_epoch_early_wait_without_moving(images):
         assert all(torch.equal(later[run], ended) for later in seen[count:])
 
 
+def test_a_run_that_diverged_stays_where_it_is(images):
+    fleet = Fleet(networks())
+    fleet.alive[1] = False
+    searches = FleetSearches(fleet, batch_size=1, line_searches=1)
+    start, moved = searches.points.clone(), []
+    evaluate = searches._evaluate
+
+    def watch(room):
+        found = evaluate(room)
+        moved.append([not torch.equal(now, before) for now, before in zip(searches.points, start, strict=True)])
+        return found
+
+    searches._evaluate = watch
+    _, gradients = searches.train_epoch([[(own.train[:1], None)] for own in images], images=1)
+    assert [any(run) for run in zip(*moved, strict=True)] == [True, False, True]
+    assert gradients[1] == 0 < min(gradients[0], gradients[2])
+
+
+def test_every_row_begins_where_a_processor_can_load_several_numbers_at_once():
+    """64 bytes are 16 numbers of float32; the number of weights of these networks is no multiple of 16."""
+    fleet = Fleet([ConvNet(ConvNetConfig(width=4, hidden=16), stream(seed, "initial weights")) for seed in range(3)])
+    searches = FleetSearches(fleet, batch_size=1, line_searches=1)
+    assert sum(weight[0].numel() for weight in fleet.weights) % 16
+    for rows in (searches.points, searches.origins, *searches.vectors.unbind(1)):
+        assert {(row.data_ptr() - rows.data_ptr()) % 64 for row in rows} == {0}
+    assert searches.points.shape[1] - sum(weight[0].numel() for weight in fleet.weights) < 16
+
+
 def test_a_search_that_finds_no_better_point_moves_nothing(images):
     nets = networks()
     before = [[p.detach().clone() for p in net.parameters()] for net in nets]
