@@ -15,6 +15,7 @@ from picture import NUMBERS, PICTURE
 
 from labcode.errors import LabcodeError
 from labcode.files import write_whole
+from labcode.pages.outcomes import numbers
 from labcode.study import ABLATIONS, CLAIMS, Experiment
 from labcode.study.ledger import rows
 from labcode.study.outcomes import LISTED
@@ -45,16 +46,8 @@ def results() -> str:
     ]
     for row in found:
         link = f"[{row['id']}](book/{row['page']}.ipynb)"
-        lines.append(f"| {link} | {row['says']} | {row['outcome']} | {effect(row)} | {seeds(row)} | `{again(row)}` |")
+        lines.append(f"| {link} | {row['says']} | {row['outcome']} | {numbers(row)} | {seeds(row)} | `{again(row)}` |")
     return "\n".join(lines)
-
-
-def effect(row: Row) -> str:
-    """Return the effect with its interval and unit; nothing if the claim is pending."""
-    if row["effect"] is None:
-        return ""
-    unit = row["unit"].removeprefix("percentage ")
-    return f"{row['effect']:+.2f} ({row['low']:+.2f} to {row['high']:+.2f}) {unit}"
 
 
 def seeds(row: Row) -> str:
