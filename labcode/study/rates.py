@@ -48,10 +48,11 @@ SAID = {
     "changes with the rate": "The effect changes with the learning rate",
     "reverses with the rate": "The effect reverses with the learning rate",
     "no change shown": "The runs at other learning rates are too few to show whether the effect changes with it",
+    "not recorded": "Runs at other learning rates are registered, and not recorded yet",
     "open": "Whether the effect depends on the learning rate is open",
     "not tested": "It was not tried at other learning rates",
 }
-"""What each label means. A claim that is open, or whose runs are missing, is open here too."""
+"""What each label means. A claim that is open is open here too."""
 
 
 def by_rate(decision: Decision) -> Rates:
@@ -72,10 +73,12 @@ def by_rate(decision: Decision) -> Rates:
     if not checks or not hanging.part.contrasts:
         return Rates({STATED: stated}, None, "not tested")
     found = {STATED: hanging} | {words: check.findings[place] for words, check in checks.items() if check.findings}
+    if len(found) == 1:
+        return Rates({STATED: stated}, None, "not recorded")
     ordered = {words: found[words] for words in (THIRD.words, STATED, TRIPLE.words) if words in found}
     common = sorted(set.intersection(*(set(each.seeds) for each in ordered.values())))
     effects = {words: _over(common, each, name) for words, each in ordered.items()}
-    p = interaction([each.values for each in effects.values()], stated.overlap) if len(effects) > 1 else None
+    p = interaction([each.values for each in effects.values()], stated.overlap)
     return Rates(effects, p, _label(decision, stated, effects, p))
 
 
@@ -88,8 +91,8 @@ def _over(seeds: list[int], finding: Finding, name: str) -> Verdict:
     return replace(verdict, values=verdict.values[places], bounds=None)
 
 
-def _label(decision: Decision, stated: Verdict, effects: dict[str, Verdict], p: float | None) -> str:
-    if p is None or Outcome.OPEN in (decision.outcome, stated.outcome):
+def _label(decision: Decision, stated: Verdict, effects: dict[str, Verdict], p: float) -> str:
+    if Outcome.OPEN in (decision.outcome, stated.outcome):
         return "open"
     if p >= LEVEL:
         kinds = {_kind(each.outcome) for each in effects.values()}

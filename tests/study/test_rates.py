@@ -97,9 +97,9 @@ def test_an_open_claim_is_open_at_other_rates_too(name):
     assert by_rate(decision).label == "open"
 
 
-def test_missing_runs_leave_it_open_and_unplanned_ones_untested(decide_on, tmp_path):
+def test_missing_runs_are_said_to_be_missing_and_unplanned_ones_untested(decide_on, tmp_path):
     decide_on("C02", gains(1, 1, 1), STUDY_2, checked=False)
-    assert by_rate(CLAIMS["C02"].decide(STUDY_2, folder=tmp_path)).label == "open"
+    assert by_rate(CLAIMS["C02"].decide(STUDY_2, folder=tmp_path)).label == "not recorded"
     assert by_rate(CLAIMS["C17"].decide()).label == "not tested"
 
 
