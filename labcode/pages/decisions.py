@@ -91,7 +91,7 @@ def show_effects(*decisions: Decision, name: str) -> None:
         alt=f"Effects in {unit} with their 95% intervals. {told}.",
         caption=f"**Recorded**: {studies}, {seed_numbers(found.values())} seeds. A dot is the mean difference, a line "
         "its 95% interval; right of 0 agrees with the lab. The gray band holds what is too small to matter: up to "
-        f"{margin:g} {unit}. Again: `python tools/chapters {decisions[0].claim.page}`.",
+        f"{margin:g} {unit}. To run it again: `python tools/chapters {decisions[0].claim.page}`.",
         name=name,
     )
 

@@ -50,7 +50,7 @@ def fleet_table(measured: Mapping[str, Any]) -> Markdown:
             rows += [[network, way, us, ""] for way, us in found.items()]
         else:
             rows.append([network, f"fleet of {kind}", found["fleet"], f"{found['share of the floor']:.0%}"])
-    return table(["network", "way to train", "us per image and run", "share of the floor"], rows)
+    return table(["network", "way to train", "µs per image and run", "share of the floor"], rows)
 
 
 def equality_table(measured: Mapping[str, Any]) -> Markdown:

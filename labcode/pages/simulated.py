@@ -94,8 +94,9 @@ def show_power(name: str) -> dict[int, list[float]]:
     show(
         lines(EFFECTS, {"share of studies that reproduce": curves}, "true effect (percentage points)"),
         alt=f"Share of simulated studies that reproduce a claim, against the true effect, by number of seeds. {told}.",
-        caption=f"**Simulated**: {STUDIES} studies per point, spread over seeds {SPREAD} points. With one seed, a "
-        f"difference of {SMALLEST_DIFFERENCE} points or more counts. Again: `python tools/chapters appendix/evidence`.",
+        caption=f"**Simulated**: {STUDIES} studies per point; seeds spread by {SPREAD} points. With one seed, a "
+        f"difference of {SMALLEST_DIFFERENCE} points or more counts. "
+        "To run it again: `python tools/chapters appendix/evidence`.",
         name=name,
     )
     return shares

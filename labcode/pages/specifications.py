@@ -50,7 +50,7 @@ def show_specifications(decision: Decision) -> None:
         f"says which measure, learning rate and form each has. {told}",
         caption=f"**Recorded**: {decision.study.name}, {seeds} seeds: {decision.claim.id} under other choices. Each "
         "column is one way to ask: above, the weakest contrast with its 95% interval, over the gray band of what is "
-        "too small to matter; below, its measure, learning rate and form. The diamond is the rule. Again: "
+        "too small to matter; below, its measure, learning rate and form. The diamond is the rule. To run it again: "
         f"`python tools/chapters {decision.claim.page}`.",
         name=f"fig-answer-specifications-{decision.claim.id.lower()}",
     )
