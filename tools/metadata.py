@@ -103,8 +103,8 @@ def codecheck() -> str:
             "everything": "make reproduce",
             "expected": (
                 "Equal error counts where engine, numerics version, PyTorch, NumPy and processor are the record's. "
-                f"Elsewhere an epoch differs on average by at most {ALLOWED:g} of 1 800 validation images. The commands "
-                "compare, and exit with 1 if it differs by more."
+                f"Elsewhere an epoch differs on average by at most {ALLOWED:g} of 1 800 validation images. The "
+                "commands compare, and exit with 1 if it differs by more."
             ),
         },
     }
