@@ -27,33 +27,14 @@ def publisher(monkeypatch):
     monkeypatch.setattr(drawing, "publish", drawing.publish)
 
 
-def test_only_cells_that_a_figure_needs_are_run():
-    cells = notebook(
-        "import math", "n = 3\nunused = 1", "for k in range(n):\n    last = k", "print(unused)", "show(n, math)"
-    )
+def test_captions_are_those_of_the_figures_alone():
+    cells = notebook("print(1)", "show(n, math)")
     cells[-1].outputs = [
         nbformat.v4.new_output(
             "display_data", {"text/plain": "A caption.\nA text."}, metadata={"labcode": {"name": "fig-one"}}
         )
     ]
-    assert figures.leading_to_figures(cells) == ["import math", "n = 3\nunused = 1", "show(n, math)"]
     assert figures.captions(cells) == {"fig-one": "A caption.\nA text."}
-
-
-@pytest.mark.parametrize(
-    ("source", "bound", "read"),
-    [
-        ("x = x + 1", {"x"}, {"x"}),
-        ("x += 1", {"x"}, {"x"}),
-        ("x = 1\ny = x", {"x", "y"}, set()),
-        ("def f(a):\n    return a + b", {"f"}, {"b"}),
-        ("for x in y:\n    z = x", {"x", "z"}, {"y"}),
-        ("import a.b", {"a"}, set()),
-        ("c = [d for d in e]", {"c"}, {"e"}),
-    ],
-)
-def test_names_that_a_cell_binds_and_reads(source, bound, read):
-    assert figures.names(source) == (bound, read)
 
 
 def test_a_chapters_figures_are_those_of_its_snapshot_with_their_licence():

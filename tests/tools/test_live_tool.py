@@ -41,6 +41,10 @@ def test_a_cell_that_reads_a_recorded_name_is_recorded():
     ]
 
 
+def test_a_cell_that_changes_a_recorded_name_is_recorded():
+    assert needs("import numpy as np\nx = np.pi", "x = x + 1", "x += 1") == ["NumPy", "NumPy", "NumPy"]
+
+
 def test_a_live_cell_gives_a_name_back():
     assert needs("import numpy as x", "print(x)", "x = 1", "print(x)") == ["NumPy", "NumPy", "", ""]
 

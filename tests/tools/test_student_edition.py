@@ -1,15 +1,14 @@
 """The student edition: no solution is left in it, its checks refuse blanks and accept the book's solutions."""
 
-import ast
 import contextlib
 import io
-import symtable
 import zipfile
 
 import nbformat
 import pytest
 from chapters import __main__ as command
 from chapters import pairs, student
+from chapters.cells import leading_to
 from chapters.pairs import ChapterError, name_of, notebook_from, snapshot_of
 from chapters.student import blank, student_copies, student_copy, student_edition
 
@@ -37,37 +36,16 @@ def test_copies_hold_no_solution(source):
     assert everything.count("{exercise}") == len(solutions)
 
 
-def globals_of(source):
-    """The global names that a cell binds, and those that it reads, within functions too."""
-    module = symtable.symtable(source, "cell", "exec")
-    bound = {symbol.get_name() for symbol in module.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
-    changed = (node.target for node in ast.walk(ast.parse(source)) if isinstance(node, ast.AugAssign))
-    read = {node.id for target in changed for node in ast.walk(target) if isinstance(node, ast.Name)}
-    scopes = [module]
-    for scope in scopes:
-        scopes += scope.get_children()
-        read |= {s.get_name() for s in scope.get_symbols() if s.is_referenced() and (scope is module or s.is_global())}
-    return bound, read
-
-
-def leading_to_checks(cells):
-    """The solutions and checks, with those cells that bind what they read, what these read, and so on."""
-    kept, wanted = [], set()
-    for cell in reversed([cell for cell in cells if cell.cell_type == "code"]):
-        bound, read = globals_of(cell.source)
-        if bound & wanted or {"solution", "check"} & set(cell.metadata.get("tags", [])):
-            kept.append(cell)
-            wanted = wanted - bound | read
-    return kept[::-1]
-
-
 @every_chapter
 def test_checks_refuse_blanks(source):
     """The other cells of a chapter, which may train a network, say nothing about its blanks: they are left out."""
     blanks = iter(cell.source for cell in tagged(student_copy(source), "answer"))
     namespace, refusals, solution = {"__name__": "__main__"}, 0, ""
     with contextlib.redirect_stdout(io.StringIO()):
-        for cell in leading_to_checks(notebook_from(source).cells):
+        checks = leading_to(
+            notebook_from(source).cells, lambda cell: bool({"solution", "check"} & set(cell.metadata.get("tags", [])))
+        )
+        for cell in checks:
             tags = cell.metadata.get("tags", [])
             if "solution" in tags:
                 solution = cell.source

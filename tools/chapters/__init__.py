@@ -1,6 +1,7 @@
 """Chapters in pairs: `name.md`, which people edit, and `name.ipynb`, its last execution (the snapshot).
 
 pairs.py             where chapters are, and a source as a notebook
+cells.py             which cells of a chapter need which
 stale.py             what a snapshot was made from, and whether that has changed
 kernel.py            the kernel of a chapter, the same for every user
 execute.py           run a chapter in a new kernel and write its snapshot

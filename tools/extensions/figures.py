@@ -5,14 +5,12 @@ lead to its figures, and takes the figures before they become pictures. It keeps
 chapter's snapshot changes.
 """
 
-import ast
 import contextlib
 import hashlib
 import io
 import json
 import multiprocessing
 import os
-import symtable
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -20,6 +18,7 @@ from pathlib import Path
 
 import nbformat
 from chapters import pairs
+from chapters.cells import leading_to
 from chapters.pairs import ChapterError, name_of, snapshot_of
 from sphinx.errors import ExtensionError
 
@@ -27,44 +26,6 @@ from labcode.files import write_whole
 
 FOLDER = pairs.ROOT / "_build" / "figures"
 LICENSE = 'Figures of the book "Backpropagation, derived and rerun", CC BY 4.0: use them anywhere and name the book.'
-
-
-def names(source: str) -> tuple[set[str], set[str]]:
-    """Return the global names that a cell binds, and those that it reads before it has bound them.
-
-    >>> bound, read = names("x = 1\\nprint(x, y)")
-    >>> sorted(bound), sorted(read)
-    (['x'], ['print', 'y'])
-    """
-    bound: set[str] = set()
-    read: set[str] = set()
-    for statement in ast.parse(source).body:
-        module = symtable.symtable(ast.unparse(statement), "cell", "exec")
-        scopes, found = [module], set()
-        for scope in scopes:
-            scopes += scope.get_children()
-            found |= {
-                s.get_name() for s in scope.get_symbols() if s.is_referenced() and (scope is module or s.is_global())
-            }
-        changed = [node.target for node in ast.walk(statement) if isinstance(node, ast.AugAssign)]
-        found |= {node.id for target in changed for node in ast.walk(target) if isinstance(node, ast.Name)}
-        own = {symbol.get_name() for symbol in module.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
-        if isinstance(statement, ast.For | ast.With):
-            found -= own  # it binds its names before it reads them
-        read |= found - bound
-        bound |= own
-    return bound, read
-
-
-def leading_to_figures(cells: list[nbformat.NotebookNode]) -> list[str]:
-    """Return the cells that show figures, with those that bind what they read, what these read, and so on."""
-    kept, wanted = [], set()
-    for cell in reversed([cell for cell in cells if cell.cell_type == "code"]):
-        bound, read = names(cell.source)
-        if bound & wanted or captions([cell]):
-            kept.append(cell.source)
-            wanted = wanted - bound | read
-    return kept[::-1]
 
 
 def captions(cells: list[nbformat.NotebookNode]) -> dict[str, str]:
@@ -100,8 +61,8 @@ def draw(name: str) -> dict[str, str]:
     mpl.rcParams["svg.hashsalt"] = "labcode"  # the same file every time
     with contextlib.chdir(source.parent), contextlib.redirect_stdout(io.StringIO()):
         namespace = {"__name__": "__main__"}
-        for cell in leading_to_figures(notebook.cells):
-            exec(cell, namespace)
+        for cell in leading_to(notebook.cells, lambda cell: bool(captions([cell]))):
+            exec(cell.source, namespace)
     if told != captions(notebook.cells):
         raise ChapterError(f"The figures of {name} are not those that its snapshot shows: execute it again.")
     return found

@@ -7,13 +7,13 @@ that it imports does, and if it reads no name that only a cell without this prop
 import ast
 import functools
 import re
-import symtable
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+from chapters.cells import names
 from chapters.student import blank, tagged
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,28 +100,14 @@ def cells(notebook: nbformat.NotebookNode) -> list[Cell]:
     found = []
     lost: dict[str, frozenset[str]] = {}  # names that only recorded cells define, and what those lack
     for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
-        defined, read = _names(cell.source)
+        defined, read = names(cell.source)
         lacks = frozenset().union(
-            *map(missing, imported(ast.parse(cell.source).body)),
-            *(lost[name] for name in (read - defined) & lost.keys()),
+            *map(missing, imported(ast.parse(cell.source).body)), *(lost[name] for name in read & lost.keys())
         )
         lost = {name: why for name, why in lost.items() if name not in defined}
         lost |= dict.fromkeys(defined, lacks) if lacks else {}
         found.append(Cell(cell.source, tuple(cell.metadata.get("tags", ())), _listed(lacks)))
     return found
-
-
-def _names(source: str) -> tuple[set[str], set[str]]:
-    """The names that a cell defines, and those that it or its functions read from the page."""
-    top = symtable.symtable(source, "cell", "exec")
-    defined = {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported()}
-    read = {s.get_name() for s in top.get_symbols() if s.is_referenced()}
-    tables = top.get_children()
-    while tables:
-        table = tables.pop()
-        read |= {s.get_name() for s in table.get_symbols() if s.is_global() and s.is_referenced()}
-        tables += table.get_children()
-    return defined, read
 
 
 def _listed(packages: Collection[str]) -> str:
