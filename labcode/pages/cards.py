@@ -105,7 +105,7 @@ def headline(folder: Path = RECORDS) -> Markdown:
     )
 
 
-def model_card(folder: Path = RECORDS) -> Markdown:
+def model_card() -> Markdown:
     """Return what to know about the network that ships with the book, from its file and its record.
 
     Raises
@@ -116,7 +116,7 @@ def model_card(folder: Path = RECORDS) -> Markdown:
     True
     """
     net = load().net
-    runs = results(FINAL_RUNS, folder=folder)["final"]
+    runs = results(FINAL_RUNS)["final"]
     best = min(runs.records, key=lambda record: min(record.history.validation.errors))
     training, test = ("unknown" if counted is None else counted.errors[0] for counted in (best.fitted, best.test))
     config, recipe = net.config, best.experiment.recipe

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from IPython.display import Markdown
@@ -13,13 +12,13 @@ from labcode.study.records import RECORDS
 MEASUREMENTS = RECORDS.parent / "measurements"
 
 
-def measurement(name: str, folder: Path = MEASUREMENTS) -> dict[str, Any]:
+def measurement(name: str) -> dict[str, Any]:
     """Return the recorded output of one ``python -m labcode bench``.
 
     >>> measurement("memory")["baseline"]
     697.1
     """
-    return json.loads((folder / f"{name}.json").read_text("utf-8"))
+    return json.loads((MEASUREMENTS / f"{name}.json").read_text("utf-8"))
 
 
 def convolution_table(measured: Mapping[str, Any]) -> Markdown:

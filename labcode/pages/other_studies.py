@@ -1,7 +1,5 @@
 """What the other studies say of claims: the exploration that came first, and the runs with ten times the images."""
 
-from pathlib import Path
-
 from IPython.display import Markdown
 
 from labcode.pages.curves import show_ablation
@@ -10,17 +8,15 @@ from labcode.study.ablation import Ablation
 from labcode.study.claim import Claim, Decision
 from labcode.study.lab import CLAIMS
 from labcode.study.ledger import decide, with_all_data
-from labcode.study.records import RECORDS
 from labcode.study.studies import ALL_DATA, STUDY_1, STUDY_2
 
 
-def with_ten_times_the_images(*ids: str, folder: Path = RECORDS) -> Markdown:
+def with_ten_times_the_images(*ids: str) -> Markdown:
     """Return what the runs with all the data say of some claims, or that they are not recorded, as a list.
 
     Parameters
     ----------
     ids : of the claims.
-    folder : of the records.
 
     Raises
     ------
@@ -29,11 +25,11 @@ def with_ten_times_the_images(*ids: str, folder: Path = RECORDS) -> Markdown:
     >>> print(with_ten_times_the_images("C07").data)
     - **C07**: no such runs are planned.
     """
-    return Markdown("\n".join(f"- **{name}**: {_with_all_data(CLAIMS[name], folder)}" for name in ids))
+    return Markdown("\n".join(f"- **{name}**: {_with_all_data(CLAIMS[name])}" for name in ids))
 
 
-def _with_all_data(claim: Claim, folder: Path) -> str:
-    if found := with_all_data(claim, folder):
+def _with_all_data(claim: Claim) -> str:
+    if found := with_all_data(claim):
         return f"{_found(found)}."
     (stage,) = ALL_DATA.stages
     planned = all(part.runs(ALL_DATA).registered[stage] for part in claim.parts)
@@ -44,7 +40,7 @@ def _found(decision: Decision) -> str:
     return f"{decision.outcome}, {effect(decision.deciding)}, {decision.deciding.seeds} seeds"
 
 
-def exploration(ablation: Ablation, *ids: str, folder: Path = RECORDS) -> Markdown | None:
+def exploration(ablation: Ablation, *ids: str) -> Markdown | None:
     """Return what study 1, the exploration, said of some claims, and whether study 2 says the same, as a list.
 
     Where study 2 decides them all, show the learning curves of study 1 instead, with all this in their caption; else
@@ -54,7 +50,6 @@ def exploration(ablation: Ablation, *ids: str, folder: Path = RECORDS) -> Markdo
     ----------
     ablation : whose curves are meant.
     ids : of the claims.
-    folder : of the records.
 
     Raises
     ------
@@ -64,16 +59,16 @@ def exploration(ablation: Ablation, *ids: str, folder: Path = RECORDS) -> Markdo
     >>> "**C01**: reproduced" in exploration(HIDDEN_UNITS, "C01").data
     True
     """
-    decided = {name: decide(CLAIMS[name], folder) for name in ids}
-    said = [f"**{name}**: {_explored(decision, folder)}" for name, decision in decided.items()]
+    decided = {name: decide(CLAIMS[name]) for name in ids}
+    said = [f"**{name}**: {_explored(decision)}" for name, decision in decided.items()]
     if all(decision.study == STUDY_2 for decision in decided.values()):
         show_ablation(ablation, note=" ".join(said))
         return None
     return Markdown("\n".join(f"- {line}" for line in said))
 
 
-def _explored(decision: Decision, folder: Path) -> str:
-    explored = decision.claim.decide(STUDY_1, folder=folder)
+def _explored(decision: Decision) -> str:
+    explored = decision.claim.decide(STUDY_1)
     if decision.study == STUDY_1:
         return f"{_found(explored)}. This is what the card shows until the runs of study 2 are recorded."
     same = "Study 2 says the same" if decision.outcome == explored.outcome else "Study 2 says otherwise"

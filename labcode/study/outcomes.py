@@ -151,21 +151,29 @@ def exists(mean: ArrayLike, low: ArrayLike, high: ArrayLike, margin: float) -> n
     return np.where(np.asarray(mean) >= margin, Outcome.REPRODUCED, Outcome.OPEN)
 
 
-def all_hold(outcomes: ArrayLike, axis: int = 0) -> np.ndarray:
+def all_hold(outcomes: ArrayLike) -> np.ndarray:
     """Combine contrasts that must all hold, such as those of "the best of three": the worst of them, by its number.
+
+    Parameters
+    ----------
+    outcomes : (contrasts, ...).
 
     >>> Outcome(int(all_hold([Outcome.REPRODUCED, Outcome.OPEN])))
     <Outcome.OPEN: 2>
     """
-    return np.max(outcomes, axis=axis)
+    return np.max(outcomes, axis=0)
 
 
-def in_parts(outcomes: ArrayLike, axis: int = 0) -> np.ndarray:
+def in_parts(outcomes: ArrayLike) -> np.ndarray:
     """Combine the parts of a sentence: *partly* if some have the lab's sign and others do not, else the worst.
+
+    Parameters
+    ----------
+    outcomes : (parts, ...).
 
     >>> Outcome(int(in_parts([Outcome.REPRODUCED, Outcome.REVERSED])))
     <Outcome.PARTLY: 6>
     """
     supported = np.asarray(outcomes) <= Outcome.RIGHT_BUT_SMALL
-    mixed = supported.any(axis=axis) & ~supported.all(axis=axis)
-    return np.where(mixed, Outcome.PARTLY, np.max(outcomes, axis=axis))
+    mixed = supported.any(axis=0) & ~supported.all(axis=0)
+    return np.where(mixed, Outcome.PARTLY, np.max(outcomes, axis=0))

@@ -31,7 +31,7 @@ def by_study_2(claim, sign):
 
 
 def test_where_the_exploration_decides_its_curves_are_not_shown_twice(shown, monkeypatch):
-    monkeypatch.setattr(other_studies, "decide", lambda claim, folder: claim.decide())
+    monkeypatch.setattr(other_studies, "decide", lambda claim: claim.decide())
     c01, c02 = exploration(HIDDEN_UNITS, "C01", "C02").data.splitlines()
     assert c01.startswith("- **C01**: reproduced, +1.28 (+0.96 to +1.60) points, 8 seeds.")
     assert c02.endswith("until the runs of study 2 are recorded.")
@@ -40,7 +40,7 @@ def test_where_the_exploration_decides_its_curves_are_not_shown_twice(shown, mon
 
 @pytest.mark.parametrize(("sign", "agree"), [(1, "Study 2 says the same: reproduced"), (-1, "otherwise: reversed")])
 def test_where_study_2_decides_the_exploration_is_set_beside_it(sign, agree, shown, monkeypatch):
-    monkeypatch.setattr(other_studies, "decide", lambda claim, folder: by_study_2(claim, sign))
+    monkeypatch.setattr(other_studies, "decide", lambda claim: by_study_2(claim, sign))
     assert exploration(HIDDEN_UNITS, "C01") is None  # a cell shows one thing
     ((name, note),) = shown
     assert name == "hidden_units"
@@ -49,7 +49,7 @@ def test_where_study_2_decides_the_exploration_is_set_beside_it(sign, agree, sho
 
 def test_the_runs_with_all_the_data_are_told_as_they_are(monkeypatch):
     decision = CLAIMS["C01"].decide()
-    monkeypatch.setattr(other_studies, "with_all_data", lambda claim, folder: decision if claim.id == "C01" else None)
+    monkeypatch.setattr(other_studies, "with_all_data", lambda claim: decision if claim.id == "C01" else None)
     found, missing, unplanned = with_ten_times_the_images("C01", "C02", "C07").data.splitlines()
     assert found == f"- **C01**: {Outcome.REPRODUCED}, +1.28 (+0.96 to +1.60) points, 8 seeds."
     assert missing == "- **C02**: registered, and not all recorded yet."

@@ -157,7 +157,7 @@ def test_several_contrasts_need_no_correction(contrasts):
     rng = np.random.default_rng(contrasts)
     effects = np.array([0.0] + [2.0] * (contrasts - 1))
     studies = rng.normal(effects, 0.4, (2_000, 8, contrasts))
-    found = all_hold(directional(*interval(studies.swapaxes(1, 2)), SMALLEST_DIFFERENCE), axis=1)
+    found = all_hold(directional(*interval(studies.swapaxes(1, 2)), SMALLEST_DIFFERENCE).T)
     assert 0 < np.mean(found <= SMALL) <= 0.025 + 3 * np.sqrt(0.025 * 0.975 / 2_000)
 
 

@@ -108,7 +108,7 @@ def student_copies(sources: list[Path]) -> dict[str, str]:
     }
 
 
-def write_student_copies(sources: list[Path], say=print) -> None:
+def write_student_copies(sources: list[Path]) -> None:
     """Write the copies below `student`.
 
     Raises
@@ -121,7 +121,7 @@ def write_student_copies(sources: list[Path], say=print) -> None:
         if place.exists() and place.read_text(encoding="utf-8") != text:
             raise ChapterError(f"{shown} exists and may hold answers: move or delete it to get a fresh copy.")
         write_whole(place, text)
-        say(f"{shown}: ready to work in")
+        print(f"{shown}: ready to work in")
 
 
 def student_edition() -> bytes:

@@ -59,9 +59,9 @@ def write_curves(folder: Path, records: Path = RECORDS) -> None:
             write_whole(folder / csv_name(ablation), text)
 
 
-def write_archives(folder: Path, records: Path = RECORDS) -> None:
+def write_archives(folder: Path) -> None:
     """Write the archives as they are."""
-    for path in records.glob(f"*{ARCHIVE}"):
+    for path in RECORDS.glob(f"*{ARCHIVE}"):
         write_whole(folder / path.name, path.read_bytes())
 
 
