@@ -275,6 +275,7 @@ def load(scale: str, seed: int, dtype: torch.dtype = torch.float32) -> Mnist:
     return Mnist(train, validation, tests, mean, deviation)
 
 
+@fixed_settings()
 def load_unseen(seeds: Sequence[int], mnists: Sequence[Mnist], device: str = "cpu") -> list[UnseenImages]:
     """Load, for each of some runs at scale own, the 54 000 training images that it does not see.
 

@@ -180,6 +180,17 @@ def test_the_unseen_images_are_exactly_the_others_normalized_as_the_run_was_trai
     assert torch.equal(replace(unseen, places=places, labels=mnist.train.labels)[:].pixels, mnist.train.pixels)
 
 
+@pytest.mark.parametrize("setting", [lambda: torch.device("meta"), torch.inference_mode], ids=["device", "inference"])
+def test_the_unseen_images_depend_on_no_setting_of_the_session(setting, full_set):
+    mnist = data.load("own", 1_000)
+    with setting():
+        (unseen,) = data.load_unseen([1_000], [mnist])
+    (expected,) = data.load_unseen([1_000], [mnist])
+    assert not unseen.places.is_inference()
+    assert torch.equal(unseen.places, expected.places)
+    assert torch.equal(unseen.labels, expected.labels)
+
+
 def test_the_unseen_images_of_many_runs_share_one_copy(full_set):
     seeds = range(1_000, 1_004)
     found = data.load_unseen(seeds, [data.load("tenth", seed).first(1, 1) for seed in seeds])
