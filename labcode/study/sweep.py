@@ -106,9 +106,9 @@ def run_missing(
     []
     """
     experiments = list(experiments)
-    todo = missing(experiments, folder)
+    todo = set(missing(experiments, folder))
     checkpoints = None if cluster else folder / UNFINISHED
-    together = _groups(experiments, set(todo), device, checkpoints)
+    together = _groups(experiments, todo, device, checkpoints)
     if any(experiment.scale != "tenth" for experiment in todo):
         require(cache_root())
     require_writable(folder)
