@@ -77,8 +77,8 @@ class Steps:
         wrong = torch.zeros(len(self.fleet), dtype=torch.int64, device=places.device)
         for number, start in enumerate(range(0, places.shape[1], self.batch_size)):
             part = slice(start, start + self.batch_size)
-            alive = self.fleet.alive.clone()
             if one_by_one:
+                alive = self.fleet.alive.clone()
                 self._keep()
             masks = self.dropout.masks(kept, part)
             wrong += self.fleet.step(pixels[:, part], labels[:, part], masks, rates[:, number])
