@@ -26,9 +26,10 @@ from labcode.bench import fleets, steps
 from labcode.bench.idiomatic import idiomatic_net, torch_steps
 from labcode.bench.timing import Steps
 from labcode.data import Images
-from labcode.network import ConvNet, ConvNetConfig, gaussian_window
+from labcode.network import ConvNet, ConvNetConfig
 from labcode.network.config import NORM_SIZE
 from labcode.network.convnet import Stage
+from labcode.network.manual_layers import local_average
 from labcode.seeds import stream
 from labcode.training.fleet_graph import recorded
 
@@ -87,7 +88,7 @@ def _jax_step(net: ConvNet, lr: float) -> tuple[Array, Callable[..., tuple[Array
         (_numpy(_channels_last_columns(net)).T, _numpy(net.hidden.bias)),
         (_numpy(net.output.weight).T, _numpy(net.output.bias)),
     ]
-    averages = [jnp.asarray(_local_average(shape.pooled)) for shape in config.shapes]
+    averages = [jnp.asarray(_numpy(local_average(shape.pooled, NORM_SIZE).float())) for shape in config.shapes]
 
     def windows(x: Array, size: int, stride: int, side: int) -> list[Array]:
         end = stride * (side - 1) + 1
@@ -144,7 +145,7 @@ def tensorflow(net: ConvNet, images: Images, batch_size: int, lr: float) -> Step
             _numpy(net.output.bias),
         )
     ]
-    averages = [tf.constant(_local_average(shape.pooled).T) for shape in config.shapes]
+    averages = [tf.constant(_numpy(local_average(shape.pooled, NORM_SIZE).float()).T) for shape in config.shapes]
 
     def outputs(x: Array) -> Array:
         parameters = iter(variables)
@@ -285,9 +286,8 @@ def _refuse_padding(net: ConvNet) -> None:
 
 
 def _stages(net: ConvNet) -> list[Stage]:
-    return [
-        stage for stage in net.stages if isinstance(stage, Stage)
-    ]  # all of them: a ModuleList holds modules of any type
+    """Return all stages: to a type checker, a ModuleList holds modules of any type."""
+    return [stage for stage in net.stages if isinstance(stage, Stage)]
 
 
 def _numpy(tensor: Tensor) -> np.ndarray:
@@ -299,16 +299,6 @@ def _channels_last_columns(net: ConvNet) -> Tensor:
     config = net.config
     side = config.shapes[-1].pooled
     return net.hidden.weight.view(-1, config.width, side, side).permute(0, 2, 3, 1).flatten(1)
-
-
-def _local_average(side: int) -> np.ndarray:
-    """Return subtractive normalization's local average of a (side, side) map as a (side^2, side^2) matrix."""
-    impulses = torch.eye(side**2).view(-1, 1, side, side)
-    window = gaussian_window(NORM_SIZE).float()[None, None]
-    border = NORM_SIZE // 2
-    sums = nn.functional.conv2d(impulses, window, padding=border).flatten(1).T
-    mass = nn.functional.conv2d(torch.ones(1, 1, side, side), window, padding=border).flatten()
-    return (sums / mass[:, None]).numpy()
 
 
 def _numpy_batches(images: Images, batch_size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
