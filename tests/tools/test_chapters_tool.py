@@ -267,6 +267,15 @@ def test_a_checkout_on_windows_has_the_same_bytes(tmp_path):
         assert (here / path.name).read_bytes() == path.read_bytes()
 
 
+def test_a_snapshot_that_cannot_be_read_is_reported_in_a_sentence(project, monkeypatch, capsys):
+    def refuse(sources):
+        raise PermissionError(13, "Permission denied", "one.ipynb")
+
+    monkeypatch.setattr(command, "stale_chapters", refuse)
+    assert command.main(["--check"]) == 1
+    assert capsys.readouterr().err == "one.ipynb: Permission denied.\n"
+
+
 def test_a_folder_that_cannot_be_written_is_reported_in_a_sentence(project, monkeypatch, capsys):
     def refuse(path, content):
         raise PermissionError(13, "Permission denied", str(path))

@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("\nInterrupted. Chapters that were executed have their new snapshots.", file=sys.stderr)
         return 130  # as a shell reports it
     except OSError as error:
-        print(f"{error.filename} cannot be written ({error.strerror}).", file=sys.stderr)
+        print(f"{error.filename}: {error.strerror}.", file=sys.stderr)
         return 1
     return 0
 
