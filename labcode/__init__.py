@@ -1,8 +1,9 @@
 """The code behind the book: derivations, the ConvNet, its training, and the evidence.
 
-Import the modules one by one, as the chapters do, so that a page on derivations never waits for PyTorch:
+Import names from the packages. Each module is loaded when one of its names is first asked for, so that a page on
+derivations never waits for PyTorch:
 
->>> from labcode.derivation import chain as derivation  # doctest: +SKIP
+>>> from labcode.derivation import Step, derive
 """
 
 import sys

@@ -43,7 +43,15 @@ class WrongAnswer(LabcodeError, AssertionError):  # noqa: N818  (students read t
     """The answer is wrong or missing; the message says where it differs."""
 
 
-def judge(answer: Expr, truth: Expr, definitions: Mapping | None = None, **options: Any) -> None:
+def judge(
+    answer: Expr,
+    truth: Expr,
+    definitions: Mapping | None = None,
+    *,
+    domain: Mapping | None = None,
+    distinct: tuple = (),
+    case: Mapping | None = None,
+) -> None:
     """Compare an expression with the right one, in whatever form either is written.
 
     Parameters
@@ -51,7 +59,7 @@ def judge(answer: Expr, truth: Expr, definitions: Mapping | None = None, **optio
     answer, truth : the expressions to compare. The answer may also be a string, and a name in it stands for what is
         spelled the same in ``truth`` or ``definitions``: a student need not declare ``real=True``.
     definitions : what the names in them stand for, see :func:`labcode.derivation.unfold`.
-    **options : ``domain``, ``distinct`` and ``case``, as in :func:`labcode.derivation.derive`.
+    domain, distinct, case : as in :func:`labcode.derivation.derive`.
 
     Raises
     ------
@@ -77,7 +85,7 @@ def judge(answer: Expr, truth: Expr, definitions: Mapping | None = None, **optio
     """
     _require_answers(answer)
     answer = _read(answer, "the answer", truth, definitions)
-    _, difference = sample(answer, truth, definitions, **options)
+    _, difference = sample(answer, truth, definitions, domain=domain, distinct=distinct, case=case)
     if difference is not None:
         if not (mpmath.isfinite(difference.left) or mpmath.isfinite(difference.right)):
             raise StatementError(
@@ -85,8 +93,7 @@ def judge(answer: Expr, truth: Expr, definitions: Mapping | None = None, **optio
             )
         left, right = difference.values
         raise WrongAnswer(f"Wrong: {difference.where}, {text(answer)} is {left}; the right answer is {right}.")
-    options.pop("domain", None)
-    if prove_equal(answer, truth, definitions, **options) is None:
+    if prove_equal(answer, truth, definitions, distinct=distinct, case=case) is None:
         raise WrongAnswer(
             f"Not proved: {text(answer)} agrees with the right answer at every point tried, "
             "but no proof was found. Try a simpler form."
