@@ -7,12 +7,9 @@ It needs the built site (`make book`) and a browser. An epoch is the lab's: 4 20
 """
 
 import json
-import sys
 from pathlib import Path
 
 import chromium
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from labcode.machine import processor_name, vectors
 
