@@ -18,8 +18,9 @@ PLAIN_POWERS = 4.0
 """Exponents of Lp pooling up to this one are computed as written. Single precision then holds the powers of values from
 1e-9 to 1e9; above, it would not, so each window is divided by its largest value first."""
 
-LARGEST_WINDOW = 1_000  # of normalization; maps have a side of at most 40 pixels
-MOST_VALUES = 1_000_000_000  # a typing error should not fill the memory
+# A typing error should not fill the memory.
+LARGEST_WINDOW = 1_000  # pixels, of normalization
+MOST_VALUES = 1_000_000_000  # of a dropout mask
 
 EXPONENTS_BELOW = 1e6
 """Larger exponents of Lp pooling are refused: in single precision they would differ from max pooling by rounding only.
