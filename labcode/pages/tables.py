@@ -77,7 +77,7 @@ def error_table(ablation: Ablation) -> Markdown:
 
 
 def _with_interval(errors: Sample) -> str:
-    return f"{errors:.2f} ({errors.low:.2f}, {errors.high:.2f})"
+    return f"{errors:.2f} ({errors.low:z.2f}, {errors.high:z.2f})"
 
 
 LEVEL: dict[str, Callable[[Experiment], Cell]] = {
