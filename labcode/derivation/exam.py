@@ -52,8 +52,8 @@ def draw_exam(seed: int) -> Exam:
 
 def output_and_loss(draw: random.Random) -> Iterator[Variant]:
     """The error at the input of an output layer with its loss."""
-    yield from exam_numbers.one_output(draw)
-    yield from exam_sums.several_outputs(draw)
+    yield from exam_numbers.one_output()
+    yield from exam_sums.several_outputs()
 
 
 QUESTIONS = (

@@ -107,7 +107,7 @@ def maximum_and_minimum(draw: random.Random) -> Iterator[Variant]:
         )
 
 
-def one_output(draw: random.Random) -> Iterator[Variant]:
+def one_output() -> Iterator[Variant]:
     """The error at the input of an output layer of one number, with its loss."""
     probability = {**logistic, r: sigma(s)}
     yield Variant(

@@ -121,7 +121,7 @@ def relatives_of_softmax(draw: random.Random) -> Iterator[Variant]:
     )
 
 
-def several_outputs(draw: random.Random) -> Iterator[Variant]:
+def several_outputs() -> Iterator[Variant]:
     """The error at the inputs of softmax with a loss."""
     softmax = {p: Lambda(i, exp(X[i]) / Sum(exp(X[k]), (k, 1, n)))}
     far = Sum((p[k] - q[k]) * p[k], (k, 1, n))
