@@ -262,5 +262,5 @@ def results(
     >>> results(OPTIMIZERS, range(3), batch_size=100)["CG"]
     3 runs such as batch_size=100_optimizer=cg_seed=0
     """
-    by_seed = ablation.records(None if seeds is None else list(seeds), folder, common)
+    by_seed = ablation.records(seeds, folder, common)
     return {label: Runs(tuple(records[label] for records in by_seed)) for label in ablation.levels}
