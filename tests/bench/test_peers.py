@@ -9,7 +9,7 @@ import torch
 
 from labcode.bench import steps
 from labcode.data import Images
-from labcode.network import ConvNet, ConvNetConfig, SubtractiveNorm2d
+from labcode.network import ConvNet, ConvNetConfig
 from labcode.seeds import stream
 from labcode.training import AutogradSteps
 
@@ -60,14 +60,6 @@ def test_channels_last_columns_give_the_same_product(small):
     maps = torch.randn(2, 3, 5, 5, generator=stream(0, "maps"))
     theirs = maps.permute(0, 2, 3, 1).flatten(1) @ peers._channels_last_columns(net).T
     torch.testing.assert_close(theirs, maps.flatten(1) @ net.hidden.weight.T)
-
-
-@pytest.mark.parametrize("side", [1, 4, 9])
-def test_the_local_average_as_a_matrix_equals_that_of_the_layer(side):
-    maps = torch.randn(1, 1, side, side, generator=stream(0, "maps"))
-    average = torch.from_numpy(peers._local_average(side))
-    expected = maps - SubtractiveNorm2d(7)(maps)
-    torch.testing.assert_close((average @ maps.flatten()).view_as(maps), expected)
 
 
 def test_numpy_minibatches_hold_distinct_images_within_an_epoch_and_are_never_partial():

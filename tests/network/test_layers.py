@@ -11,6 +11,7 @@ from scipy import stats
 from torch.autograd import gradcheck
 
 from labcode.network import LpPool2d, SubtractiveNorm2d, dropout_mask, gaussian_window
+from labcode.network.manual_layers import local_average
 
 
 def random_maps(*shape, seed=0):
@@ -106,6 +107,13 @@ def test_the_gradient_at_a_zero_in_a_nonzero_window():
 def test_normalization_subtracts_the_local_mean(size, side):
     x = random_maps(3, 2, side, side)
     np.testing.assert_allclose(SubtractiveNorm2d(size)(x), normalize_directly(x.numpy(), size), atol=1e-12)
+
+
+@pytest.mark.parametrize("side", [1, 4, 9])
+def test_the_local_average_as_a_matrix_is_what_the_layer_subtracts(side):
+    maps = random_maps(1, 1, side, side)
+    average = local_average(side, size=7) @ maps.flatten()
+    torch.testing.assert_close(average.view_as(maps), maps - SubtractiveNorm2d(7)(maps))
 
 
 def test_normalization_gradient_including_borders():
