@@ -63,7 +63,7 @@ def again(row: Row) -> str:
     names = list(dict.fromkeys(part.runs(study).name for part in CLAIMS[row["id"]].parts))
     if not set(names) <= ABLATIONS.keys():
         names = []  # it looks at runs of all ablations
-    seeds = ["--study 2", f"--seeds {FIRST_SEED}:{FIRST_SEED + row['seeds']}"] if study is STUDY_2 else []
+    seeds = [f"--scale {study.scale}", f"--seeds {FIRST_SEED}:{FIRST_SEED + row['seeds']}"] if study is STUDY_2 else []
     return " ".join(["python -m labcode run", *names, *seeds, "--records again"])
 
 

@@ -4,10 +4,11 @@ import re
 
 import pytest
 from picture import PICTURE
-from readme import ROOT, claims, readme
+from readme import ROOT, again, claims, readme
 
 from labcode.__main__ import main
-from labcode.study import ABLATIONS
+from labcode.study import ABLATIONS, CLAIMS, commands
+from labcode.study.ledger import decide, row
 
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 LARGEST = 500_000  # bytes of the picture
@@ -21,6 +22,18 @@ def test_every_claim_has_its_row():
     rows = re.findall(r"^\| \[(C\d\d)\]", TEXT, re.MULTILINE)
     assert rows == [row["id"] for row in claims()]
     assert len(rows) == 17
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_the_command_of_a_claim_trains_the_runs_that_decide_it(name, monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(commands, "run_missing", lambda runs, *_: asked.extend(runs) or [])
+    command = again(row(CLAIMS[name])).replace("--records again", f"--records {tmp_path}")
+    assert main(command.removeprefix("python -m labcode ").split()) == 0
+    decision = decide(CLAIMS[name])
+    for finding in decision.findings:
+        if finding.part.contrasts:  # existence is decided by all records
+            assert set(decision.runs_of(finding.part.runs(decision.study)).experiments()) <= set(asked)
 
 
 def test_links_lead_somewhere():
