@@ -76,7 +76,7 @@ def draw_specifications(by_part: Mapping[str, Sequence[Specification]]) -> Figur
         curve, dots = axes[2 * place : 2 * place + 2]
         ordered = sorted(found, key=lambda each: each.weakest.effect)
         _draw_curve(curve, ordered)
-        curve.set_title(fill(says, 48), fontsize=9)
+        curve.set_title(fill(says, 38), fontsize=9)  # no wider than its axes
         _draw_grid(dots, ordered, grid)
         dots.sharex(curve)
     return figure

@@ -88,7 +88,7 @@ def test_a_folder_that_cannot_be_made_is_reported_in_a_sentence(tmp_path, monkey
     (tmp_path / "student").touch()
     monkeypatch.setattr(student, "FOLDER", tmp_path / "student")
     assert command.main(["--student", "backprop/logistic"]) == 1
-    assert "cannot be written" in capsys.readouterr().err
+    assert "student/backprop: Not a directory." in capsys.readouterr().err
 
 
 def test_the_edition_has_every_judged_chapter_and_what_it_imports_and_is_the_same_every_time():
