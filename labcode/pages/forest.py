@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from labcode.pages.outcomes import SIGNS, Entry, kind, numbers
 from labcode.study.outcomes import LISTED, Outcome
+from labcode.study.studies import STUDY_1
 
 REACH = 3
 """How many margins the picture reaches to each side. What lies beyond is an arrow at its edge."""
@@ -81,9 +82,10 @@ def _bar(outcome: Outcome, row: Entry) -> str:
     if row["effect"] is None:
         return _BAND + "</svg>"
     effect, low, high = (row[name] / row["margin"] for name in ("effect", "low", "high"))
+    explored = " forest-explored" if row.get("study") == STUDY_1.name else ""
     beyond = _LEFT * (low < -REACH) + _RIGHT * (high > REACH)
     return (
-        f'{_BAND}<g class="forest-mark {kind(outcome.words)}">'
+        f'{_BAND}<g class="forest-mark{explored} {kind(outcome.words)}">'
         f'<line class="forest-line" x1="{_place(low)}" x2="{_place(high)}" y1="50%" y2="50%"/>{beyond}'
         f'<circle cx="{_place(effect)}" cy="50%" r="8"/><text x="{_place(effect)}" y="50%">{SIGNS[outcome]}</text>'
         "</g></svg>"

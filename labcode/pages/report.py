@@ -24,7 +24,7 @@ EFFECT = "effect (95% interval)"
 
 
 def totals_sentence(folder: Path = RECORDS) -> Sentence:
-    """Return the number of claims with each outcome.
+    """Return the number of claims with each outcome, and for which of them the exploration stands in.
 
     Raises
     ------
@@ -33,8 +33,11 @@ def totals_sentence(folder: Path = RECORDS) -> Sentence:
     >>> totals_sentence(Path("empty"))
     Of 17 claims: **17** pending.
     """
-    found = ", ".join(f"**{count}** {outcome.words}" for outcome, count in totals(decisions(folder)).items())
-    return say("Of {count} claims: {found}.", count=len(CLAIMS), found=found)
+    decided = decisions(folder)
+    found = ", ".join(f"**{count}** {outcome.words}" for outcome, count in totals(decided).items())
+    explored = [each.claim.id for each in decided if each.findings and each.study == STUDY_1]
+    stands = f" For {', '.join(explored)} the exploration stands in, whose runs are older than today's rules."
+    return say("Of {count} claims: {found}.{stands}", count=len(CLAIMS), found=found, stands=stands * bool(explored))
 
 
 def statements_table() -> Markdown:

@@ -43,6 +43,11 @@ def test_the_unit_changes_nothing_but_the_words():
     assert epochs.select_one(".forest-effect").get_text() == "+0.50 (−1.50 to +2.50) epochs"
 
 
+@pytest.mark.parametrize(("study", "count"), [("study 1", 1), ("study 2", 0)])
+def test_the_exploration_has_a_line_of_its_own(study, count):
+    assert len(drawn(study=study).select("a .forest-explored .forest-line")) == count
+
+
 @pytest.mark.parametrize(("effect", "low", "high", "arrows"), [(5, 4, 6, "›"), (-5, -6, -4, "‹"), (0.1, -9, 9, "‹›")])
 def test_what_lies_beyond_the_picture_is_an_arrow_at_its_edge(effect, low, high, arrows):
     mark = drawn(effect=effect, low=low, high=high).select_one("a .forest-mark")

@@ -36,6 +36,14 @@ def test_totals_and_claims_agree(widths_only):
         assert f"**{outcomes.count(outcome)}** {outcome}" in totals_sentence(widths_only).text
 
 
+def test_totals_say_which_claims_rest_on_the_exploration(widths_only):
+    assert totals_sentence(widths_only).text.endswith(
+        " For C01, C02 the exploration stands in, whose runs are older than today's rules."
+    )
+    explored = [found["id"] for found in rows() if found["study"] == "study 1"]
+    assert (", ".join(explored) in totals_sentence().text) if explored else "exploration" not in totals_sentence().text
+
+
 def test_the_ledger_and_the_report_have_the_numbers_of_the_json():
     shown = claims_table()
     for found in (each for each in rows() if each["kind"] == "claim"):
