@@ -50,6 +50,18 @@ def fooled(decision: Decision, count: int) -> float:
     )
 
 
+def in_reach(decision: Decision) -> bool:
+    """Return whether one seed could say what all seeds say: a sign for each part of the claim.
+
+    A single number has no interval, so it is never open, and *no difference that matters* only if it is exactly 0.
+
+    >>> from labcode.study import CLAIMS
+    >>> in_reach(CLAIMS["C01"].decide()), in_reach(CLAIMS["C02"].decide())
+    (True, False)
+    """
+    return not {Outcome.OPEN, Outcome.NO_DIFFERENCE} & {finding.outcome for finding in decision.findings}
+
+
 def seeds_of(decision: Decision) -> int:
     """Return how many seeds all parts of a claim have.
 

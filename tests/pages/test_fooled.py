@@ -8,8 +8,9 @@ from math import comb
 import numpy as np
 import pytest
 
-from labcode.pages.fooled import DRAWS, SeedDraws, draws, fooled, seeds_of, shares
+from labcode.pages.fooled import DRAWS, SeedDraws, draws, fooled, in_reach, seeds_of, shares
 from labcode.study import CLAIMS
+from labcode.study.ledger import decide
 from labcode.study.outcomes import Outcome
 
 
@@ -49,6 +50,16 @@ def test_all_seeds_say_what_the_decision_says(decided):
         if len({len(finding.seeds) for finding in decision.findings}) == 1:
             assert shares(decision, seeds_of(decision)) == {decision.outcome: 1}
             assert fooled(decision, seeds_of(decision)) == 0
+
+
+def test_one_seed_never_says_that_a_claim_is_open_or_that_no_difference_matters(decided):
+    for decision in (*decided, decide(CLAIMS["C13"])):  # in study 1 no part lacks a difference that matters
+        assert Outcome.OPEN not in shares(decision, 1)
+        parts = [finding.outcome for finding in decision.findings]
+        assert in_reach(decision) == (Outcome.OPEN not in parts and Outcome.NO_DIFFERENCE not in parts)
+        if decision.outcome in (Outcome.OPEN, Outcome.NO_DIFFERENCE):
+            assert not in_reach(decision)
+            assert fooled(decision, 1) == pytest.approx(1)
 
 
 def test_shares_add_up_and_the_open_are_not_fooled(decided):
