@@ -14,11 +14,12 @@ from labcode.study.ablation import BASELINE
 from labcode.study.claim import AS_STATED, Decision
 from labcode.study.experiment import Experiment
 from labcode.study.lab import ABLATIONS, CLAIMS, THE_LABS, experiments
+from labcode.study.lab.final_model import FINAL_GRID, FINAL_GRID_SEED
 from labcode.study.ledger import STATEMENTS, decisions, row, totals
 from labcode.study.measures import Measure
 from labcode.study.records import RECORDS, Record, find
 from labcode.study.reproduction import ALLOWED, Comparison
-from labcode.study.studies import STUDY_1, STUDY_2
+from labcode.study.studies import ALL_DATA, STUDY_1, STUDY_2
 
 EFFECT = "effect (95% interval)"
 
@@ -202,6 +203,24 @@ def retrained_table(comparisons: Iterable[Comparison]) -> Markdown:
             ]
             for each in comparisons
         ],
+    )
+
+
+def runs_sentence(records: Iterable[Record]) -> Sentence:
+    """Return how many different runs each study has, and how many of them are recorded.
+
+    >>> print(str(runs_sentence([]))[:67])
+    The first study has 503 different runs, of which 0 are recorded; th
+    """
+    first = {run for ablation in ABLATIONS.values() for run in ablation.experiments()} | {*experiments()}
+    second = {*experiments(study=STUDY_2), *FINAL_GRID.experiments([FINAL_GRID_SEED])}
+    planned = [first, second, {*experiments(study=ALL_DATA)}]
+    made = {record.experiment for record in records}
+    return say(
+        "The first study has {counts[0]} different runs, of which {found[0]} are recorded; the second registered "
+        "{counts[1]}, of which {found[1]} are, and {counts[2]} with ten times the images, of which {found[2]} are.",
+        counts=[f"{len(runs):,}".replace(",", " ") for runs in planned],
+        found=[len(runs & made) for runs in planned],
     )
 
 

@@ -4,7 +4,14 @@ import pytest
 
 from labcode.pages.measured import Bench, measurement
 from labcode.pages.outcomes import badge, numbers, whose
-from labcode.pages.report import claims_table, measures_list, results_table, runs_table, totals_sentence
+from labcode.pages.report import (
+    claims_table,
+    measures_list,
+    results_table,
+    runs_sentence,
+    runs_table,
+    totals_sentence,
+)
 from labcode.study import CLAIMS
 from labcode.study.lab import ABLATIONS, experiments
 from labcode.study.lab.hidden_units import HIDDEN_UNITS
@@ -68,6 +75,15 @@ def test_runs_are_counted_for_every_ablation(widths_only):
     planned = {name for name, ablation in ABLATIONS.items() if [*ablation.experiments(), *experiments([name])]}
     assert {name for name in ABLATIONS if f"| `{name}`" in table.data} == planned
     assert set(ABLATIONS) - planned == {"dropout_longer", "final_grid", "final_model"}  # only study 2 has runs of them
+
+
+def test_the_runs_of_the_second_study_are_those_that_were_registered(widths_only):
+    """22 main settings of 64 seeds; of 16: rates, dropout at 60 epochs, 5 batch sizes; 32 of CG and C17; the grid."""
+    second = 22 * 64 + 2 * 22 * 16 + (5 + 2 + 3) * 16 + 32 + 32 + 9
+    said = runs_sentence(read_all(widths_only)).text
+    assert "of which 32 are recorded; " in said
+    assert f" registered {second // 1000} {second % 1000:03d}, of which 0 are," in said
+    assert f" {22 * 8} with ten times the images, of which 0 are." in said
 
 
 def test_the_parts_of_a_step_add_up_to_it():
