@@ -96,4 +96,13 @@ def again(entry: Entry) -> str:
     >>> again({"seeds": 8, "replication": 0.664})
     'A new study of 8 seeds would say the same in 66 of 100 cases.'
     """
-    return f"A new study of {entry['seeds']} seeds would say the same in {100 * entry['replication']:.0f} of 100 cases."
+    return f"A new study of {entry['seeds']} seeds would say the same in {of_100(entry['replication'])} cases."
+
+
+def of_100(share: float) -> str:
+    """Return a share as so many of 100; one that is nearly 1, and is not, does not become all.
+
+    >>> of_100(0.664), of_100(0.997), of_100(1.0)
+    ('66 of 100', 'more than 99 of 100', '100 of 100')
+    """
+    return "more than 99 of 100" if 0.995 <= share < 1 else f"{100 * share:.0f} of 100"

@@ -7,7 +7,7 @@ from statistics import median
 
 from IPython.display import Markdown
 
-from labcode.pages.outcomes import Entry, badge, effect, numbers, whose
+from labcode.pages.outcomes import Entry, badge, effect, numbers, of_100, whose
 from labcode.pages.sentences import Sentence, say
 from labcode.pages.tables import Cell, parameters, table
 from labcode.study.ablation import BASELINE
@@ -81,7 +81,7 @@ def _trust(found: Entry) -> list[Cell]:
         whose(found),
         found["rates"]["label"],
         f"{more['outcome']}, {numbers(more)}" if more else "not run",
-        f"{100 * found['replication']:.0f} of 100",
+        of_100(found["replication"]),
     ]
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from labcode.pages import decisions
 from labcode.pages.decisions import draw_effects, show_decision
-from labcode.pages.outcomes import effect
+from labcode.pages.outcomes import effect, of_100
 from labcode.pages.sentences import minus
 from labcode.study import CLAIMS
 from labcode.study.rates import by_rate
@@ -29,7 +29,7 @@ def test_every_contrast_and_every_check_has_its_row(name):
         (row,) = [line for line in shown.splitlines() if line.split("|")[1:2] and line.split("|")[1].strip() == words]
         assert check.outcome.words in row
     assert minus(by_rate(decision).sentence) in shown
-    assert f"would say the same in {100 * replication(decision):.0f} of 100 cases" in shown
+    assert f"would say the same in {of_100(replication(decision))} cases" in shown
 
 
 def test_effects_stand_where_they_are_over_the_band_of_the_margin():

@@ -3,7 +3,7 @@
 import pytest
 
 from labcode.pages.measured import Bench, measurement
-from labcode.pages.outcomes import badge, numbers, whose
+from labcode.pages.outcomes import badge, numbers, of_100, whose
 from labcode.pages.report import (
     claims_table,
     measures_list,
@@ -61,7 +61,7 @@ def test_the_ledger_and_the_report_have_the_numbers_of_the_json():
             whose(found),
             found["rates"]["label"],
         ]
-        assert cells[-1] == f"{100 * found['replication']:.0f} of 100"
+        assert cells[-1] == of_100(found["replication"])
 
 
 def test_every_claim_reads_a_measure_that_is_listed():
