@@ -1,7 +1,7 @@
 """The configuration of a network: sizes, parts, and whether it can be built (lab section 2.2)."""
 
 from dataclasses import dataclass
-from itertools import pairwise
+from operator import mul
 
 from labcode.checks import one_of, real_number, truth, whole_number
 from labcode.network.layers import pooling_exponent
@@ -96,12 +96,11 @@ class ConvNetConfig:
     def _check_size(self) -> None:
         """Refuse a network that memory cannot hold, or (by asking for its shapes) that cannot be built."""
         maps = 16 * self.width * sum(shape.convolved**2 for shape in self.shapes)
-        weights = self.width * self.filter**2 * (1 + (self.stages - 1) * self.width) + self.features * self.hidden
-        if weights + maps > MOST_NUMBERS:
+        if (numbers := self.parameters + maps) > MOST_NUMBERS:
             sizes = ", ".join(f"{name} {getattr(self, name)}" for name in ("width", "stages", "filter", "padding"))
             raise ValueError(
                 f"A network with {sizes} and hidden {self.hidden} is too large: its weights and its maps of 16 images "
-                f"are {weights + maps:,} numbers, and at most {MOST_NUMBERS:,} are accepted."
+                f"are {numbers:,} numbers, and at most {MOST_NUMBERS:,} are accepted."
             )
 
     @property
@@ -134,19 +133,30 @@ class ConvNetConfig:
         return self.width * self.shapes[-1].pooled ** 2
 
     @property
+    def _filter_weights(self) -> list[int]:
+        """Weights of each stage's filters, without the biases."""
+        return [self.width * maps * self.filter**2 for maps in (1, *[self.width] * (self.stages - 1))]
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases of all layers.
+
+        >>> FINAL_MODEL.parameters
+        940170
+        """
+        biases = self.stages * self.width + self.hidden + CLASSES
+        return sum(self._filter_weights) + (self.features + CLASSES) * self.hidden + biases
+
+    @property
     def multiply_adds(self) -> int:
         """Multiply-adds in one image's forward pass through the convolutions and linear layers.
 
         >>> round(FINAL_MODEL.multiply_adds / 1e6, 1)
         36.2
         """
-        channels = (1,) + (self.width,) * self.stages
-        convolutions = sum(
-            inputs * outputs * self.filter**2 * shape.convolved**2
-            for (inputs, outputs), shape in zip(pairwise(channels), self.shapes, strict=True)
-        )
-        return convolutions + self.features * self.hidden + self.hidden * CLASSES
+        pixels = [shape.convolved**2 for shape in self.shapes]
+        return sum(map(mul, self._filter_weights, pixels)) + (self.features + CLASSES) * self.hidden
 
 
 FINAL_MODEL = ConvNetConfig(width=128, pool=3, pool_stride=2, hidden=256, dropout=(0.5, 0.5, 0.5))
-"""The lab's final model (M2): 940 170 parameters."""
+"""The lab's final model (M2)."""

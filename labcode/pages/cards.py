@@ -120,7 +120,7 @@ def model_card() -> Markdown:
     best = min(runs.records, key=lambda record: min(record.history.validation.errors))
     training, test = ("unknown" if counted is None else counted.errors[0] for counted in (best.fitted, best.test))
     config, recipe = net.config, best.experiment.recipe
-    parameters = f"{sum(weights.numel() for weights in net.parameters()):,}".replace(",", " ")
+    parameters = f"{config.parameters:,}".replace(",", " ")
     rows = {
         "what it does": "reads a handwritten digit in an image of 28 by 28 pixels, made as MNIST was",
         "network": f"{config.stages} stages of {config.width} maps, {config.filter} by {config.filter} filters, "
@@ -136,7 +136,7 @@ def model_card() -> Markdown:
         "shown for one of ten digits",
         "file": f"`labcode/network/{FINAL_FILE.name}`, {FINAL_FILE.stat().st_size / 1e6:.1f} MB, safetensors; "
         "`labcode.network.weights.load()` reads it",
-        "digest of the weights": f"`{digest(dict(net.state_dict()))[:16]}…`",
+        "digest of the weights": f"`{digest(net.state_dict())[:16]}…`",
     }
     return table(["", "the network that ships with the book"], rows.items())
 

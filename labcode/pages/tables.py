@@ -6,9 +6,7 @@ from IPython.display import Markdown
 from tabulate import tabulate
 
 from labcode.network.config import ConvNetConfig
-from labcode.network.convnet import ConvNet
 from labcode.pages.sentences import Sentence, minus, say
-from labcode.seeds import stream
 from labcode.study.ablation import CHECK_SEEDS, Ablation
 from labcode.study.experiment import Experiment
 from labcode.study.measures import unseen_error
@@ -83,7 +81,7 @@ def _with_interval(errors: Sample) -> str:
 LEVEL: dict[str, Callable[[Experiment], Cell]] = {
     "sides of its maps after pooling": lambda run: ", ".join(str(shape.pooled) for shape in run.network.shapes),
     "inputs of the classifier": lambda run: run.network.features,
-    "parameters": lambda run: parameters(run.network),
+    "parameters": lambda run: run.network.parameters,
     "million multiply-adds per image": lambda run: f"{run.network.multiply_adds / 1e6:.1f}",
     "updates per epoch": lambda run: -(-run.images // run.recipe.batch_size),
 }
@@ -108,7 +106,7 @@ def parameters(network: ConvNetConfig) -> int:
     >>> parameters(ConvNetConfig())
     310346
     """
-    return sum(weights.numel() for weights in ConvNet(network, stream(0, "initial weights")).parameters())
+    return network.parameters
 
 
 def means_by_rate(

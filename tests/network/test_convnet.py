@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import example, given, reject, settings
+from hypothesis import strategies as st
 from torch import nn
 from torch.autograd import gradcheck
 
@@ -26,9 +28,23 @@ def test_the_final_model_has_940_170_parameters_stage_by_stage():
     assert count(net) == 940_170
 
 
-def test_multiply_adds_of_the_final_model_from_its_layers():
-    """An independent count, by hooks, from the shapes of the actual maps."""
-    net, total = build(FINAL_MODEL), 0
+SIZES = {
+    **{"width": st.integers(1, 4), "stages": st.integers(1, 4), "filter": st.integers(1, 9)},
+    **{"padding": st.integers(0, 3), "pool": st.integers(1, 4), "pool_stride": st.integers(1, 3)},
+    **{"hidden": st.integers(1, 5)},
+}
+
+
+@settings(max_examples=60)
+@example({"width": 128, "pool": 3, "hidden": 256})
+@given(st.fixed_dictionaries(SIZES))
+def test_parameters_and_multiply_adds_are_those_of_the_layers(sizes):
+    """Counted in a real network: the numbers of its tensors, and the products by hooks that see its maps."""
+    try:
+        config = ConvNetConfig(**sizes)
+    except ValueError:
+        reject()
+    net, total = build(config), 0
 
     def add(layer, _, output):
         nonlocal total
@@ -38,7 +54,7 @@ def test_multiply_adds_of_the_final_model_from_its_layers():
         if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear):
             layer.register_forward_hook(add)
     net(torch.zeros(1, 1, 32, 32))
-    assert FINAL_MODEL.multiply_adds == total
+    assert (config.parameters, config.multiply_adds) == (count(net), total)
 
 
 @pytest.mark.parametrize(
