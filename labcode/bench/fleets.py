@@ -77,11 +77,6 @@ def two_fleets(config: ConvNetConfig, runs: int, device: str) -> Callable[[], ob
     return lambda: list(pool.map(take, halves))
 
 
-def one_run_in_a_graph(config: ConvNetConfig, runs: int, device: str) -> Callable[[], object]:
-    """A fleet of one; the runs go one after another."""
-    return fleet(config, 1, device)
-
-
 def idiomatic(config: ConvNetConfig, runs: int, device: str) -> Callable[[], object]:
     """A run as a tutorial trains it; the runs go one after another."""
     net = idiomatic_net(ConvNet(config, stream(0, "initial weights"))).to(device)
@@ -99,9 +94,9 @@ def idiomatic(config: ConvNetConfig, runs: int, device: str) -> Callable[[], obj
 
 ONE_AFTER_ANOTHER: dict[str, Way] = {
     "one run, idiomatic": idiomatic,
-    "one run in a CUDA graph": one_run_in_a_graph,
+    "one run in a CUDA graph": fleet,
 }
-"""Ways that train one run at a time."""
+"""Ways that are measured with one run at a time."""
 
 
 def microseconds(act: Callable[[], object], runs: int, device: str, rounds: int = 5) -> float:
@@ -156,8 +151,9 @@ def floor(config: ConvNetConfig, measured: Mapping[str, Any]) -> float:
     >>> round(floor(ConvNetConfig(), {"copied TB/s": 3.71, "float32 TFLOP/s": 50.9}), 2)
     1.38
     """
-    weights = sum(p.numel() for p in ConvNet(config, torch.Generator()).parameters())
-    return max(12 * weights / measured["copied TB/s"], 6 * config.multiply_adds / measured["float32 TFLOP/s"]) / 1e6
+    copying = 12 * config.parameters / measured["copied TB/s"]
+    multiplying = 6 * config.multiply_adds / measured["float32 TFLOP/s"]
+    return max(copying, multiplying) / 1e6
 
 
 def measure(
@@ -186,11 +182,11 @@ def measure(
     (['tiny, 2 runs', 'tiny, peers'], ['fleet', 'floor us', 'share of the floor', 'two fleets'])
     """
 
-    def attempt(way: Way, config: ConvNetConfig, runs: int, counted: int) -> float | str:
+    def attempt(way: Way, config: ConvNetConfig, runs: int) -> float | str:
         if time.monotonic() > until:
             return "no time left"
         try:
-            return round(microseconds(way(config, runs, device), counted, device), 3)
+            return round(microseconds(way(config, runs, device), runs, device), 3)
         except Exception as error:
             return f"{type(error).__name__}: {str(error)[:300]}"
         finally:
@@ -202,18 +198,13 @@ def measure(
         for name, (config, sizes) in nets.items():
             least = floor(config, machine)
             for runs in sizes:
-                us = attempt(fleet, config, runs, runs)
-                row = found[f"{name}, {runs} runs"] = {
-                    "fleet": us,
-                    "two fleets": attempt(two_fleets, config, runs, runs),
-                }
-                row |= {"floor us": round(least, 3)}
-                row |= {"share of the floor": round(least / us, 3)} if isinstance(us, float) else {}
-            peers = found[f"{name}, peers"] = {}
-            for label, way in ONE_AFTER_ANOTHER.items():
-                peers[label] = attempt(way, config, 1, 1)
-            for label, way in (ways or {}).items():
-                peers[label] = attempt(way, config, sizes[0], sizes[0])
+                us, halved = attempt(fleet, config, runs), attempt(two_fleets, config, runs)
+                row = found[f"{name}, {runs} runs"] = {"fleet": us, "two fleets": halved, "floor us": round(least, 3)}
+                if isinstance(us, float):
+                    row["share of the floor"] = round(least / us, 3)
+            alone = {label: attempt(way, config, 1) for label, way in ONE_AFTER_ANOTHER.items()}
+            together = {label: attempt(way, config, sizes[0]) for label, way in (ways or {}).items()}
+            found[f"{name}, peers"] = alone | together
     return found
 
 

@@ -211,11 +211,10 @@ def _idiomatic_step_ms(experiments: Iterable[Experiment], seconds: float) -> dic
 
     A busy moment of the machine then spoils one round of several.
     """
-    by_name = {experiment.name: experiment for experiment in experiments}
     with fixed_settings():
-        loops = {name: _idiomatic_loop(experiment) for name, experiment in by_name.items()}
+        loops = {experiment: _idiomatic_loop(experiment) for experiment in experiments}
         rounds = [take_turns(loops, 1, seconds) for _ in tqdm(range(ROUNDS), desc="idiomatic loop")]
-    return {experiment: median(times[name][0] for times in rounds) for name, experiment in by_name.items()}
+    return {experiment: median(times[experiment][0] for times in rounds) for experiment in loops}
 
 
 def _idiomatic_loop(experiment: Experiment) -> Steps:

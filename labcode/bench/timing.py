@@ -3,17 +3,19 @@
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from labcode.machine import processor
 
 ROUNDS = 9
 SECONDS_PER_TURN = 0.2
+
+Name = TypeVar("Name", bound=Hashable)
 
 Steps = Iterator[float]
 """An endless iterator: every ``next`` takes one training step and yields its loss."""
@@ -30,7 +32,7 @@ def seconds_of(act: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def take_turns(loops: Mapping[str, Steps], rounds: int, seconds: float) -> dict[str, list[float]]:
+def take_turns(loops: Mapping[Name, Steps], rounds: int, seconds: float) -> dict[Name, list[float]]:
     """Time the loops in turns; return the milliseconds per step of each, one value per round.
 
     Every round starts one loop later than the round before. Two steps warm each loop up, and a third sets how many
@@ -51,7 +53,7 @@ def take_turns(loops: Mapping[str, Steps], rounds: int, seconds: float) -> dict[
         next(steps), next(steps)
         counts[name] = max(1, round(seconds / seconds_of(partial(next, steps))))
     names = list(loops)
-    times: dict[str, list[float]] = {name: [] for name in names}
+    times: dict[Name, list[float]] = {name: [] for name in names}
     for turn in range(rounds):
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
             elapsed = seconds_of(partial(list, islice(loops[name], counts[name])))
