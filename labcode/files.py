@@ -1,10 +1,12 @@
-"""Files that are written whole or not at all, folders that take them, and texts compressed."""
+"""Files that are written whole or not at all, folders that take them, and what is compressed."""
 
 import gzip
 import io
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from labcode.errors import LabcodeError
 
@@ -66,6 +68,22 @@ def write_whole(path: Path, content: str | bytes) -> bool:
     return True
 
 
+def write_folder(folder: Path, files: Mapping[str, str | bytes]) -> None:
+    """Write ``files``, given by name, each as `write_whole` does, and delete all others that ``folder`` holds.
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_folder(Path(folder), {"old": "1", "kept": "2"})
+    ...     write_folder(Path(folder), {"kept": "2", "new": "3"})
+    ...     sorted(path.name for path in Path(folder).iterdir())
+    ['kept', 'new']
+    """
+    for path in folder.glob("*"):
+        if path.name not in files:
+            path.unlink()
+    for name, content in files.items():
+        write_whole(folder / name, content)
+
+
 def gzipped(text: str) -> bytes:
     """Compress ``text``: no time and no name go in, so that equal texts give equal bytes.
 
@@ -77,4 +95,19 @@ def gzipped(text: str) -> bytes:
     compressed = io.BytesIO()
     with gzip.GzipFile("", "wb", 9, compressed, mtime=0) as file:  # gzip.compress would name the system it runs on
         file.write(text.encode())
+    return compressed.getvalue()
+
+
+def zipped(files: Mapping[str, str | bytes]) -> bytes:
+    """Return a zip of files, given by name, in the order of their names: the same bytes every time, as `gzipped`.
+
+    >>> zipped({"a": "one", "b": b"two"}) == zipped({"b": "two", "a": "one"})
+    True
+    """
+    compressed = io.BytesIO()
+    with ZipFile(compressed, "w", ZIP_DEFLATED) as archive:
+        for name, content in sorted(files.items()):
+            entry = ZipInfo(name, (2026, 1, 1, 0, 0, 0))
+            entry.external_attr = 0o644 << 16  # once unpacked, everybody may read it
+            archive.writestr(entry, content, ZIP_DEFLATED)
     return compressed.getvalue()

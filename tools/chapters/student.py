@@ -5,9 +5,7 @@ is the answer, and the one tagged "check" says whether an answer is right.
 """
 
 import ast
-import io
 import re
-import zipfile
 from pathlib import Path
 
 import nbformat
@@ -15,7 +13,7 @@ from chapters import pairs
 from chapters.pairs import ChapterError, name_of, notebook_from
 from chapters.stale import is_private
 
-from labcode.files import write_whole
+from labcode.files import write_whole, zipped
 
 SOLUTION = re.compile(r"^```\{solution-(start|end)\}.*?^```$", re.DOTALL | re.MULTILINE)
 FOLDER = pairs.ROOT / "student"  # not below _build, which people and `jupyter-book clean` delete
@@ -129,8 +127,8 @@ def student_edition() -> bytes:
 
     Files stand where they stand in the repository, so that the package finds the records and the measurements.
     """
-    files = {"README.md": README.encode()}
-    files |= {f"book/{name}.ipynb": text.encode() for name, text in student_copies(pairs.chapters()).items()}
+    files: dict[str, str | bytes] = {"README.md": README}
+    files |= {f"book/{name}.ipynb": text for name, text in student_copies(pairs.chapters()).items()}
     places = [pairs.ROOT / "pyproject.toml", pairs.ROOT / "LICENSE", pairs.BOOK / "LICENSE"]
     folders = (pairs.ROOT / "labcode", pairs.BOOK / "records", pairs.BOOK / "measurements")
     places += [path for folder in folders for path in folder.rglob("*") if path.is_file()]
@@ -138,11 +136,4 @@ def student_edition() -> bytes:
         name = path.relative_to(pairs.ROOT)
         if not any(is_private(part) for part in name.parts):
             files[name.as_posix()] = path.read_bytes()
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in sorted(files.items()):
-            # A fixed time, or the same edition would look new after every build.
-            entry = zipfile.ZipInfo(f"student-edition/{name}", date_time=(2026, 1, 1, 0, 0, 0))
-            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-            archive.writestr(entry, data)
-    return buffer.getvalue()
+    return zipped({f"student-edition/{name}": data for name, data in files.items()})

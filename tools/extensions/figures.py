@@ -11,8 +11,6 @@ import io
 import json
 import multiprocessing
 import os
-import zipfile
-from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 
@@ -22,7 +20,7 @@ from chapters.cells import leading_to
 from chapters.pairs import ChapterError, name_of, snapshot_of
 from sphinx.errors import ExtensionError
 
-from labcode.files import write_whole
+from labcode.files import write_whole, zipped
 
 FOLDER = pairs.ROOT / "_build" / "figures"
 LICENSE = 'Figures of the book "Backpropagation, derived and rerun", CC BY 4.0: use them anywhere and name the book.'
@@ -80,10 +78,9 @@ def begin(app) -> None:
     if app.builder.name != "html":
         return
     sources = {name_of(source): snapshot_of(source) for source in pairs.chapters()}
-    shown = {name for name, path in sources.items() if captions(nbformat.read(path, as_version=4).cells)}
-    missing = [name for name in sorted(shown) if not kept(name).is_file()]
-    app.figures = dict.fromkeys(sorted(shown), None)
-    if missing:
+    shown = [name for name, path in sources.items() if captions(nbformat.read(path, as_version=4).cells)]
+    app.figures = dict.fromkeys(shown)
+    if missing := [name for name in shown if not kept(name).is_file()]:
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # it works beside Sphinx
         app.painter = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
         app.figures |= {name: app.painter.submit(draw, name) for name in missing}
@@ -116,20 +113,8 @@ def collected(name: str, future: Future | None) -> dict[str, str]:
 
 def packed(drawn: dict[str, dict[str, str]]) -> bytes:
     """Return the zip of all figures, in a folder per chapter, with the licence: the same bytes every time."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in files(drawn):
-            entry = zipfile.ZipInfo(f"figures/{name}", date_time=(2026, 1, 1, 0, 0, 0))
-            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-            archive.writestr(entry, text)
-    return buffer.getvalue()
-
-
-def files(drawn: dict[str, dict[str, str]]) -> Iterator[tuple[str, str]]:
-    yield "LICENSE.txt", f"{LICENSE}\n"
-    for chapter, figures in sorted(drawn.items()):
-        for name, svg in sorted(figures.items()):
-            yield f"{chapter}/{name}.svg", svg
+    figures = {f"figures/{chapter}/{name}.svg": svg for chapter, shown in drawn.items() for name, svg in shown.items()}
+    return zipped({"figures/LICENSE.txt": f"{LICENSE}\n", **figures})
 
 
 def setup(app):

@@ -10,14 +10,13 @@ import hashlib
 import importlib.metadata
 import io
 import json
-import shutil
 import zipfile
 from pathlib import Path
 
 from live.liveness import ROOT, modules
 from live.npm import HERE, PACKAGES, installed, packages
 
-from labcode.files import write_whole
+from labcode.files import write_folder, write_whole
 
 FOLDER = "_static/live"  # within the site
 PIECE = 3 * 2**18  # bytes, a multiple of 3: pieces of base64 then have no padding
@@ -86,11 +85,7 @@ def write(site: Path) -> int:
     sizes = {name: len(text) for name, text in files.items()}
     files["index.js"] = f"live.scripts = {json.dumps(list(sizes.items()))};\n"
     files["LICENCES.txt"] = licences()
-    folder = site / FOLDER
-    if folder.is_dir() and {file.name for file in folder.iterdir()} != files.keys():
-        shutil.rmtree(folder)
-    for name, text in files.items():
-        write_whole(folder / name, text)
+    write_folder(site / FOLDER, files)
     # A service worker serves only pages that stand below it.
     write_whole(site / "live-cache.js", (HERE / "cache.js").read_text(encoding="utf-8"))
     return sum(sizes.values())
