@@ -20,18 +20,15 @@ near 0.
 import base64
 import hashlib
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
-from safetensors import safe_open
 from sphinx.errors import ExtensionError
 
 from labcode.errors import LabcodeError
-from labcode.files import write_whole
+from labcode.files import write_folder
+from labcode.network.weights import FINAL_FILE, TrainedNet, load
 
-ROOT = Path(__file__).resolve().parents[2]
-WEIGHTS = ROOT / "labcode" / "network" / "final.safetensors"
 FOLDER = "draw-weights"  # within the site's _static
 PIECES = 8
 LARGEST = 2**15 - 1
@@ -50,40 +47,26 @@ UNDERSTOOD = {
 
 
 class DrawError(LabcodeError):
-    """Weights that the page cannot use."""
+    """A network that the page's script does not compute."""
 
 
-def read(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
-    """Return what the header says about pixels, and the weights by name."""
-    if not path.is_file():
-        raise DrawError(f"There is no {path.name} in {path.parent.name}: the drawing page needs the final model.")
-    with safe_open(path, framework="np") as file:
-        header = file.metadata()
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
-    network, pixels = json.loads(header["network"]), json.loads(header["pixels"])
-    for setting, value in UNDERSTOOD.items():
-        if network.get(setting, value) != value:
-            raise DrawError(
-                f"{path.name} holds a network whose {setting} is {network[setting]!r}; "
-                f"the page's script computes {value!r}."
-            )
-    return pixels, tensors
-
-
-def scripts(path: Path = WEIGHTS) -> dict[str, str]:
+def scripts(trained: TrainedNet) -> dict[str, str]:
     """Return the scripts by file name: `model.js` describes the weights, the others hold them in pieces."""
-    pixels, tensors = read(path)
+    for setting, value in UNDERSTOOD.items():
+        if (found := getattr(trained.net.config, setting)) != value:
+            raise DrawError(f"The network's {setting} is {found!r}; the page's script computes {value!r}.")
     described, parts = [], []
-    for name, weights in tensors.items():
+    for name, tensor in sorted(trained.net.state_dict().items()):
+        weights = tensor.double().numpy()
         scale = float(np.abs(weights).max()) / LARGEST
         described.append({"name": name, "size": weights.size, "scale": scale})
-        parts.append(np.rint(weights.ravel().astype(float) / scale).astype("<i2").tobytes())
+        parts.append(np.rint(weights.ravel() / scale).astype("<i2").tobytes())
     data = b"".join(parts)
     # The digest is part of the names, so that a browser never mixes pieces of two models from its cache.
     digest = hashlib.sha256(data).hexdigest()[:12]
     length = -(-len(data) // PIECES)
     names = [f"{digest}-{number}.js" for number in range(PIECES)]
-    model = {**pixels, "pieces": names, "tensors": described}
+    model = {"mean": trained.mean, "deviation": trained.deviation, "pieces": names, "tensors": described}
     files = {"model.js": f"drawDigit.model = {json.dumps(model)};\n"}
     for number, name in enumerate(names):
         text = base64.b64encode(data[number * length : (number + 1) * length]).decode()
@@ -91,21 +74,11 @@ def scripts(path: Path = WEIGHTS) -> dict[str, str]:
     return files
 
 
-def write(folder: Path, path: Path = WEIGHTS) -> None:
-    """Replace the folder of scripts in the site, unless it holds the same scripts already."""
-    files = scripts(path)
-    if folder.is_dir() and {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir()} == files:
-        return
-    shutil.rmtree(folder, ignore_errors=True)
-    for name, text in files.items():
-        write_whole(folder / name, text)
-
-
 def write_after_build(app, exception) -> None:
     if exception is None and app.builder.name == "html":
         try:
-            write(Path(app.outdir) / "_static" / FOLDER)
-        except DrawError as error:
+            write_folder(Path(app.outdir) / "_static" / FOLDER, scripts(load(FINAL_FILE)))
+        except LabcodeError as error:
             raise ExtensionError(str(error)) from error
 
 
