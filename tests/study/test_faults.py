@@ -20,25 +20,15 @@ import pytest
 from labcode.study import Experiment, RecordError
 from labcode.study.records import path_of, read, read_all, save
 from labcode.study.run import run
-from labcode.study.sweep import run_missing
+from labcode.study.sweep import UNFINISHED, run_missing
 
 resource = pytest.importorskip("resource")
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and limits of processes are POSIX")
 
-SMALL = Experiment(seed=0).vary(width=1, hidden=4, batch_size=20, epochs=6)
+SMALL = Experiment(seed=0).vary(width=1, hidden=4, batch_size=100, epochs=2)
 WANTED = [replace(SMALL, seed=seed) for seed in range(6)]
-
-# The sweep, in a session of its own, so that its whole process group can be killed.
-SWEEP = f"""
-from dataclasses import replace
-from multiprocessing import Process
-from multiprocessing.connection import Connection
-from pathlib import Path
-from labcode.study import Experiment
-from labcode.study.sweep import run_missing
-small = Experiment(seed=0).vary(width=1, hidden=4, batch_size=20, epochs=6)
-for _ in run_missing([replace(small, seed=seed) for seed in range({len(WANTED)})], Path("records"), workers=2): pass
-"""
+# A new Python would first load PyTorch, and most kills would come before there is anything to lose.
+FORK = multiprocessing.get_context("fork")
 
 
 def measured(record) -> tuple:
@@ -48,62 +38,67 @@ def measured(record) -> tuple:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("undisturbed")
-    return {record.experiment: measured(record) for record in run_missing(WANTED, folder, workers=1)}
+    """What each run measures, and the seconds that they all take."""
+    folder, began = tmp_path_factory.mktemp("undisturbed"), time.monotonic()
+    return {r.experiment: measured(r) for r in run_missing(WANTED, folder, workers=1)}, time.monotonic() - began
 
 
-def kill_sweep(sweep: subprocess.Popen) -> None:
+def sweep_into(folder: Path, workers: int) -> None:
+    os.setsid()  # so that its whole process group can be killed
+    for _ in run_missing(WANTED, folder, workers):
+        pass
+
+
+def kill_sweep(sweep: Process) -> None:
     os.kill(sweep.pid, signal.SIGKILL)
 
 
-def kill_a_worker(sweep: subprocess.Popen) -> None:
-    """One of the processes that train, as soon as there are any."""
-    while sweep.poll() is None:
-        with suppress(psutil.Error):  # it may end while it is looked at
-            children = psutil.Process(sweep.pid).children(recursive=True)
-            if workers := [child for child in children if any("LokyProcess" in word for word in child.cmdline())]:
-                time.sleep(random.uniform(0, 1))
-                return random.choice(workers).kill()
-        time.sleep(0.01)
+def kill_a_worker(sweep: Process) -> None:
+    """One of the processes that train."""
+    with suppress(psutil.Error):  # it may end while it is looked at
+        children = psutil.Process(sweep.pid).children(recursive=True)
+        if workers := [child for child in children if any("LokyProcess" in word for word in child.cmdline())]:
+            random.choice(workers).kill()
 
 
-def kill_everything(sweep: subprocess.Popen) -> None:
+def kill_everything(sweep: Process) -> None:
     os.killpg(sweep.pid, signal.SIGKILL)
 
 
-def test_twenty_kills_lose_no_record_and_change_none(undisturbed, tmp_path):
+def last_checkpoint(folder: Path) -> int:
+    """When a checkpoint was last written or removed."""
+    return (folder / UNFINISHED).stat().st_mtime_ns if (folder / UNFINISHED).exists() else 0
+
+
+@pytest.mark.parametrize(
+    ("workers", "kills", "within"),
+    [(1, 14 * [kill_sweep], 1 / 5), (2, 2 * [kill_a_worker, kill_everything, kill_sweep], 1 / 40)],
+    ids=["alone", "with workers"],
+)
+def test_twenty_kills_lose_no_record_and_change_none(undisturbed, tmp_path, workers, kills, within):
+    """Each within a share of the time that an undisturbed sweep takes."""
     random.seed(0)
-    folder, kept = tmp_path / "records", {}
-    for kill in random.choices([kill_sweep, kill_a_worker, kill_everything], k=20):
-        sweep = subprocess.Popen(
-            [sys.executable, "-c", SWEEP],
-            cwd=tmp_path,
-            start_new_session=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        time.sleep(random.uniform(0.5, 4))
-        if sweep.poll() is None:
-            kill(sweep)
+    (expected, seconds), folder, kept = undisturbed, tmp_path / "records", {}
+    for kill in kills:
+        before, sweep = last_checkpoint(folder), FORK.Process(target=sweep_into, args=(folder, workers))
+        sweep.start()
         try:
-            sweep.wait(timeout=100)  # a sweep that lost a worker ends by itself
+            while workers > 1 and sweep.is_alive() and last_checkpoint(folder) == before:
+                time.sleep(0.01)  # until its workers have loaded PyTorch and are in the midst of their runs
+            sweep.join(within * seconds * random.random())
+            if sweep.is_alive():
+                kill(sweep)
+            sweep.join(600)
+            assert sweep.exitcode is not None  # a sweep that lost a worker ends by itself
         finally:
-            for left in psutil.process_iter(["pid"]):
-                if _group(left.pid) == sweep.pid:
-                    left.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(sweep.pid, signal.SIGKILL)
         found = {record.experiment: record for record in read_all(folder)}
         assert {experiment: found.get(experiment) for experiment in kept} == kept
         kept = found
-    assert {r.experiment: measured(r) for r in run_missing(WANTED, folder, workers=2)}.keys() == set(WANTED) - set(kept)
-    assert {record.experiment: measured(record) for record in read_all(folder)} == undisturbed
-    assert sorted(path.name for path in folder.iterdir()) == [".lock", ".unfinished", path_of(SMALL).name]
-
-
-def _group(pid: int) -> int | None:
-    try:
-        return os.getpgid(pid)
-    except ProcessLookupError:
-        return None
+    assert {record.experiment for record in run_missing(WANTED, folder, workers=1)} == set(WANTED) - set(kept)
+    assert {record.experiment: measured(record) for record in read_all(folder)} == expected
+    assert sorted(path.name for path in folder.iterdir()) == [".lock", UNFINISHED, path_of(SMALL).name]
 
 
 @pytest.fixture(scope="module")
@@ -121,10 +116,10 @@ def save_many(record, folder, number, said):
 
 
 def start_savers(record, folder, count) -> list[tuple[Process, Connection]]:
-    fork, started = multiprocessing.get_context("fork"), []
+    started = []
     for number in range(count):
-        heard, said = fork.Pipe(duplex=False)
-        process = fork.Process(target=save_many, args=(record, folder, number, said))
+        heard, said = FORK.Pipe(duplex=False)
+        process = FORK.Process(target=save_many, args=(record, folder, number, said))
         process.start()
         said.close()  # only the process has it, so that its end ends what is heard
         started.append((process, heard))
@@ -181,7 +176,7 @@ def test_a_full_disk_is_a_sentence_and_leaves_the_old_record_whole(record, tmp_p
     code = (
         "from dataclasses import replace; from pathlib import Path\n"
         "from labcode.study import Experiment; from labcode.study.records import read, save\n"
-        "small = Experiment(seed=0).vary(width=1, hidden=4, batch_size=20, epochs=6)\n"
+        "small = Experiment(seed=0).vary(width=1, hidden=4, batch_size=100, epochs=2)\n"
         "save(replace(read(small, Path('.')), provenance={'engine': 'another'}), Path('.'))\n"
     )
     full = subprocess.run(
