@@ -286,6 +286,23 @@ def test_a_folder_that_cannot_be_written_is_reported_in_a_sentence(project, monk
     assert capsys.readouterr().err.splitlines()[-1] == sentence
 
 
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        (HEADER.replace("name: python3", "name: [python3"), "while parsing a flow sequence"),
+        (HEADER + cell(":tags: [a", "", "1"), "Code cell 1 at line 10 could not be read: Invalid YAML"),
+        (HEADER.encode() + "Café".encode("latin-1"), "'utf-8' codec can't decode byte 0xe9"),
+    ],
+    ids=["header", "cell", "encoding"],
+)
+def test_a_source_that_cannot_be_read_is_reported_in_a_sentence(project, capsys, source, reason):
+    (project / "book/part/one.md").write_bytes(source if isinstance(source, bytes) else source.encode())
+    before = files_of(project)
+    assert command.main([]) == 1
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"Chapter part/one cannot be read ({reason}")
+    assert files_of(project) == before
+
+
 def test_failing_cell_is_named_and_writes_nothing(project, building, capsys):
     source = project / "book/part/one.md"
     source.write_text(source.read_text() + cell("ratio = 1 / 0"))

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+from jupytext.myst import MystMetadataParsingError
+from yaml import YAMLError
 
 from labcode.errors import LabcodeError
 
@@ -12,7 +14,7 @@ BOOK = ROOT / "book"
 
 
 class ChapterError(LabcodeError):
-    """A chapter that cannot be found or executed."""
+    """A chapter that cannot be found, read or executed."""
 
 
 def chapters() -> list[Path]:
@@ -48,8 +50,17 @@ def find(name: str) -> Path:
 
 
 def notebook_from(source: Path) -> nbformat.NotebookNode:
-    """Return the source as a notebook without outputs, with fixed cell ids and only the author's metadata."""
-    notebook = jupytext.read(source)
+    """Return the source as a notebook without outputs, with fixed cell ids and only the author's metadata.
+
+    Raises
+    ------
+    ChapterError : the source is not UTF-8, or the YAML of its header or of a cell is wrong.
+    """
+    try:
+        notebook = jupytext.read(source)
+    except (MystMetadataParsingError, YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ChapterError(f"Chapter {name_of(source)} cannot be read ({reason}).") from error
     notebook.metadata.pop("jupytext", None)
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook.metadata["language_info"] = {"name": "python"}
