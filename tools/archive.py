@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import quote
 from zipfile import ZIP_DEFLATED, ZipFile
 
-from command import built, one_sentence
+from command import ROOT, SITE, built, one_sentence
 from metadata import LICENCES, citation
 from rocrate.model import ContextEntity
 from rocrate.rocrate import ROCrate
@@ -25,7 +25,6 @@ from labcode.data.download import FILES, MIRRORS
 from labcode.files import write_whole
 from labcode.study.records import Record, path_of, read_all
 
-ROOT = Path(__file__).resolve().parent.parent
 RECORDS = ("book/records", "book/measurements/again")
 WEIGHTS = "labcode/network/final.safetensors"
 TENTH = "labcode/data/tenth.npz"
@@ -149,7 +148,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("archive", type=Path, nargs="?", default=default)
     archive = parser.parse_args().archive
-    pack(committed(), ROOT, built(ROOT / "_build" / "html"), archive)
+    pack(committed(), ROOT, built(SITE), archive)
     print(f"{archive}: {archive.stat().st_size / 1e6:.0f} MB")
 
 

@@ -10,7 +10,7 @@ import tempfile
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
-from command import built
+from command import SITE, built, one_sentence
 from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.service import Service
@@ -89,9 +89,9 @@ def start(profile):
 
 
 @contextlib.contextmanager
-def browsing(folder):
+def browsing(folder=SITE):
     """Serve a built site and start a browser; yield the browser and the address. Exit if one of the two is missing."""
-    with tempfile.TemporaryDirectory() as profile, serve(built(folder)) as address:
+    with one_sentence(), tempfile.TemporaryDirectory() as profile, serve(built(folder)) as address:
         browser = start(profile)
         if browser is None:
             sys.exit("This needs Chromium, Chrome or Edge, and its driver (`make browser`).")

@@ -1,4 +1,7 @@
-"""How the commands of this folder end where something is missing: with one sentence, as `python -m labcode` does."""
+"""What the commands of this folder share: where the book and its site are, and an end in one sentence.
+
+Where something is missing, they say so as `python -m labcode` does.
+"""
 
 import subprocess
 import sys
@@ -7,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from labcode.errors import LabcodeError
+
+ROOT = Path(__file__).resolve().parent.parent
+SITE = ROOT / "_build" / "html"
 
 
 @contextmanager

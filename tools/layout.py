@@ -5,13 +5,12 @@ keeps only what does not depend on a machine's fonts: left edges, widths and fon
 """
 
 import json
-from pathlib import Path
 
 from chromium import browsing, screen, visit
+from command import ROOT
 
 from labcode.files import write_whole
 
-ROOT = Path(__file__).resolve().parent.parent
 LAYOUT = ROOT / "tests" / "site" / "layout.json"
 # Pages whose parts do not depend on results.
 PAGES = ("appendix/glossary.html", "backprop/logistic.html", "search.html")
@@ -50,5 +49,5 @@ def measure(browser, address: str) -> dict[str, dict]:
 
 
 if __name__ == "__main__":
-    with browsing(ROOT / "_build" / "html") as (browser, address):
+    with browsing() as (browser, address):
         write_whole(LAYOUT, json.dumps(measure(browser, address), indent=1) + "\n")

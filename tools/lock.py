@@ -6,13 +6,11 @@ TORCH_INDEX has builds of its own, whose digests the package index does not know
 
 import re
 import subprocess
-from pathlib import Path
 
-from command import one_sentence
+from command import ROOT, one_sentence
 
 from labcode.files import write_whole
 
-ROOT = Path(__file__).resolve().parent.parent
 UV = "uv pip compile requirements.txt --universal --python-version 3.11 --generate-hashes --no-header --no-annotate"
 ENTRY = re.compile(r"^(?P<name>[\w.-]+)==(?P<version>[^\s;]+).*(?:\n +--hash=.*)+\n", re.MULTILINE)
 FROM_TORCH_INDEX = re.compile(r"(torch|torchvision|triton|(nvidia|cuda)-.+)$")

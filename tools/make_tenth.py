@@ -5,16 +5,17 @@ tests/data/test_mnist.py checks that this recipe still gives the file's contents
 """
 
 import io
-from pathlib import Path
 
 import numpy as np
+from command import one_sentence
 
 from labcode.data import draw_tenth, read_full
+from labcode.data.mnist import TENTH_FILE
 from labcode.files import write_whole
 
-TARGET = Path(__file__).parents[1] / "labcode" / "data" / "tenth.npz"
 
-if __name__ == "__main__":
+@one_sentence()
+def main() -> None:
     training, test = read_full()
     tenth = draw_tenth(training)
     data = io.BytesIO()
@@ -25,5 +26,9 @@ if __name__ == "__main__":
         test_pixels=test.pixels,
         test_labels=test.labels,
     )
-    write_whole(TARGET, data.getvalue())
-    print(f"{TARGET.name}: {TARGET.stat().st_size / 1e6:.2f} MB")
+    write_whole(TENTH_FILE, data.getvalue())
+    print(f"{TENTH_FILE.name}: {TENTH_FILE.stat().st_size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -13,12 +13,11 @@ import time
 from pathlib import Path
 
 import psutil
-from command import one_sentence
+from command import ROOT, one_sentence
 
 from labcode.bench.timing import machine
 from labcode.files import write_whole
 
-ROOT = Path(__file__).resolve().parent.parent
 MEASURED = ROOT / "book" / "measurements" / "commands.json"
 SET_UP = "make .venv/ready"
 COMMANDS = ("make book", "make check", "make test")

@@ -8,15 +8,14 @@ import json
 import re
 import tomllib
 from functools import cache
-from pathlib import Path
 
 import yaml
+from command import ROOT
 
 from labcode.study.lab import CLAIMS
 from labcode.study.ledger import rows
 from labcode.study.reproduction import ALLOWED
 
-ROOT = Path(__file__).resolve().parent.parent
 LICENCES = "https://spdx.org/licenses/"
 CHECK_HEAD = """\
 %YAML 1.1

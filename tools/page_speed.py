@@ -7,13 +7,11 @@ It needs the built site (`make book`) and a browser. An epoch is the lab's: 4 20
 """
 
 import json
-from pathlib import Path
 
 import chromium
 
 from labcode.machine import processor_name, vectors
 
-SITE = Path(__file__).resolve().parent.parent / "_build" / "html"
 EPOCH = """
 const [width, fast, done] = arguments;
 trainDigits.page.load().then((data) => {
@@ -37,7 +35,7 @@ trainDigits.page.load().then((data) => {
 
 def main() -> None:
     seconds = {}
-    with chromium.browsing(SITE) as (browser, address):
+    with chromium.browsing() as (browser, address):
         browser.set_script_timeout(600)
         chromium.visit(browser, address + "mnist/train.html")
         for width in (8, 16):

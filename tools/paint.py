@@ -4,12 +4,11 @@ This is a measurement, not a test: it depends on the machine. `make paint` build
 to an empty browser, and prints for each page the median of three visits in milliseconds, with the layout shift.
 """
 
-from pathlib import Path
 from statistics import median
 
 from chromium import browsing, visit
+from command import SITE
 
-HTML = Path(__file__).resolve().parent.parent / "_build" / "html"
 VISITS = 3
 SLOWDOWN = 4
 WATCH = """
@@ -30,8 +29,8 @@ def measure(browser, url: str) -> tuple[float, float]:
 
 
 def main() -> None:
-    pages = sorted(path.relative_to(HTML).as_posix() for path in HTML.rglob("*.html") if "_static" not in path.parts)
-    with browsing(HTML) as (browser, address):
+    pages = sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html") if "_static" not in path.parts)
+    with browsing() as (browser, address):
         browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH})
         browser.execute_cdp_cmd("Emulation.setCPUThrottlingRate", {"rate": SLOWDOWN})
         print(f"{'page':36}{'largest paint, ms':>18}{'shift':>8}")

@@ -6,16 +6,15 @@ for a test that has the page train again.
 
 import io
 import json
-from pathlib import Path
 
 from chromium import browsing, visit
+from command import ROOT
 from PIL import Image
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from labcode.files import write_whole
 
-ROOT = Path(__file__).resolve().parent.parent
 PAGE = "mnist/train.html"
 PICTURE, NUMBERS = ROOT / "docs" / "train.webp", ROOT / "docs" / "train.json"
 WIDTH = "8"
@@ -58,7 +57,7 @@ def box(browser) -> tuple[int, ...]:
 
 
 def main() -> None:
-    with browsing(ROOT / "_build" / "html") as (browser, address):
+    with browsing() as (browser, address):
         browser.set_window_size(*SIZE)
         begin(browser, address + PAGE)
         frames = []

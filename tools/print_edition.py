@@ -10,12 +10,12 @@ import io
 from pathlib import Path
 
 from chromium import browsing, visit
+from command import ROOT, SITE
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import ArrayObject, NameObject, NumberObject
 
 from labcode.files import write_whole
 
-ROOT = Path(__file__).resolve().parent.parent
 FOOTER = (
     '<div style="font-size:8px;width:100%;text-align:center;color:#555">'
     '<span class="title"></span> · <span class="pageNumber"></span></div>'
@@ -66,7 +66,7 @@ def bind(pages: dict[str, tuple[bytes, str]]) -> bytes:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--html", type=Path, default=ROOT / "_build" / "html", help="the built site")
+    parser.add_argument("--html", type=Path, default=SITE, help="the built site")
     parser.add_argument("--first", default="index.html", help="the first page to print")
     parser.add_argument("--pages", type=int, help="how many pages of the site to print (default: all)")
     parser.add_argument("output", type=Path, nargs="?", default=ROOT / "_build" / "book.pdf")

@@ -6,16 +6,15 @@ A part stands between `<!-- name -->` and `<!-- end of name -->`.
 import json
 from collections import Counter
 from statistics import median
-from typing import Any
 
-from command import one_sentence
+from command import ROOT, one_sentence
 from measure import LOCKS, MEASURED, SET_UP
-from metadata import ROOT, codecheck, codemeta
+from metadata import codecheck, codemeta
 from picture import NUMBERS, PICTURE
 
 from labcode.errors import LabcodeError
 from labcode.files import write_whole
-from labcode.pages.outcomes import numbers
+from labcode.pages.outcomes import Entry, numbers
 from labcode.study import ABLATIONS, CLAIMS, Experiment
 from labcode.study.ledger import rows
 from labcode.study.outcomes import LISTED
@@ -25,10 +24,8 @@ from labcode.study.studies import FIRST_SEED, STUDY_1, STUDY_2
 WATTS = {"core": 10, "GPU": 1000}
 """Assumed, with memory, power supply and cooling: a busy core of a server needs about 4 W, a large GPU 700 W."""
 
-Row = dict[str, Any]
 
-
-def claims() -> list[Row]:
+def claims() -> list[Entry]:
     """Return the claims of the ledger."""
     return [row for row in rows() if row["kind"] == "claim"]
 
@@ -50,14 +47,14 @@ def results() -> str:
     return "\n".join(lines)
 
 
-def seeds(row: Row) -> str:
+def seeds(row: Entry) -> str:
     """Return how many seeds decide the claim, of how many that are registered."""
     if row["study"] == STUDY_2.name:
         return f"{row['seeds']} of {row['registered']}"
     return f"{row['seeds']} (exploration)" if row["seeds"] else ""
 
 
-def again(row: Row) -> str:
+def again(row: Entry) -> str:
     """Return the command that trains the runs of a claim again, into a folder of their own."""
     study = STUDY_2 if row["study"] == STUDY_2.name else STUDY_1
     names = list(dict.fromkeys(part.runs(study).name for part in CLAIMS[row["id"]].parts))

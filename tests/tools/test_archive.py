@@ -91,7 +91,7 @@ def test_an_archive_that_fails_leaves_the_old_one(tmp_path, monkeypatch):
 
 def test_without_a_built_site_the_command_says_what_builds_it(tmp_path, monkeypatch):
     monkeypatch.setattr(archive, "committed", lambda: [])
-    monkeypatch.setattr(archive, "ROOT", tmp_path)
+    monkeypatch.setattr(archive, "SITE", tmp_path)
     monkeypatch.setattr("sys.argv", ["archive.py", str(tmp_path / "archive.zip")])
     with pytest.raises(SystemExit, match="There is no built site in"):
         archive.main()
