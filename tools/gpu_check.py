@@ -49,7 +49,7 @@ from peers import MANY_RUNS
 from labcode.bench import fleets
 from labcode.data import load
 from labcode.data.download import FILES, MnistUnavailableError, cache_root, files_folder, require
-from labcode.files import write_whole
+from labcode.files import require_writable, write_whole
 from labcode.machine import fixed_settings
 from labcode.network import ConvNet, ConvNetConfig
 from labcode.seeds import stream
@@ -141,6 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--mnist", type=Path, metavar="FILE", help="npm package with the full MNIST set")
     parser.add_argument("--toy", action="store_true", help="on a CPU, with tiny networks")
     options = parser.parse_args(arguments)
+    require_writable(options.out)
     if options.mnist:
         unpack(options.mnist)
     check = Check(options.out, options.settings, options.toy, time.monotonic() + options.seconds)

@@ -154,6 +154,8 @@ def test_what_cannot_be_done_is_said_in_a_sentence(tmp_path, capsys):
     }.items():
         with pytest.raises(SystemExit, match=sentence):
             check(tmp_path / "out", "--mnist", str(package))
+    with pytest.raises(SystemExit, match=r"Nothing can be written to .*other\.tgz: File exists\."):
+        check(other)
     with pytest.raises(SystemExit):
         check(tmp_path / "out", "--steps", "study", "--settings", "polling")
     assert "invalid choice: 'polling'" in capsys.readouterr().err
