@@ -22,6 +22,9 @@ from labcode.study.run import run
 from labcode.study.studies import ALL_DATA, STUDY_1, STUDY_2
 from labcode.study.sweep import missing, run_missing
 
+MOST_SEEDS = 100_000
+"""That ``--seeds A:B`` takes: a typing error should not fill the memory."""
+
 STUDIES = {"2": STUDY_2, "all-data": ALL_DATA}
 """By the names that ``--study`` takes; the first study's runs are the default."""
 
@@ -112,7 +115,7 @@ def _seeds(text: str) -> range:
     if not colon:
         return range(whole_number("--seeds", _number(text), at_least=1))
     start = whole_number("the first of --seeds", _number(first), at_least=0)
-    return range(start, whole_number("the end of --seeds", _number(end), at_least=start + 1))
+    return range(start, whole_number("the end of --seeds", _number(end), start + 1, start + MOST_SEEDS))
 
 
 def _number(text: str) -> int | str:

@@ -177,8 +177,9 @@ def test_the_command_trains_the_seeds_asked_for_in_fleets(tmp_path, monkeypatch,
     ("seeds", "sentence"),
     [
         ("a:3", "the first of --seeds is 'a'; it must be a whole number of at least 0."),
-        ("3:3", "the end of --seeds is 3; it must be a whole number of at least 4."),
-        ("3:", "the end of --seeds is ''; it must be a whole number of at least 4."),
+        ("3:3", "the end of --seeds is 3; it must be a whole number of at least 4 and of at most 100003."),
+        ("3:", "the end of --seeds is ''; it must be a whole number of at least 4 and of at most 100003."),
+        ("0:9999999", "the end of --seeds is 9999999; it must be a whole number of at least 1 and of at most 100000."),
         ("many", "--seeds is 'many'; it must be a whole number of at least 1."),
     ],
 )
