@@ -5,18 +5,16 @@ from textwrap import fill
 
 from IPython.display import Markdown
 from matplotlib.figure import Figure
-from tabulate import tabulate
 
 from labcode.pages.figures import PALETTE, panels, show
-from labcode.pages.outcomes import SIGNS, again, effect, seed_numbers
+from labcode.pages.outcomes import EFFECT, SIGNS, again, effect, seed_numbers
 from labcode.pages.sentences import minus
+from labcode.pages.tables import Cell, table
 from labcode.study.claim import Decision
 from labcode.study.outcomes import Outcome, directional
 from labcode.study.rates import by_rate
 from labcode.study.replication import replication
 from labcode.study.statistics import POINTS, SMALLEST_DIFFERENCE, with_interval
-
-EFFECT = "effect (95% interval)"
 
 WIDEST = 58
 """Characters of a label that a phone's width holds."""
@@ -37,7 +35,7 @@ def show_decision(decision: Decision) -> Markdown:
     **C01, lab section 2.4.1: reproduced.** More hidden units converge faster on the training set.
     """
     claim = decision.claim
-    contrasts = [
+    contrasts: list[list[Cell]] = [
         [says, name, effect(v), f"{v.agreeing} of {v.seeds}", v.outcome.words]
         for finding in decision.findings
         for says, verdicts in (
@@ -46,7 +44,7 @@ def show_decision(decision: Decision) -> Markdown:
         )
         for name, v in verdicts.items()
     ]
-    checks = [
+    checks: list[list[Cell]] = [
         [words, check.outcome.words, effect(check.deciding), check.deciding.seeds]
         if check.findings
         else [words, "pending: not all runs are recorded"]
@@ -57,9 +55,9 @@ def show_decision(decision: Decision) -> Markdown:
         "\n\n".join(
             [
                 f"**{claim.id}, lab section {claim.section}: {decision.outcome.words}.** {claim.sentence}",
-                _table(["the lab", "contrast", EFFECT, "seeds that alone agree", "outcome"], contrasts),
+                table(["the lab", "contrast", EFFECT, "seeds that alone agree", "outcome"], contrasts).data,
                 f"{minus(by_rate(decision).sentence)} {again(entry)}",
-                _table(["check", "outcome", EFFECT, "seeds"], checks),
+                table(["check", "outcome", EFFECT, "seeds"], checks).data,
             ]
         )
     )
@@ -163,7 +161,3 @@ def show_outcomes(name: str) -> list[Outcome]:
         name=name,
     )
     return found
-
-
-def _table(headers: list[str], rows: list[list]) -> str:
-    return tabulate(rows, headers, tablefmt="pipe")

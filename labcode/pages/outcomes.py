@@ -11,6 +11,9 @@ from labcode.study.studies import STUDY_1
 Entry = Mapping[str, Any]
 """A row of `labcode.study.ledger.rows`, or one of its checks."""
 
+EFFECT = "effect (95% interval)"
+"""The heading of a column of effects."""
+
 SIGNS = {
     Outcome.REPRODUCED: "✓",
     Outcome.RIGHT_BUT_SMALL: "+",

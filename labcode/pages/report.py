@@ -1,15 +1,14 @@
 """Tables and lists over the whole study, for the ledger and the reproducibility report."""
 
 from collections.abc import Iterable, Mapping
-from itertools import repeat
 from pathlib import Path
 from statistics import median
 
 from IPython.display import Markdown
 
-from labcode.pages.outcomes import Entry, badge, effect, numbers, of_100, whose
+from labcode.pages.outcomes import EFFECT, Entry, badge, effect, numbers, of_100, whose
 from labcode.pages.sentences import Sentence, say
-from labcode.pages.tables import Cell, parameters, table
+from labcode.pages.tables import Cell, table
 from labcode.study.ablation import BASELINE
 from labcode.study.claim import AS_STATED, Decision
 from labcode.study.experiment import Experiment
@@ -20,8 +19,6 @@ from labcode.study.measures import Measure
 from labcode.study.records import RECORDS, Record, find
 from labcode.study.reproduction import ALLOWED, Comparison
 from labcode.study.studies import ALL_DATA, STUDY_1, STUDY_2
-
-EFFECT = "effect (95% interval)"
 
 
 def totals_sentence(folder: Path = RECORDS) -> Sentence:
@@ -67,7 +64,7 @@ def claims_table(folder: Path = RECORDS) -> Markdown:
         ["id", "outcome", EFFECT, "decided by", "learning rates", "ten times the images", "a new study agrees"],
         [
             [f"[{found['id']}](/{found['page']})", badge(found["outcome"]), *_trust(found)]
-            for found in map(row, CLAIMS.values(), repeat(folder))
+            for found in (row(claim, folder) for claim in CLAIMS.values())
         ],
     )
 
@@ -146,9 +143,8 @@ def networks_table(final: Experiment) -> Markdown:
     }
     rows: dict[tuple[int, int], list[Cell]] = {}
     for name, network in networks.items():
-        count = parameters(network)
-        row: list[Cell] = [name, count, f"{network.multiply_adds / 1e6:.1f}"]
-        rows.setdefault((count, network.multiply_adds), row)
+        row: list[Cell] = [name, network.parameters, f"{network.multiply_adds / 1e6:.1f}"]
+        rows.setdefault((network.parameters, network.multiply_adds), row)
     return table(["network", "parameters", "million multiply-adds per image"], rows.values())
 
 
