@@ -13,15 +13,8 @@ from pathlib import Path
 import labcode
 
 PACKAGE = Path(labcode.__file__).parent
-ROOMS = (
-    "data",
-    "derivation",
-    "network",
-    "training",
-    "study",
-    "bench",
-    "pages",
-)  # in the order in which they build on each other
+# In the order in which they build on each other.
+ROOMS = ("data", "derivation", "network", "training", "study", "bench", "pages")
 MARKER = "% every module of labcode"
 
 ENTRY = re.compile(r"(?P<names>[\w., *`]+?)(?: : (?P<description>.*))?")

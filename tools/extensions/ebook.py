@@ -109,6 +109,15 @@ def clean_page(app, pagename, templatename, context, doctree) -> None:
         context["css_files"] = [file for file in context["css_files"] if Path(file.filename).name in STYLES]
 
 
+def led_to(file: str, link: str) -> str:
+    """Return the path of the file to which a relative link of another leads.
+
+    >>> led_to("a/one.xhtml", "../b.png")
+    'b.png'
+    """
+    return posixpath.normpath(posixpath.join(posixpath.dirname(file), link))
+
+
 def clean(body: str, page: str, pages: set[str]) -> str:
     """Return the body of a page as well-formed XHTML without anything active.
 
@@ -121,7 +130,7 @@ def clean(body: str, page: str, pages: set[str]) -> str:
     for element in tree.find_all((*ACTIVE, "link")):  # a widget links to its style sheet
         element.decompose()
     for link in tree.find_all("a", href=True):
-        target = posixpath.normpath(posixpath.join(posixpath.dirname(page), link["href"].partition("#")[0]))
+        target = led_to(page, link["href"].partition("#")[0])
         if not ELSEWHERE.match(link["href"]) and target.removesuffix(".xhtml").removesuffix(".html") not in pages:
             link.unwrap()
     for icon in tree.select("svg.sd-octicon"):
@@ -152,15 +161,14 @@ def faults(epub: Path) -> Iterator[str]:
         if names[0] != "mimetype" or archive.read("mimetype") != b"application/epub+zip":
             yield "Its first file is not its media type."
         opf = next(name for name in names if name.endswith(".opf"))
-        root = posixpath.dirname(opf)
         items = [item.attrib for item in ElementTree.fromstring(archive.read(opf)).iter(f"{OPF}item")]
-        listed = {posixpath.normpath(posixpath.join(root, item["href"])) for item in items}
+        listed = {led_to(opf, item["href"]) for item in items}
         held = {name for name in names if not name.startswith("META-INF/")} - {"mimetype", opf}
         for name in sorted(listed ^ held):
             yield f"{name} is {'listed, but not there' if name in listed else 'there, but not listed'}."
         for name in sorted(name for name in held if name.endswith(".css")):
             for url in re.findall(r"url\(['\"]?([^)'\"]+)", archive.read(name).decode("utf-8")):
-                if posixpath.normpath(posixpath.join(posixpath.dirname(name), url)) not in held:
+                if led_to(name, url) not in held:
                     yield f"{name} shows {url}, which is not in the book."
         pages = {}
         for name in sorted(name for name in held if name.endswith(".xhtml")):
@@ -176,11 +184,11 @@ def faults(epub: Path) -> Iterator[str]:
                 yield f"{name} has an active <{kind}>."
             for attribute in ("src", "href" if kind == "link" else "data"):
                 source = element.get(attribute, "")
-                if source and posixpath.normpath(posixpath.join(posixpath.dirname(name), source)) not in held:
+                if source and led_to(name, source) not in held:
                     yield f"{name} shows {source}, which is not in the book."
             target, _, place = element.get("href", "").partition("#") if kind == "a" else ("", "", "")
             if kind == "a" and element.get("href") and not re.match(r"[a-z]+:", target):
-                page_there = posixpath.normpath(posixpath.join(posixpath.dirname(name), target)) if target else name
+                page_there = led_to(name, target) if target else name
                 if page_there not in pages or (place and place not in ids[page_there]):
                     yield f"{name} leads to {element.get('href')}, which is not in the book."
 

@@ -110,8 +110,8 @@ def slides(chapter: Chapter, places: dict[str, str]) -> Iterator[str]:
 
 
 def slide(label: str, header: str, body: str, footer: str) -> str:
-    edges = f"<header>{header}</header>", f"<footer><span>{footer}</span></footer>"
-    return f'<section id="{label}">{edges[0]}\n<div>{body}</div>\n{edges[1]}</section>'
+    footer = f"<footer><span>{footer}</span></footer>"
+    return f'<section id="{label}"><header>{header}</header>\n<div>{body}</div>\n{footer}</section>'
 
 
 def formula(equation: Equation, kind: str) -> str:

@@ -8,6 +8,7 @@ import html
 import importlib.util
 import re
 from pathlib import Path
+from textwrap import shorten
 from urllib.parse import urljoin
 
 from docutils import nodes
@@ -36,16 +37,8 @@ def description(doctree: nodes.document) -> str:
     """Return the page's first paragraph outside of boxes and cells, cut between words if it is long."""
     for paragraph in doctree.findall(nodes.paragraph):
         if isinstance(paragraph.parent, nodes.section):
-            words = paragraph.astext().split()
-            break
-    else:
-        return ""
-    text = ""
-    for word in words:
-        if len(text) + len(word) + 2 > DESCRIPTION_LENGTH:
-            return text + "…"
-        text = f"{text} {word}".strip()
-    return text
+            return shorten(paragraph.astext(), DESCRIPTION_LENGTH, placeholder="…", break_on_hyphens=False)
+    return ""
 
 
 def add_to_head(app, pagename, templatename, context, doctree):
