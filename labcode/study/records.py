@@ -145,8 +145,8 @@ def save(record: Record, folder: Path) -> Path:
     """
     path, seed = path_of(record.experiment, folder), record.experiment.seed
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock", poll_interval=0.01):  # the system frees it when its owner is killed
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.parent / ".lock", poll_interval=0.01):  # the system frees it when its owner is killed
             archive = _archive(path)
             if archive.records.get(seed) != record:
                 lines = {**archive.lines, seed: _line(record)}

@@ -102,11 +102,9 @@ def _tested(
     scale = records[0].experiment.scale
     found = []
     for record, mnist, digits in zip(records, mnists, predicted([mnist.test for mnist in mnists]), strict=True):
-        missed = torch.nonzero(digits != mnist.test.labels).flatten().tolist()
-        tested = replace(record, test=ErrorCurve((len(missed),), len(mnist.test)))
-        if scale != "tenth":
-            tested = replace(tested, missed=tuple((place, int(digits[place])) for place in missed))
-        found.append(tested)
+        wrong = torch.nonzero(digits != mnist.test.labels).flatten().tolist()
+        missed = None if scale == "tenth" else tuple((place, int(digits[place])) for place in wrong)
+        found.append(replace(record, test=ErrorCurve((len(wrong),), len(mnist.test)), missed=missed))
     if scale == "full":
         fitted = _count(predicted, [mnist.train for mnist in mnists])
         found = [replace(record, fitted=curve) for record, curve in zip(found, fitted, strict=True)]
