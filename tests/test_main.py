@@ -50,7 +50,7 @@ def test_help_names_the_commands_without_loading_the_framework():
         "assert 'torch' not in sys.modules\n"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    for command in ("fetch", "train", "run", "claims", "verify", "compare", "bench"):
+    for command in ("fetch", "train", "run", "claims", "verify", "compare", "exam", "bench"):
         assert command in shown
 
 

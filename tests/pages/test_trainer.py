@@ -1,3 +1,5 @@
+"""The form of the page that trains offers what a browser can train, and refuses what labcode refuses."""
+
 from itertools import product
 
 import pytest
@@ -31,9 +33,10 @@ def test_the_page_knows_a_choice_by_the_settings_that_it_makes():
 def test_what_is_refused_cannot_be_built_and_the_rest_can_whatever_else_is_chosen(size, pooling):
     settings = CHOICES["filter size"][size] | CHOICES["pooling"][pooling]
     others = [choices for name, choices in CHOICES.items() if name in ("width", "activation", "dropout")]
+    sentence = refused().get(f"{size}, {pooling}")
     for chosen in product(*(each.values() for each in others)):
         rest = {k: v for each in chosen for k, v in each.items()}
-        if sentence := refused().get(f"{size}, {pooling}"):
+        if sentence:
             with pytest.raises(ValueError, match="Stage 2 cannot be built") as caught:
                 ConvNetConfig(**settings, **rest)
             assert str(caught.value) == sentence

@@ -19,9 +19,8 @@ def gains(at_a_third, as_stated, at_triple, scatter=0.0):
     """Worlds in which the error falls with the width by so much per doubling, at each rate."""
 
     def truth(e):
-        gain = {True: as_stated}.get(
-            e.recipe.learning_rate == RATE, at_a_third if e.recipe.learning_rate < RATE else at_triple
-        )
+        rate = e.recipe.learning_rate
+        gain = as_stated if rate == RATE else at_a_third if rate < RATE else at_triple
         luck = scatter * (e.seed % 4 - 1.5) * (e.network.width == 128)
         return dict.fromkeys(("train", "validation"), 12 - gain * (np.log2(e.network.width) - 4) + luck)
 

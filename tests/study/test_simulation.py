@@ -9,7 +9,6 @@ from scipy import stats
 from labcode.study import CLAIMS
 from labcode.study.outcomes import Outcome, comparable, directional, reached, slight
 from labcode.study.simulation import (
-    EFFECTS,
     SEEDS,
     STUDIES,
     Simulated,
@@ -103,7 +102,3 @@ def test_coverage_is_that_of_the_interval():
     drawn = np.random.default_rng(1).choice(values, (20_000, 8))
     _, low, high = interval(drawn)
     assert coverage(values, 8) == pytest.approx(np.mean((low <= 0.25) & (high >= 0.25)), abs=0.03)
-
-
-def test_the_rows_are_those_of_the_study():
-    assert (EFFECTS, SEEDS) == ((0, 0.25, 0.5, 1, 2), (8, 16, 64))

@@ -1,11 +1,14 @@
 """Specification curves: every other choice that could have been made, and the one that was."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from labcode.study import CLAIMS
 from labcode.study.outcomes import Outcome
 from labcode.study.specification import specifications
+from labcode.study.statistics import Verdict
 from labcode.study.studies import STUDY_2
 
 
@@ -30,7 +33,7 @@ def test_all_combinations_are_tried():
 def test_the_margin_moves_the_outcome_and_not_the_effect():
     """An effect of 0.3 points is small for a margin of 0.4 and not for one of 0.1."""
     found = next(each for each in specifications(CLAIMS["C01"].decide()) if each.stated)
-    object.__setattr__(found, "verdicts", {"only": type(found.weakest)(np.array([0.29, 0.3, 0.31]))})
+    found = replace(found, verdicts={"only": Verdict(np.array([0.29, 0.3, 0.31]))})
     assert list(found.outcomes.values()) == [Outcome.REPRODUCED, Outcome.REPRODUCED, Outcome.RIGHT_BUT_SMALL]
 
 
