@@ -29,7 +29,7 @@ settings.register_profile("search", deadline=None, print_blob=True)
 SECONDS = {
     "tests/site/test_live.py": 90,
     "tests/site/test_access.py": 80,
-    "tests/study/test_faults.py": 73,
+    "tests/study/test_faults.py": 50,
     "tests/site/test_browser.py": 65,
     "tests/tools/test_student_edition.py": 52,
     "tests/book/test_contributing.py": 50,
@@ -68,7 +68,7 @@ SECONDS = {
     "tests/training/test_loop.py": 10,
     "book/appendix/own_notebook.ipynb": 10,
     "tests/study/test_statistics.py": 9,
-    "tests/study/test_sweep.py": 8,
+    "tests/study/test_sweep.py": 5,
     "tests/study/test_fleets.py": 25,
     "tests/tools/test_gpu_check.py": 30,
     "tests/training/test_fleet.py": 30,
