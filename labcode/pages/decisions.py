@@ -81,7 +81,9 @@ def show_effects(*decisions: Decision, name: str) -> None:
         for contrast, verdict in finding.verdicts.items()
     }
     margin, unit = next((verdict.margin, verdict.unit) for verdict in found.values())
-    found = {label: verdict for label, verdict in found.items() if verdict.unit == unit}
+    shown = {label: verdict for label, verdict in found.items() if verdict.unit == unit}
+    others = " Effects in other units are in the tables of the page." * (len(shown) < len(found))
+    found = shown
     told = "; ".join(f"{label}, {verdict.interval}, {verdict.outcome}" for label, verdict in found.items())
     studies = " and ".join(sorted({decision.study.name for decision in decisions}))
     show(
@@ -89,7 +91,7 @@ def show_effects(*decisions: Decision, name: str) -> None:
         alt=f"Effects in {unit} with their 95% intervals. {told}.",
         caption=f"**Recorded**: {studies}, {seed_numbers(found.values())} seeds. A dot is the mean difference, a line "
         "its 95% interval; right of 0 agrees with the lab. The gray band holds what is too small to matter: up to "
-        f"{margin:g} {unit}. To run it again: `python tools/chapters {decisions[0].claim.page}`.",
+        f"{margin:g} {unit}.{others} To run it again: `python tools/chapters {decisions[0].claim.page}`.",
         name=name,
     )
 

@@ -8,6 +8,7 @@ from labcode.study.ablation import Ablation
 from labcode.study.claim import Claim, Decision
 from labcode.study.lab import CLAIMS
 from labcode.study.ledger import decide, with_all_data
+from labcode.study.outcomes import Outcome
 from labcode.study.studies import ALL_DATA, STUDY_1, STUDY_2
 
 
@@ -71,5 +72,16 @@ def _explored(decision: Decision) -> str:
     explored = decision.claim.decide(STUDY_1)
     if decision.study == STUDY_1:
         return f"{_found(explored)}. This is what the card shows until the runs of study 2 are recorded."
-    same = "Study 2 says the same" if decision.outcome == explored.outcome else "Study 2 says otherwise"
-    return f"{_found(explored)}. {same}: {_found(decision)}."
+    return f"{_found(explored)}. Study 2 {_compared(explored, decision)}: {_found(decision)}."
+
+
+def _compared(explored: Decision, decision: Decision) -> str:
+    """What study 2 does to an outcome of the exploration; one that was open is not contradicted."""
+    if decision.outcome == explored.outcome:
+        same = all(
+            one.outcome == other.outcome for one, other in zip(explored.findings, decision.findings, strict=True)
+        )
+        return "says the same" if same else "says the same of the whole, though not of each part"
+    if explored.outcome is Outcome.OPEN:
+        return "decides it"
+    return "leaves it open" if decision.outcome is Outcome.OPEN else "says otherwise"

@@ -59,5 +59,9 @@ def test_the_effects_of_several_claims_have_one_unit_and_labels_of_their_own(mon
         "validation error rises with the batch size: batch size 1 to 100",
         "CG reaches a lower validation error: CG below SGD",
     ]  # "less stable" is in percent
+    assert "Effects in other units are in the tables of the page." in shown["caption"]
+    decisions.show_effects(CLAIMS["C05"].decide(), name="fig-effects")
+    assert "other units" not in shown["caption"]
+    decisions.show_effects(CLAIMS["C05"].decide(), CLAIMS["C08"].decide(), name="fig-effects")
     for decision in (CLAIMS["C05"].decide(), CLAIMS["C08"].decide()):
         assert decision.findings[0].verdicts.popitem()[1].interval in shown["alt"]

@@ -47,6 +47,26 @@ def test_where_study_2_decides_the_exploration_is_set_beside_it(sign, agree, sho
     assert agree in note
 
 
+@pytest.mark.parametrize(
+    ("claim", "values", "says"),
+    [
+        ("C02", [1.0, 1.1], "Study 2 decides it: reproduced"),
+        ("C01", [1.0, -1.0], "Study 2 leaves it open: open"),
+        ("C11", [-1.0, -1.1], "Study 2 says otherwise: reversed"),
+        ("C16", [-1.0, -1.1], "Study 2 says the same of the whole, though not of each part: partly"),
+    ],
+)
+def test_an_outcome_that_was_open_is_not_contradicted(claim, values, says):
+    explored = CLAIMS[claim].decide()
+    findings = [
+        replace(each, verdicts=dict.fromkeys(each.verdicts, decide(values))) if each.part.contrasts else each
+        for each in explored.findings
+    ]
+    decided = replace(explored, findings=tuple(findings), study=STUDY_2)
+    compared = other_studies._compared(explored, decided)
+    assert f"Study 2 {compared}: {decided.outcome}" == says
+
+
 def test_the_runs_with_all_the_data_are_told_as_they_are(monkeypatch):
     decision = CLAIMS["C01"].decide()
     monkeypatch.setattr(other_studies, "with_all_data", lambda claim: decision if claim.id == "C01" else None)
