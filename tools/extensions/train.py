@@ -64,7 +64,8 @@ def digits() -> dict[str, str]:
     """Return the embedded training images, gzipped, and their labels; both as base64."""
     training, _ = read_tenth()
     return {
-        "pixels": _base64(gzip.compress(training.pixels.tobytes(), 9, mtime=0)),
+        # Level 9 takes fifteen times as long and saves 2%.
+        "pixels": _base64(gzip.compress(training.pixels.tobytes(), 6, mtime=0)),
         "labels": _base64(training.labels.astype(np.uint8).tobytes()),
     }
 
