@@ -284,9 +284,10 @@ def interaction(effects: ArrayLike, overlap: float = 0.0) -> float:
 def fitted_fall(positions: Sequence[float], values: Sequence[float]) -> float:
     """Return how far ``values`` fall from the smallest to the largest position, along a line fitted by least squares.
 
-    All levels count, not only the two ends. In the unit of ``values``.
+    In the unit of ``values``. All levels count, except the middle one of three at equal distances: their line falls by
+    the difference of the two ends.
 
-    >>> round(fitted_fall([4, 5, 6], [3.0, 2.5, 2.0]), 12)
-    1.0
+    >>> round(fitted_fall([4, 5, 6], [3.0, 2.5, 2.0]), 12), round(fitted_fall([4, 5, 6], [3.0, 9.0, 2.0]), 12)
+    (1.0, 1.0)
     """
     return float(-stats.linregress(positions, values).slope * np.ptp(positions))
