@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from IPython.display import Markdown
 from tabulate import tabulate
 
-from labcode.network.config import ConvNetConfig
 from labcode.pages.sentences import Sentence, minus, say
 from labcode.study.ablation import CHECK_SEEDS, Ablation
 from labcode.study.experiment import Experiment
@@ -98,15 +97,6 @@ def levels_table(ablation: Ablation) -> Markdown:
     columns = {name: [read(run) for run in runs.values()] for name, read in LEVEL.items()}
     changing = {name: cells for name, cells in columns.items() if len(set(cells)) > 1}
     return table([ablation.factor, *changing], zip(runs, *changing.values(), strict=True))
-
-
-def parameters(network: ConvNetConfig) -> int:
-    """Return how many parameters a network has.
-
-    >>> parameters(ConvNetConfig())
-    310346
-    """
-    return network.parameters
 
 
 def means_by_rate(
