@@ -49,9 +49,14 @@ def show(figure: Figure, alt: str, caption: str, name: str) -> None:
 def publish(figure: Figure, alt: str, caption: str, name: str) -> None:
     """Publish a figure as a picture; the tool that collects the book's figures puts another function in its place."""
     picture = io.BytesIO()
-    # No metadata: the file should not change with the version that wrote it.
     figure.savefig(
-        picture, format="png", dpi=DOTS_PER_INCH, transparent=True, bbox_inches="tight", metadata={"Software": None}
+        picture,
+        format="png",
+        dpi=DOTS_PER_INCH,
+        transparent=True,
+        bbox_inches="tight",
+        metadata={"Software": None},  # the file should not change with the version that wrote it
+        pil_kwargs={"optimize": True},  # a few percent smaller, without a loss
     )
     display(
         {"image/png": picture.getvalue(), "text/plain": f"{caption}\n{alt}"},

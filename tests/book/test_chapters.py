@@ -12,7 +12,7 @@ from chapters.pairs import BOOK, ROOT, name_of, notebook_from, snapshot_of
 from chapters.stale import stale_because
 
 PAGES = pairs.chapters()
-LARGEST = 450 * 1024  # bytes of a snapshot: the curves of both studies and a specification curve
+LARGEST = 400 * 1024  # bytes of a snapshot
 
 every_page = pytest.mark.parametrize("source", PAGES, ids=name_of)
 every_chapter = pytest.mark.parametrize(
